@@ -1,0 +1,232 @@
+"""One walker, several number fields: float64 numpy, torch, exact rationals, balls.
+
+Tokens come as an array of shape (*batch, n, d). A node that does not depend on the own token has a one in the own axis, one
+that does not depend on ``y`` a one in the last axis; so ``mean(y)`` costs n and only ``mean(k(x, y))`` costs n^2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions.targets import expression as ex
+
+Array = Any
+
+
+class NotRational(ArithmeticError):
+    """The expression has no exact rational value: it uses a transcendental function or a root."""
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """What a number field must provide; arrays of it broadcast like numpy arrays and know ``+ - * / **``."""
+
+    constant: Callable[[Fraction], Array]
+    pi: Callable[[], Array]
+    functions: Mapping[str, Callable[[Array], Array]]
+    maximum: Callable[[Array, Array], Array]
+    minimum: Callable[[Array, Array], Array]
+    sum: Callable[[Array], Array]
+    max: Callable[[Array], Array]
+    min: Callable[[Array], Array]
+    sort: Callable[[Array], Array]
+    stack: Callable[[Sequence[Array]], Array]
+
+
+def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, own: slice = slice(None)) -> Array:
+    """Evaluate all outputs at all own tokens in ``own``.
+
+    Args:
+        outputs: expressions already fixed to the length n of the token array (:func:`expression.specialise`).
+        tokens: (*batch, n, d) array of the algebra's numbers.
+        algebra: the number field.
+        own: which tokens take the role of x; all of them unless told.
+
+    Returns:
+        Array of shape (*batch, number of own tokens, d_out).
+    """
+    walker = _Walker(tokens, algebra, own)
+    shape = (*tokens.shape[:-2], len(range(*own.indices(tokens.shape[-2]))))
+    return algebra.stack([_broadcast(walker.value(output)[..., 0], shape) for output in outputs])
+
+
+def _broadcast(values: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(values, shape) if isinstance(values, np.ndarray) else values.broadcast_to(shape)
+
+
+class _Walker:
+    def __init__(self, tokens: Array, algebra: Algebra, own: slice) -> None:
+        self.tokens, self.algebra, self.own = tokens, algebra, own
+        self.n = tokens.shape[-2]
+        self.known: dict[ex.Expression, Array] = {}
+
+    def value(self, node: ex.Expression) -> Array:
+        """The node's value, shape (*batch, own or 1, n or 1); equal nodes are evaluated once."""
+        if node not in self.known:
+            self.known[node] = self._compute(node)
+        return self.known[node]
+
+    def _compute(self, node: ex.Expression) -> Array:
+        algebra = self.algebra
+        match node:
+            case ex.Number(value=value):
+                return self._constant(algebra.constant(value))
+            case ex.Pi():
+                return self._constant(algebra.pi())
+            case ex.Own(coordinate=c):
+                return self.tokens[..., self.own, None, c]
+            case ex.Other(coordinate=c):
+                return self.tokens[..., None, :, c]
+            case ex.Apply(function="neg", argument=argument):
+                return -self.value(argument)
+            case ex.Apply(function=name, argument=argument):
+                return algebra.functions[name](self.value(argument))
+            case ex.Binary(operator=operator, left=left, right=right):
+                return self._binary(operator, self.value(left), self.value(right))
+            case ex.Power(base=base, exponent=ex.Number(value=exponent)):
+                return self._power(self.value(base), int(exponent))
+            case ex.Reduction(kind=kind, body=body):
+                return self._reduce(kind, self.value(body))
+            case ex.OrderStatistic(rank=ex.Number(value=rank)):
+                return algebra.sort(self.tokens[..., None, :, 0])[..., int(rank) - 1, None]
+        raise TypeError(f"{type(node).__name__} must be specialised to a length before it is evaluated")
+
+    def _constant(self, value: Array) -> Array:
+        return value.reshape((1,) * self.tokens.ndim)
+
+    def _binary(self, operator: str, left: Array, right: Array) -> Array:
+        match operator:
+            case "+":
+                return left + right
+            case "-":
+                return left - right
+            case "*":
+                return left * right
+            case "/":
+                return left / right
+            case "maximum":
+                return self.algebra.maximum(left, right)
+        return self.algebra.minimum(left, right)
+
+    def _power(self, base: Array, exponent: int) -> Array:
+        if exponent < 0:
+            return self._constant(self.algebra.constant(Fraction(1))) / self._power(base, -exponent)
+        return self._constant(self.algebra.constant(Fraction(1))) if exponent == 0 else base**exponent
+
+    def _reduce(self, kind: str, body: Array) -> Array:
+        if body.shape[-1] == 1:  # the body does not see y: all n terms are equal (n >= 2 always)
+            return body * self._constant(self.algebra.constant(Fraction(self.n))) if kind == "sum" else body
+        if kind == "mean":
+            return self.algebra.sum(body) / self._constant(self.algebra.constant(Fraction(self.n)))
+        return {"sum": self.algebra.sum, "max": self.algebra.max, "min": self.algebra.min}[kind](body)
+
+
+def numpy_algebra() -> Algebra:
+    """Return the float64 numpy field; rounding and overflow follow IEEE 754 and numpy's functions."""
+    from scipy.special import expit
+
+    return Algebra(
+        constant=lambda value: np.array(float(value)), pi=lambda: np.array(np.pi),
+        functions={"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
+                   "sigmoid": expit, "abs": np.abs, "relu": lambda a: np.maximum(a, 0.0)},
+        maximum=np.maximum, minimum=np.minimum,
+        sum=lambda a: a.sum(-1, keepdims=True), max=lambda a: a.max(-1, keepdims=True),
+        min=lambda a: a.min(-1, keepdims=True), sort=lambda a: np.sort(a, axis=-1)[..., ::-1],
+        stack=lambda parts: np.stack(parts, axis=-1))
+
+
+def torch_algebra(device: Any, dtype: Any) -> Algebra:
+    """Return the torch field on a device; differentiable, batched, rounding as torch rounds."""
+    import torch
+
+    return Algebra(
+        constant=lambda value: torch.tensor(float(value), device=device, dtype=dtype),
+        pi=lambda: torch.tensor(torch.pi, device=device, dtype=dtype),
+        functions={"exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt, "sin": torch.sin, "cos": torch.cos,
+                   "tanh": torch.tanh, "sigmoid": torch.sigmoid, "abs": torch.abs, "relu": torch.relu},
+        maximum=torch.maximum, minimum=torch.minimum,
+        sum=lambda a: a.sum(-1, keepdim=True), max=lambda a: a.amax(-1, keepdim=True),
+        min=lambda a: a.amin(-1, keepdim=True), sort=lambda a: a.sort(dim=-1, descending=True).values,
+        stack=lambda parts: torch.stack(list(parts), dim=-1))
+
+
+def _elementwise(function: Callable[[Any], Any]) -> Callable[[Array], Array]:
+    return np.frompyfunc(function, 1, 1)
+
+
+def _object_algebra(constant: Callable[[Fraction], Any], pi: Callable[[], Any], functions: Mapping[str, Callable[[Any], Any]],
+                    larger: Callable[[Any, Any], Any], smaller: Callable[[Any, Any], Any]) -> Algebra:
+    """Build a field over numpy object arrays from scalar functions."""
+    maximum, minimum = np.frompyfunc(larger, 2, 1), np.frompyfunc(smaller, 2, 1)
+
+    def scalar(value: Any) -> Array:
+        array = np.empty((), dtype=object)
+        array[()] = value
+        return array
+
+    def sort(values: Array) -> Array:
+        """Odd-even transposition: max and min only, so it is exact for balls that overlap as well."""
+        columns = [values[..., k] for k in range(values.shape[-1])]
+        for round_ in range(len(columns)):
+            for k in range(round_ % 2, len(columns) - 1, 2):
+                columns[k], columns[k + 1] = maximum(columns[k], columns[k + 1]), minimum(columns[k], columns[k + 1])
+        return np.stack(columns, axis=-1)
+
+    return Algebra(
+        constant=lambda value: scalar(constant(value)), pi=lambda: scalar(pi()),
+        functions={name: _elementwise(function) for name, function in functions.items()},
+        maximum=maximum, minimum=minimum, sum=lambda a: np.add.reduce(a, axis=-1, keepdims=True),
+        max=lambda a: maximum.reduce(a, axis=-1, keepdims=True),
+        min=lambda a: minimum.reduce(a, axis=-1, keepdims=True), sort=sort,
+        stack=lambda parts: np.stack(parts, axis=-1))
+
+
+def fraction_algebra() -> Algebra:
+    """Return exact rational arithmetic over object arrays of ``Fraction``.
+
+    Raises (on evaluation):
+        NotRational: at a function whose value is not rational, or a square root of a non-square.
+        ZeroDivisionError: at a division by zero.
+    """
+    def refuse(name: str) -> Callable[[Fraction], Fraction]:
+        def function(value: Fraction) -> Fraction:
+            raise NotRational(f"{name}({value}) is not rational")
+        return function
+
+    functions: dict[str, Callable[[Fraction], Fraction]] = {name: refuse(name) for name in ex.FUNCTIONS}
+    functions |= {"abs": abs, "relu": lambda value: max(value, Fraction(0)), "sqrt": _exact_root}
+
+    def pi() -> Fraction:
+        raise NotRational("pi is not rational")
+
+    return _object_algebra(Fraction, pi, functions, max, min)
+
+
+def _exact_root(value: Fraction) -> Fraction:
+    from math import isqrt
+
+    if value >= 0:
+        root = Fraction(isqrt(value.numerator), isqrt(value.denominator))
+        if root * root == value:
+            return root
+    raise NotRational(f"sqrt({value}) is not rational")
+
+
+def ball_algebra() -> Algebra:
+    """Return ball arithmetic (python-flint) over object arrays of ``arb``: every result contains the true value.
+
+    The precision is python-flint's global ``ctx.prec``. A result that is undefined somewhere on the ball is not finite.
+    """
+    from flint import arb, fmpq
+
+    half = arb("0.5")
+    return _object_algebra(
+        lambda value: arb(fmpq(value.numerator, value.denominator)), arb.pi,
+        {"exp": arb.exp, "log": arb.log, "sqrt": arb.sqrt, "sin": arb.sin, "cos": arb.cos, "tanh": arb.tanh,
+         "sigmoid": lambda u: ((u * half).tanh() + 1) * half, "abs": abs, "relu": lambda u: u.max(arb(0))},
+        lambda u, v: u.max(v), lambda u, v: u.min(v))

@@ -1,0 +1,198 @@
+"""The syntax tree of the target language: what a target *means*, before any arithmetic is chosen.
+
+A target has one expression per output feature. It describes f(X)_i as a function of the own token ``x = x_i`` and of
+reductions over *all* tokens ``y = x_1, .., x_n``; such an f is permutation-equivariant by construction
+(mathematics: equivariance-semi-invariance). The tree is kept as written, not simplified: a simplifier may change where the
+function is defined, and every node remembers its column so that a refusal can point at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
+
+FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "relu")
+PAIRS = ("maximum", "minimum")
+REDUCTIONS = ("mean", "sum", "max", "min")
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A node; ``column`` counts from 1 in the source text and does not take part in equality."""
+
+    column: int = field(default=0, compare=False, kw_only=True)
+
+    def children(self) -> Iterator[Expression]:
+        """Yield the direct sub-expressions, left to right."""
+        for part in fields(self):
+            value = getattr(self, part.name)
+            if isinstance(value, Expression):
+                yield value
+
+    def walk(self) -> Iterator[Expression]:
+        """Yield this node and all below it, parents first."""
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class Number(Expression):
+    """An exact rational constant."""
+
+    value: Fraction
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class Pi(Expression):
+    """The circle constant."""
+
+    def __str__(self) -> str:
+        return "pi"
+
+
+@dataclass(frozen=True)
+class Length(Expression):
+    """The number of tokens n."""
+
+    def __str__(self) -> str:
+        return "n"
+
+
+@dataclass(frozen=True)
+class Own(Expression):
+    """Coordinate ``x[c]`` of the own token."""
+
+    coordinate: int
+
+    def __str__(self) -> str:
+        return f"x[{self.coordinate}]"
+
+
+@dataclass(frozen=True)
+class Other(Expression):
+    """Coordinate ``y[c]`` of the token a reduction runs over."""
+
+    coordinate: int
+
+    def __str__(self) -> str:
+        return f"y[{self.coordinate}]"
+
+
+@dataclass(frozen=True)
+class Apply(Expression):
+    """A function of one argument, one of ``FUNCTIONS`` or ``neg``."""
+
+    function: str
+    argument: Expression
+
+    def __str__(self) -> str:
+        return f"(-{self.argument})" if self.function == "neg" else f"{self.function}({self.argument})"
+
+
+@dataclass(frozen=True)
+class Binary(Expression):
+    """``left operator right`` with operator one of ``+ - * /`` or a name in ``PAIRS``."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    def __str__(self) -> str:
+        if self.operator in PAIRS:
+            return f"{self.operator}({self.left}, {self.right})"
+        return f"({self.left} {self.operator} {self.right})"
+
+
+@dataclass(frozen=True)
+class Power(Expression):
+    """``base ** exponent``; the exponent is resolved by :func:`specialise`."""
+
+    base: Expression
+    exponent: Expression
+
+    def __str__(self) -> str:
+        return f"{self.base}**{self.exponent}"
+
+
+@dataclass(frozen=True)
+class Reduction(Expression):
+    """``kind`` of the body over y = x_1, .., x_n, all tokens, the own one included."""
+
+    kind: str
+    body: Expression
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.body})"
+
+
+@dataclass(frozen=True)
+class OrderStatistic(Expression):
+    """The rank-th largest token (d = 1 only), rank counted from 1."""
+
+    rank: Expression
+
+    def __str__(self) -> str:
+        return f"order({self.rank})"
+
+
+def depends_on(expression: Expression, kind: type[Expression]) -> bool:
+    """Say whether a *free* node of the kind occurs: ``y`` inside a reduction is bound by it."""
+    if isinstance(expression, kind):
+        return True
+    if isinstance(expression, Reduction) and kind is Other:
+        return False
+    return any(depends_on(child, kind) for child in expression.children())
+
+
+def rational_value(expression: Expression) -> Fraction | None:
+    """Return the exact value of a constant rational expression, None when it is not one."""
+    if isinstance(expression, Number):
+        return expression.value
+    if isinstance(expression, Apply) and expression.function == "neg":
+        value = rational_value(expression.argument)
+        return None if value is None else -value
+    if isinstance(expression, Binary) and expression.operator in "+-*/":
+        left, right = rational_value(expression.left), rational_value(expression.right)
+        if left is None or right is None or (expression.operator == "/" and right == 0):
+            return None
+        return {"+": left + right, "-": left - right, "*": left * right}.get(expression.operator) \
+            if expression.operator != "/" else left / right
+    return None
+
+
+def specialise(expression: Expression, n: int) -> Expression:
+    """Fix the sequence length: ``n`` becomes a number, ranks and exponents become constants.
+
+    A power with a variable exponent becomes exp(exponent * log(base)); one with a constant exponent that is neither an
+    integer nor a half-integer likewise, so that only integer powers and square roots remain.
+
+    Raises:
+        ValueError: a rank that is not an integer in 1..n, with ``args = (message, column)``.
+    """
+    if isinstance(expression, Length):
+        return Number(Fraction(n), column=expression.column)
+    changed = {part.name: specialise(getattr(expression, part.name), n)
+               for part in fields(expression) if isinstance(getattr(expression, part.name), Expression)}
+    result = replace(expression, **changed) if changed else expression
+    if isinstance(result, OrderStatistic):
+        rank = rational_value(result.rank)
+        if rank is None or rank.denominator != 1 or not 1 <= rank <= n:
+            raise ValueError(f"order(..) needs a whole number from 1 to n = {n}, got {result.rank}", expression.column)
+        return replace(result, rank=Number(rank, column=result.rank.column))
+    return _specialise_power(result) if isinstance(result, Power) else result
+
+
+def _specialise_power(power: Power) -> Expression:
+    exponent, column = rational_value(power.exponent), power.column
+    if exponent is not None and exponent.denominator == 1:
+        return replace(power, exponent=Number(exponent, column=power.exponent.column))
+    if exponent is not None and exponent.denominator == 2:
+        root = Apply("sqrt", power.base, column=column)
+        return Power(root, Number(exponent * 2, column=power.exponent.column), column=column)
+    logarithm = Apply("log", power.base, column=column)
+    return Apply("exp", Binary("*", power.exponent, logarithm, column=column), column=column)

@@ -1,0 +1,1 @@
+"""Talk to people: command line, run directories, tables. Never computes a bound itself."""
