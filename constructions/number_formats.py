@@ -1,0 +1,43 @@
+"""Floating-point formats as exact sets of dyadic numbers: what a weight or a channel can hold without rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """An IEEE 754 binary format; ``bits`` is the significand length p, unit roundoff u = 2^-p."""
+
+    name: str
+    bits: int
+
+    @property
+    def unit_roundoff(self) -> Fraction:
+        """u = 2^-p: every rounded operation has relative error at most u (no under- or overflow)."""
+        return Fraction(1, 2**self.bits)
+
+    @property
+    def largest_integer(self) -> int:
+        """2^p: all integers up to it are representable, and integer sums below it are exact in any order."""
+        return int(2**self.bits)
+
+    def round(self, value: Fraction) -> float:
+        """Return the nearest number of the format (as a Python float, exact)."""
+        nearest = float(value)
+        return float(np.float32(nearest)) if self.bits == 24 else nearest
+
+    def sum_error(self, terms: int) -> Fraction:
+        """Return gamma_m = m u / (1 - m u), the classical relative bound for m roundings in any order (Higham 2002, 3.1)."""
+        mu = terms * self.unit_roundoff
+        if mu >= 1:
+            raise ValueError(f"{terms} roundings are beyond the error analysis of {self.name}")
+        return mu / (1 - mu)
+
+
+FLOAT64 = NumberFormat("float64", 53)
+FLOAT32 = NumberFormat("float32", 24)
+FORMATS = {f.name: f for f in (FLOAT64, FLOAT32)}

@@ -1,0 +1,170 @@
+"""A target f: an expression with its n, d, domain, or an opaque callable with a declared modulus."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from constructions.domains import Box
+from constructions.errors import BadInput, nearest
+from constructions.targets import expression as ex
+from constructions.targets.evaluation import ball_algebra, evaluate, fraction_algebra, numpy_algebra, torch_algebra
+from constructions.targets.language import ExpressionError, parse
+
+
+@dataclass(frozen=True)
+class Target:
+    """A continuous permutation-equivariant f on box^n, written in the target language.
+
+    ``text`` is the source, ``outputs`` its trees already specialised to n; all evaluations take tokens of shape
+    (*batch, n, d) and return (*batch, own tokens, d_out).
+    """
+
+    name: str
+    text: str
+    n: int
+    box: Box
+    outputs: tuple[ex.Expression, ...]
+
+    @property
+    def d(self) -> int:
+        """Token dimension."""
+        return self.box.d
+
+    @property
+    def d_out(self) -> int:
+        """Number of output features."""
+        return len(self.outputs)
+
+    @staticmethod
+    def from_text(text: str, *, n: int, box: Box, name: str = "") -> Target:
+        """Parse a text for sequences of n tokens in the box.
+
+        Raises:
+            ExpressionError: the text is outside the language, or a rank does not fit n.
+            BadInput: n < 2.
+        """
+        if n < 2:
+            raise BadInput(f"n = {n}: expected n >= 2 tokens")
+        try:
+            outputs = tuple(ex.specialise(tree, n) for tree in parse(text, box.d))
+        except ValueError as error:
+            if isinstance(error, BadInput):
+                raise
+            raise ExpressionError(text, error.args[0], error.args[1]) from None
+        return Target(name or text, text, n, box, outputs)
+
+    def numpy(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
+        """Evaluate in float64 (rounded; undefined values are NaN or inf, silently)."""
+        with np.errstate(all="ignore"):
+            return np.asarray(evaluate(self.outputs, tokens, numpy_algebra(), own))
+
+    def torch(self, tokens: Any, own: slice = slice(None)) -> Any:
+        """Evaluate on a torch tensor, on its device and in its dtype."""
+        return evaluate(self.outputs, tokens, torch_algebra(tokens.device, tokens.dtype), own)
+
+    def fractions(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
+        """Evaluate exactly over an object array of ``Fraction``; raises ``NotRational`` where f is not rational."""
+        return np.asarray(evaluate(self.outputs, tokens, fraction_algebra(), own))
+
+    def balls(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
+        """Evaluate over an object array of ``arb`` balls; every result contains the true values."""
+        return np.asarray(evaluate(self.outputs, tokens, ball_algebra(), own))
+
+
+@dataclass(frozen=True)
+class CallableTarget:
+    """An opaque f: (*batch, n, d) float64 -> (*batch, n, d_out). Everything certified about it is conditional."""
+
+    name: str
+    function: Callable[[np.ndarray], np.ndarray]
+    n: int
+    box: Box
+
+    @property
+    def text(self) -> str:
+        """The ``package.module:callable`` it was loaded from."""
+        return self.name
+
+    @property
+    def d(self) -> int:
+        """Token dimension."""
+        return self.box.d
+
+    @cached_property
+    def d_out(self) -> int:
+        """Number of output features, read off one evaluation."""
+        middle = np.array([float((a + b) / 2) for a, b in zip(self.box.lower, self.box.upper, strict=True)])
+        return int(self.numpy(np.broadcast_to(middle, (1, self.n, self.d)).copy()).shape[-1])
+
+    @staticmethod
+    def load(name: str, *, n: int, box: Box) -> CallableTarget:
+        """Import ``package.module:callable`` and test it for shape, finiteness and equivariance.
+
+        Raises:
+            BadInput: it cannot be imported, has another shape, is not finite, or is not equivariant (with the permutation).
+        """
+        if n < 2:
+            raise BadInput(f"n = {n}: expected n >= 2 tokens")
+        module_name, _, attribute = name.partition(":")
+        try:
+            module = importlib.import_module(module_name)
+        except Exception as error:  # the user's module may fail in any way while it is imported
+            raise BadInput(f"target {name!r}: cannot import {module_name!r} ({type(error).__name__}: {error})") from None
+        function = getattr(module, attribute, None)
+        if not callable(function):
+            hint = nearest(attribute, [k for k in vars(module) if not k.startswith("_")] or ["nothing"])
+            raise BadInput(f"target {name!r}: {module_name} has no callable {attribute!r}, {hint}")
+        target = CallableTarget(name, function, n, box)
+        target._refuse_unless_equivariant()
+        return target
+
+    def numpy(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
+        """Evaluate in float64.
+
+        Raises:
+            BadInput: the callable raised or returned another shape than (*batch, n, d_out).
+        """
+        try:
+            values = np.asarray(self.function(tokens), dtype=np.float64)
+        except Exception as error:  # the user's function may fail in any way
+            raise BadInput(f"target {self.name!r} failed on an array of shape {tokens.shape} "
+                           f"({type(error).__name__}: {error})") from None
+        if values.ndim != tokens.ndim or values.shape[:-1] != tokens.shape[:-1]:
+            raise BadInput(f"target {self.name!r}: expected an array of shape {(*tokens.shape[:-1], 'd_out')} "
+                           f"for tokens of shape {tokens.shape}, got {values.shape}")
+        return values[..., own, :]
+
+    def torch(self, tokens: Any, own: slice = slice(None)) -> Any:
+        """Evaluate through numpy and return a tensor like the tokens."""
+        import torch
+
+        return torch.as_tensor(self.numpy(tokens.detach().cpu().numpy(), own)).to(tokens)
+
+    def _refuse_unless_equivariant(self, cases: int = 64) -> None:
+        rng = np.random.default_rng(0)
+        lower = np.array([float(a) for a in self.box.lower])
+        upper = np.array([float(b) for b in self.box.upper])
+        tokens = lower + (upper - lower) * rng.random((cases, self.n, self.d))
+        values = self.numpy(tokens)
+        if not np.all(np.isfinite(values)):
+            case = int(np.argmin(np.isfinite(values).all(axis=(1, 2))))
+            raise BadInput(f"target {self.name!r} is not finite at X = {tokens[case].tolist()}")
+        scale = 1 + np.abs(values).max()
+        for order in [np.roll(np.arange(self.n), 1), *(rng.permutation(self.n) for _ in range(8))]:
+            gap = np.abs(self.numpy(tokens[:, order]) - values[:, order]).max(axis=(1, 2))
+            # 2^-26 of the scale: far above any summation-order effect, far below a real asymmetry.
+            if gap.max() > 2.0**-26 * scale:
+                case = int(gap.argmax())
+                raise BadInput(f"target {self.name!r} is not permutation-equivariant: for X = {tokens[case].tolist()} and the "
+                               f"permutation {order.tolist()}, f(PX) and P f(X) differ by {gap[case]:.3g}")
+
+
+AnyTarget = Target | CallableTarget
+
+
