@@ -1,0 +1,251 @@
+"""Second-order forward derivatives on batches of boxes: gradients of a target enclosed, kinks included.
+
+A jet holds enclosures of a value, of its gradient and of its Hessian with respect to the n d token coordinates, sparse. At a
+kink (abs, relu, maximum, minimum, max, min) the gradient is, almost everywhere, that of a selected branch. A kink whose
+argument may have either sign on some box is therefore *forked*: the evaluation is repeated for each one-sided slope and the
+largest result counts. Second derivatives are lost on the boxes where a kink is undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from scipy.special import expit
+
+from constructions.targets import expression as ex
+from constructions.targets.ball_arrays import BallArray
+
+ZERO, ONE, TWO = BallArray.constant(0), BallArray.constant(1), BallArray.constant(2)
+Pair = tuple[int, int]
+Key = TypeVar("Key", int, Pair)
+
+
+@dataclass(frozen=True)
+class Jet:
+    """Enclosures of value, gradient {v: ball} and Hessian {(v, w): ball, v <= w}; missing entries are exactly 0.
+
+    ``rank`` marks the first coordinate of a token by its place in the sorted chamber, ``sign`` a difference of two such
+    coordinates, whose sign the chamber knows although the boxes may not.
+    """
+
+    value: BallArray
+    gradient: dict[int, BallArray] = field(default_factory=dict)
+    hessian: dict[Pair, BallArray] = field(default_factory=dict)
+    rank: int | None = None
+    sign: int = 0
+
+    def __add__(self, other: Jet) -> Jet:
+        return Jet(self.value + other.value, _merge(self.gradient, other.gradient), _merge(self.hessian, other.hessian))
+
+    def __neg__(self) -> Jet:
+        return Jet(-self.value, {v: -g for v, g in self.gradient.items()}, {k: -h for k, h in self.hessian.items()},
+                   sign=-self.sign)
+
+    def __mul__(self, other: Jet) -> Jet:
+        a, b = self.value, other.value
+        hessian = _merge(_scaled(self.hessian, b), _scaled(other.hessian, a))
+        return Jet(a * b, _merge(_scaled(self.gradient, b), _scaled(other.gradient, a)),
+                   _merge(hessian, _symmetric(self.gradient, other.gradient)))
+
+    def __truediv__(self, other: Jet) -> Jet:
+        """Divide; q' = (a' - q b')/b and q'' = (a'' - q b'' - q' b' - b' q')/b lose less than a times 1/b."""
+        q = self.value / other.value
+        gradient = _merge(self.gradient, _scaled(other.gradient, -q))
+        gradient = {v: g / other.value for v, g in gradient.items()}
+        mixed = {k: -h for k, h in _symmetric(gradient, other.gradient).items()}
+        hessian = _merge(_merge(self.hessian, _scaled(other.hessian, -q)), mixed)
+        return Jet(q, gradient, {k: h / other.value for k, h in hessian.items()})
+
+    def chain(self, value: BallArray, first: BallArray, second: BallArray) -> Jet:
+        """Compose with a scalar function of given enclosed value and first two derivatives."""
+        square = {(v, w): g * h for v, g in self.gradient.items() for w, h in self.gradient.items() if v < w}
+        square |= {(v, v): g.power(2) for v, g in self.gradient.items()}
+        return Jet(value, _scaled(self.gradient, first), _merge(_scaled(self.hessian, first), _scaled(square, second)))
+
+    def power(self, p: int) -> Jet:
+        """Return the integer power."""
+        if p == 0:
+            return Jet(ONE)
+        if p == 1:
+            return self
+        second = TWO if p == 2 else BallArray.constant(p * (p - 1)) * self.value.power(p - 2)
+        return self.chain(self.value.power(p), BallArray.constant(p) * self.value.power(p - 1), second)
+
+    def where(self, mask: np.ndarray, other: Jet) -> Jet:
+        """Take self on the boxes where the mask holds, other elsewhere."""
+        def select(a: dict[Key, BallArray], b: dict[Key, BallArray]) -> dict[Key, BallArray]:
+            return {k: a.get(k, ZERO).where(mask, b.get(k, ZERO)) for k in {**a, **b}}
+        return Jet(self.value.where(mask, other.value), select(self.gradient, other.gradient),
+                   select(self.hessian, other.hessian))
+
+
+def _scaled(a: dict[Key, BallArray], factor: BallArray) -> dict[Key, BallArray]:
+    return {k: ball * factor for k, ball in a.items()}
+
+
+def _merge(a: dict[Key, BallArray], b: dict[Key, BallArray]) -> dict[Key, BallArray]:
+    result = dict(a)
+    for key, ball in b.items():
+        result[key] = result[key] + ball if key in result else ball
+    return result
+
+
+def _symmetric(a: dict[int, BallArray], b: dict[int, BallArray]) -> dict[Pair, BallArray]:
+    """Return the symmetric part of the product of two gradients: a_v b_w + a_w b_v, on the diagonal 2 a_v b_v."""
+    result: dict[Pair, BallArray] = {}
+    for v, g in a.items():
+        for w, h in b.items():
+            product = TWO * g * h if v == w else g * h
+            key = (min(v, w), max(v, w))
+            result[key] = result[key] + product if key in result else product
+    return result
+
+
+Derivatives = tuple[BallArray, BallArray, BallArray]
+
+
+def _exp(u: BallArray) -> Derivatives:
+    return (u.increasing(np.exp),) * 3
+
+
+def _log(u: BallArray) -> Derivatives:
+    return u.increasing(np.log, 0.0), ONE / u, -(ONE / u.power(2))
+
+
+def _sqrt(u: BallArray) -> Derivatives:
+    root = u.increasing(np.sqrt, 0.0)
+    return root, ONE / (TWO * root), -(ONE / (BallArray.constant(4) * root.power(3)))
+
+
+def _sin(u: BallArray) -> Derivatives:
+    sine = u.lipschitz_one(np.sin)
+    return sine, u.lipschitz_one(np.cos), -sine
+
+
+def _cos(u: BallArray) -> Derivatives:
+    cosine = u.lipschitz_one(np.cos)
+    return cosine, -u.lipschitz_one(np.sin), -cosine
+
+
+def _tanh(u: BallArray) -> Derivatives:
+    t = u.increasing(np.tanh)
+    slope = ONE - t.power(2)
+    return t, slope, -(TWO * t * slope)
+
+
+def _sigmoid(u: BallArray) -> Derivatives:
+    s = u.increasing(expit)
+    slope = s * (ONE - s)
+    return s, slope, slope * (ONE - TWO * s)
+
+
+_SMOOTH: dict[str, Callable[[BallArray], Derivatives]] = {
+    "exp": _exp, "log": _log, "sqrt": _sqrt, "sin": _sin, "cos": _cos, "tanh": _tanh, "sigmoid": _sigmoid}
+
+
+class JetWalker:
+    """Evaluate an expression on jets of a batch of boxes, in one chamber, along one list of kink decisions.
+
+    In the chamber, tokens are sorted by falling first coordinate and the own token is number ``own`` of them
+    (mathematics: symmetry-reduction; ties have measure zero), so for d = 1 the m-th largest token is token m.
+    """
+
+    def __init__(self, tokens: list[list[Jet]], own: int, decisions: list[bool]) -> None:
+        self.tokens, self.own, self.decisions = tokens, own, decisions
+        self.forks = 0
+        self.undecided: np.ndarray = np.zeros_like(tokens[0][0].value.mid, dtype=bool)
+        self.known: dict[tuple[ex.Expression, int | None], Jet] = {}
+
+    def jet(self, node: ex.Expression, other: int | None = None) -> Jet:
+        """Return the node's jet, ``other`` being the token that ``y`` stands for."""
+        key = (node, other if ex.depends_on(node, ex.Other) else None)
+        if key not in self.known:
+            self.known[key] = self._compute(node, other)
+        return self.known[key]
+
+    def _compute(self, node: ex.Expression, other: int | None) -> Jet:
+        match node:
+            case ex.Number(value=value):
+                return Jet(BallArray.constant(value))
+            case ex.Pi():
+                return Jet(BallArray(np.asarray(np.pi), np.asarray(2.0**-51)))
+            case ex.Own(coordinate=c):
+                return self.tokens[self.own][c]
+            case ex.Other(coordinate=c) if other is not None:
+                return self.tokens[other][c]
+            case ex.Apply(function=name, argument=argument):
+                return self._apply(name, self.jet(argument, other))
+            case ex.Binary(operator=operator, left=left, right=right):
+                return self._binary(operator, self.jet(left, other), self.jet(right, other))
+            case ex.Power(base=base, exponent=ex.Number(value=exponent)):
+                return self.jet(base, other).power(int(exponent))
+            case ex.Reduction(kind=kind, body=body):
+                return self._reduce(kind, body)
+            case ex.OrderStatistic(rank=ex.Number(value=rank)):
+                return self.tokens[int(rank) - 1][0]
+        raise TypeError(f"{type(node).__name__} cannot be differentiated")
+
+    def _apply(self, name: str, u: Jet) -> Jet:
+        match name:
+            case "neg":
+                return -u
+            case "abs":
+                return u.where(self._positive(u), -u)
+            case "relu":
+                return u.where(self._positive(u), Jet(ZERO))
+        return u.chain(*_SMOOTH[name](u.value))
+
+    def _binary(self, operator: str, a: Jet, b: Jet) -> Jet:
+        match operator:
+            case "+":
+                return a + b
+            case "-":
+                return _difference(a, b)
+            case "*":
+                return a * b
+            case "/":
+                return a / b
+            case "maximum":
+                return a.where(self._positive(_difference(a, b)), b)
+        return b.where(self._positive(_difference(a, b)), a)
+
+    def _reduce(self, kind: str, body: ex.Expression) -> Jet:
+        n = len(self.tokens)
+        if kind in ("max", "min") and body == ex.Other(0) and len(self.tokens[0]) == 1:
+            return self.tokens[0 if kind == "max" else -1][0]
+        total = self.jet(body, 0)
+        for k in range(1, n):
+            term = self.jet(body, k)
+            total = total + term if kind in ("sum", "mean") else self._binary(f"{kind}imum", total, term)
+        return total / Jet(BallArray.constant(n)) if kind == "mean" else total
+
+    def _positive(self, difference: Jet) -> np.ndarray:
+        """Decide box by box which side of a kink is taken; fork for the boxes where both are possible.
+
+        A forked branch is evaluated on the whole box as if it were active everywhere; where it is not, the other fork counts.
+        """
+        ball = difference.value
+        if difference.sign or not (np.any(ball.mid) or np.any(ball.rad)):
+            return np.full(self.undecided.shape, difference.sign >= 0)
+        positive, negative = ball.lower >= 0, ball.upper <= 0
+        open_ = ~positive & ~negative
+        if not np.any(open_):
+            return positive
+        self.undecided = self.undecided | open_
+        index, self.forks = self.forks, self.forks + 1
+        if index == len(self.decisions):
+            self.decisions.append(True)
+        return positive | (open_ & self.decisions[index])
+
+
+def _difference(a: Jet, b: Jet) -> Jet:
+    """Subtract; a token minus itself is exactly 0, and the chamber knows the sign of x_(k) - x_(l)."""
+    if a is b:
+        return Jet(ZERO)
+    difference = a + -b
+    if a.rank is None or b.rank is None:
+        return difference
+    return Jet(difference.value, difference.gradient, difference.hessian, sign=1 if a.rank < b.rank else -1)
