@@ -50,7 +50,7 @@ def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, 
     Returns:
         Array of shape (*batch, number of own tokens, d_out).
     """
-    walker = _Walker(tokens, algebra, own)
+    walker = Walker(tokens, algebra, own)
     shape = (*tokens.shape[:-2], len(range(*own.indices(tokens.shape[-2]))))
     return algebra.stack([_broadcast(walker.value(output)[..., 0], shape) for output in outputs])
 
@@ -59,7 +59,9 @@ def _broadcast(values: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(values, shape) if isinstance(values, np.ndarray) else values.broadcast_to(shape)
 
 
-class _Walker:
+class Walker:
+    """Evaluate nodes on one token array; equal nodes are evaluated once."""
+
     def __init__(self, tokens: Array, algebra: Algebra, own: slice) -> None:
         self.tokens, self.algebra, self.own = tokens, algebra, own
         self.n = tokens.shape[-2]

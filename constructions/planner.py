@@ -1,0 +1,163 @@
+"""Plan before building: cells, code, table size, bits, bytes and time of a construction, and whether it can be built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from constructions import encodings
+from constructions.domains import Box, Grid, cells_needed
+from constructions.encodings import Code, information_bound
+from constructions.encodings.bose_chowla import MAX_FIELD, field_size
+from constructions.errors import BadInput, Refused, nearest
+from constructions.moduli import Modulus
+from constructions.number_formats import FLOAT64, NumberFormat
+
+METHODS = ("auto", "grid")
+CODES = ("auto", "positional", "bose-chowla", "packed")
+MAX_TABLE = 2**24
+# The share of eps kept for rounding table values; the rest is spent on the modulus (mathematics: piecewise-constant-error).
+VALUE_SHARE = Fraction(1, 1024)
+# Seconds to build and re-check one table entry per token, measured on two cores (docs/benchmarks.md); a forecast, not a bound.
+SECONDS_PER_ENTRY_TOKEN = 4e-6
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """A grid construction that fits: what will be built and what it will cost."""
+
+    tolerance: Fraction
+    modulus: Modulus
+    grid: Grid
+    code: Code
+    number_format: NumberFormat
+    n: int
+    d_out: int
+
+    @property
+    def cells(self) -> int:
+        """K."""
+        return self.grid.cells
+
+    @property
+    def multisets(self) -> int:
+        """R = binom(K + n - 2, n - 1), the multisets of the n - 1 others."""
+        return math.comb(self.cells + self.n - 2, self.n - 1)
+
+    @property
+    def table_entries(self) -> int:
+        """K R, one entry for each own cell and multiset of the others."""
+        return self.cells * self.multisets
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the table values in float64, all outputs."""
+        return 8 * self.table_entries * self.d_out
+
+    @property
+    def information_bits(self) -> float:
+        """Bits that any code of the others needs."""
+        return information_bound(self.cells, self.n)
+
+    @property
+    def seconds(self) -> float:
+        """Forecast of building and re-checking."""
+        return 1.0 + SECONDS_PER_ENTRY_TOKEN * self.table_entries * self.n * self.d_out
+
+    @property
+    def modulus_term(self) -> Fraction:
+        """w_f(radius), exact."""
+        return self.modulus(self.grid.radius)
+
+
+def plan_grid(box: Box, n: int, d_out: int, tolerance: Fraction, modulus: Modulus, *, code: str = "auto",
+              number_format: NumberFormat = FLOAT64, roundings: int, pooled_in_floats: bool = True,
+              max_table: int = MAX_TABLE) -> GridPlan:
+    """Choose the coarsest grid whose modulus term leaves room for rounding, and a code for it.
+
+    Args:
+        box, n, d_out: domain of a token, sequence length, number of outputs.
+        tolerance: eps > 0, sup-norm, same unit as f.
+        modulus: w_f.
+        code: one of ``CODES``; ``auto`` takes the smallest that survives pooling.
+        number_format: in which the networks are to run without rounding.
+        roundings: rounded operations in the pooling head (``PoolingHead.roundings``).
+        pooled_in_floats: False when only exact integers are summed (a Sumformer without attention head).
+        max_table: largest number of table entries.
+
+    Raises:
+        Refused: the table would be larger, or no code survives, with the prediction.
+    """
+    radius = _cell_radius(box, tolerance, modulus)
+    _refuse_large(box, n, radius, tolerance, modulus, max_table)
+    grid = Grid.with_radius(box, radius, number_format)
+    chosen = choose_code(code, grid.cells, n, number_format, roundings, pooled_in_floats)
+    plan = GridPlan(tolerance, modulus, grid, chosen, number_format, n, d_out)
+    if pooled_in_floats and plan.table_entries * 4 > number_format.largest_integer:
+        raise Refused(f"{plan.table_entries} table keys are more than {number_format.name} can tell apart")
+    return plan
+
+
+def choose_code(name: str, cells: int, n: int, number_format: NumberFormat, roundings: int, pooled_in_floats: bool) -> Code:
+    """Return the named code, or for ``auto`` the one of fewest channels, then fewest bits, that survives pooling."""
+    builders: dict[str, Callable[[], Code]] = {
+        "positional": lambda: encodings.positional(cells, n),
+        "bose-chowla": lambda: encodings.bose_chowla(cells, n),
+        "packed": lambda: encodings.packed(cells, n, number_format, roundings),
+    }
+    if name not in CODES:
+        raise BadInput(f"unknown code {name!r}: {nearest(name, CODES)}")
+    if name != "auto":
+        code = builders[name]()
+        if pooled_in_floats and not code.survives(number_format, roundings):
+            raise Refused(f"the {name} code of K = {cells} cells for n = {n} sums to {code.largest_sigma.bit_length()} bits, "
+                          f"which {number_format.name} cannot pool without error; use --code bose-chowla or packed, "
+                          f"or --architecture sumformer, which sums exact integers")
+        return code
+    if n > 2 and field_size(cells, n) > MAX_FIELD:
+        del builders["bose-chowla"]
+    codes = [build() for build in builders.values()]
+    usable = [c for c in codes if c.survives(number_format, roundings)]
+    if not usable:
+        raise Refused(f"no code of K = {cells} cells for n = {n} survives pooling in {number_format.name}")
+    return min(usable, key=lambda c: (c.d_latent, c.bits))
+
+
+def code_comparison(plan: GridPlan, roundings: int) -> list[tuple[str, int | None, int | None, bool | None]]:
+    """Return (name, d', bits of Sigma, survives pooling) of all three codes; None where a code is too large to tabulate."""
+    rows: list[tuple[str, int | None, int | None, bool | None]] = []
+    for name in CODES[1:]:
+        if name == "bose-chowla" and plan.n > 2 and field_size(plan.cells, plan.n) > MAX_FIELD:
+            rows.append((name, 1, None, None))
+            continue
+        code = choose_code(name, plan.cells, plan.n, plan.number_format, roundings, pooled_in_floats=False)
+        rows.append((name, code.d_latent, code.bits, code.survives(plan.number_format, roundings)))
+    return rows
+
+
+def _cell_radius(box: Box, tolerance: Fraction, modulus: Modulus) -> Fraction:
+    if modulus.lipschitz == 0:
+        return max(b - a for a, b in zip(box.lower, box.upper, strict=True))
+    return tolerance * (1 - VALUE_SHARE) / modulus.lipschitz
+
+
+def _entries(box: Box, n: int, radius: Fraction) -> int:
+    cells = math.prod(cells_needed(a, b, radius) for a, b in zip(box.lower, box.upper, strict=True))
+    return cells * math.comb(cells + n - 2, n - 1)
+
+
+def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modulus: Modulus, max_table: int) -> None:
+    entries = _entries(box, n, radius)
+    if entries <= max_table:
+        return
+    larger = tolerance
+    while _entries(box, n, _cell_radius(box, larger, modulus)) > max_table:
+        larger *= Fraction(21, 20)
+    fewer = next((m for m in range(n - 1, 1, -1) if _entries(box, m, radius) <= max_table), None)
+    advice = f"eps = {float(larger):.2g}" + (f" or n = {fewer}" if fewer else "")
+    cells = [cells_needed(a, b, radius) for a, b in zip(box.lower, box.upper, strict=True)]
+    raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g} needs "
+                  f"{' x '.join(map(str, cells))} cells and {float(entries):.4g} table entries for n = {n}, "
+                  f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
