@@ -1,0 +1,1 @@
+"""Enclosures: arithmetic whose every result contains the true value."""

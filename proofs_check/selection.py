@@ -1,0 +1,77 @@
+"""Which branch of ``abs relu maximum minimum max min`` a walk over the tree takes, where the argument's sign is open.
+
+Every such kink is "u >= 0 or u <= 0" for some u. A *selection* fixes the answer for every kink; the selected function is
+smooth on the whole box. Almost everywhere the gradient of f is that of one of its selected functions: on the set E where
+the selection is the active one the two functions agree, almost every point of E is a density point of E at which both are
+differentiable (Rademacher), and there the differentials agree. So a bound over all selections bounds the Lipschitz constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from proofs_check.enclosures.interval import Booleans, Interval
+
+Key = Hashable
+
+
+class Selector(Protocol):
+    """Answers kinks; ``both`` marks boxes where neither branch may be dropped."""
+
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+        """Return (u >= 0 taken, both branches needed) for the kink ``key`` with argument u."""
+        ...
+
+
+class Forking:
+    """Takes the given decision where a sign is open; opens a new decision (True first) or, past the cap, asks for both."""
+
+    def __init__(self, decisions: Mapping[Key, bool], boxes: int, max_open: int) -> None:
+        self.decisions, self.max_open = dict(decisions), max_open
+        self.opened: list[tuple[Key, Booleans]] = []
+        self.rough: Booleans = np.zeros(boxes, dtype=bool)
+        self.taken: dict[Key, tuple[Booleans, Booleans]] = {}
+
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+        """Return the branches; see :class:`Selector`."""
+        positive = np.asarray(argument.lower >= 0)
+        open_ = ~positive & ~np.asarray(argument.upper <= 0)
+        both = np.zeros_like(open_)
+        if open_.any():
+            if key not in self.decisions and len(self.decisions) < self.max_open:
+                self.decisions[key] = True
+                self.opened.append((key, np.broadcast_to(open_, self.rough.shape)))
+            if key in self.decisions:
+                positive = positive | (open_ & self.decisions[key])
+            else:
+                both = open_
+                self.rough = self.rough | open_
+        self.taken[key] = positive, both
+        return positive, both
+
+
+class Replay:
+    """Repeats the branches of an earlier walk, so that the same selected function is evaluated at other points."""
+
+    def __init__(self, taken: Mapping[Key, tuple[Booleans, Booleans]]) -> None:
+        self.taken = taken
+
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+        """Return the branches; see :class:`Selector`."""
+        return self.taken[key]
+
+
+class Strict:
+    """Takes only branches whose argument is certainly not 0 and marks the other points: there nothing is claimed."""
+
+    def __init__(self, points: int) -> None:
+        self.rough: Booleans = np.zeros(points, dtype=bool)
+
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+        """Return the branches; see :class:`Selector`."""
+        positive = np.asarray(argument.lower > 0)
+        self.rough = self.rough | (~positive & ~np.asarray(argument.upper < 0))
+        return positive, np.zeros_like(positive)
