@@ -159,7 +159,8 @@ class Interval:
         if exponent < 0:
             return Interval.of(1.0) / self**-exponent
         if exponent % 2 == 0:
-            return _power_of_nonnegative(self.mignitude(), self.magnitude(), exponent)
+            result = _power_of_nonnegative(self.mignitude(), self.magnitude(), exponent)
+            return Interval(np.maximum(result.lower, 0.0), result.upper)
         # t -> t**k is odd and increasing, so each end is bounded by itself
         low, high = (_power_of_nonnegative(np.abs(end), np.abs(end), exponent) for end in (self.lower, self.upper))
         return _checked(np.where(self.lower < 0, -low.upper, low.lower), np.where(self.upper < 0, -high.lower, high.upper))
