@@ -1,7 +1,7 @@
 """Domain boxes and the grid of the discretised construction (mathematics: quantiser-covers).
 
-Inner cell boundaries and cell centres are *representable* numbers: the exact rational a + j (b-a)/N is rounded once, and the
-rounded number is the weight. Nothing is approximated afterwards: the sign of x - t computed in floating point is the sign of
+Inner cell boundaries are *representable* numbers: the exact rational a + j (b-a)/N is rounded once, and the rounded number is
+the weight. Nothing is approximated afterwards: the sign of x - t computed in floating point is the sign of
 the real difference (one rounding keeps the sign), so the quantiser network run in floating point is the quantiser of the
 proof for every floating-point token. The mesh is then uneven in the last bit, and :attr:`Grid.radius` is the exact radius.
 """
@@ -99,15 +99,15 @@ class Axis:
 
     @staticmethod
     def uniform(lower: Fraction, upper: Fraction, cells: int, number_format: NumberFormat) -> Axis:
-        """Cut an interval into equal cells, boundaries and centres rounded to the number format.
+        """Cut an interval into equal cells, boundaries rounded to the number format, centres (no weights) to float64.
 
         Raises:
             Refused: neighbouring boundaries round to the same number (the mesh is finer than the format).
         """
         mesh = (upper - lower) / cells
         thresholds = np.array([number_format.round(lower + j * mesh) for j in range(1, cells)], dtype=np.float64)
-        centres = np.array([number_format.round(lower + (2 * j + 1) * mesh / 2) for j in range(cells)], dtype=np.float64)
-        # A cell [t, t') without a representable token besides its centre is legal; an empty one is not.
+        edges = [lower, *(Fraction(float(t)) for t in thresholds), upper]
+        centres = np.array([float((a + b) / 2) for a, b in zip(edges, edges[1:], strict=False)], dtype=np.float64)
         increasing = bool(np.all(np.diff(thresholds) > 0)) if cells > 2 else True
         if not increasing or (cells > 1 and not lower < Fraction(float(thresholds[0])) <= Fraction(float(thresholds[-1])) < upper):
             raise Refused(f"{cells} cells on [{lower}, {upper}] are finer than {number_format.name} can tell apart")

@@ -7,7 +7,7 @@ that does not depend on ``y`` a one in the last axis; so ``mean(y)`` costs n and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -36,6 +36,7 @@ class Algebra:
     min: Callable[[Array], Array]
     sort: Callable[[Array], Array]
     stack: Callable[[Sequence[Array]], Array]
+    power: Callable[[Array, int], Array] = lambda base, exponent: base**exponent
 
 
 def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, own: slice = slice(None)) -> Array:
@@ -118,7 +119,7 @@ class Walker:
     def _power(self, base: Array, exponent: int) -> Array:
         if exponent < 0:
             return self._constant(self.algebra.constant(Fraction(1))) / self._power(base, -exponent)
-        return self._constant(self.algebra.constant(Fraction(1))) if exponent == 0 else base**exponent
+        return self._constant(self.algebra.constant(Fraction(1))) if exponent == 0 else self.algebra.power(base, exponent)
 
     def _reduce(self, kind: str, body: Array) -> Array:
         if body.shape[-1] == 1:  # the body does not see y: all n terms are equal (n >= 2 always)
@@ -227,8 +228,25 @@ def ball_algebra() -> Algebra:
     from flint import arb, fmpq
 
     half = arb("0.5")
-    return _object_algebra(
+
+    def integer_power(u: Any, exponent: int) -> Any:
+        """Enclose u ** exponent; arb ** int is NaN for a ball that contains 0, so its ends are taken there."""
+        if not u.contains(0):
+            return u**exponent
+        upper = _multiplied(u.upper(), exponent)
+        return upper.union(_multiplied(u.lower(), exponent)).union(arb(0))
+
+    def power(base: Array, exponent: int) -> Array:
+        return np.frompyfunc(lambda u: integer_power(u, exponent), 1, 1)(base)
+
+    algebra = _object_algebra(
         lambda value: arb(fmpq(value.numerator, value.denominator)), arb.pi,
         {"exp": arb.exp, "log": arb.log, "sqrt": arb.sqrt, "sin": arb.sin, "cos": arb.cos, "tanh": arb.tanh,
          "sigmoid": lambda u: ((u * half).tanh() + 1) * half, "abs": abs, "relu": lambda u: u.max(arb(0))},
         lambda u, v: u.max(v), lambda u, v: u.min(v))
+    return replace(algebra, power=power)
+
+
+def _multiplied(u: Any, exponent: int) -> Any:
+    half = _multiplied(u, exponent // 2) if exponent > 1 else 1
+    return half * half * u if exponent % 2 else half * half

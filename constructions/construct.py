@@ -1,0 +1,71 @@
+"""The compiler: a target and a tolerance in, explicit weights and an error budget out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from constructions.architectures import Architecture, assemble
+from constructions.moduli import Modulus, derived
+from constructions.number_formats import FLOAT64, NumberFormat
+from constructions.planner import MAX_TABLE, GridPlan, plan_grid
+from constructions.pooling import PoolingHead
+from constructions.sumformers import Sumformer
+from constructions.sumformers.grid import construct_grid
+from constructions.targets.definedness import refuse_undefined
+from constructions.targets.target import AnyTarget, Target
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Construction:
+    """What was built, and the shares of the claimed bound: w_f(radius) and the rounding of table values."""
+
+    target: AnyTarget
+    plan: GridPlan
+    sumformer: Sumformer
+    architectures: tuple[Architecture, ...]
+    value_radius: Fraction
+
+    @property
+    def bound(self) -> Fraction:
+        """The claimed bound of ||f - T||, exact; it is at most the tolerance."""
+        return self.plan.modulus_term + self.value_radius
+
+
+def plan(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
+         code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE) -> GridPlan:
+    """Check the target, find its modulus and choose grid and code; see :func:`plan_grid` for what is refused."""
+    if isinstance(target, Target):
+        refuse_undefined(target)
+        modulus = modulus or derived(target)
+    if modulus is None:
+        raise ValueError("a callable target needs a declared modulus")
+    return plan_grid(target.box, target.n, target.d_out, tolerance, modulus, code=code, number_format=number_format,
+                     roundings=roundings(heads, target.n), pooled_in_floats=bool(heads), max_table=max_table)
+
+
+def roundings(heads: Sequence[PoolingHead], n: int) -> int:
+    """Return a number of rounded operations well above what any of the heads does (the checker uses its own count)."""
+    return 8 * max((head.roundings(n) for head in heads), default=0) + 64
+
+
+def construct(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead],
+              progress: Progress = lambda stage, done, total: None) -> Construction:
+    """Write the weights down: the discretised Sumformer and every architecture that reproduces it.
+
+    The plan has settled modulus, quantiser and code (mathematics: modulus, quantiser-covers, sum-code-injective); here follow
+    piecewise-constant-error, decode-left-inverse, step-network and the poolings.
+    """
+    done = 0
+
+    def evaluated(more: int) -> None:
+        nonlocal done
+        done += more
+        progress("value table", done, planned.table_entries)
+
+    grid = construct_grid(target, planned.grid, planned.code, planned.number_format, evaluated)
+    architectures = tuple(assemble(grid.sumformer, head) for head in heads)
+    return Construction(target, planned, grid.sumformer, architectures, grid.value_radius)

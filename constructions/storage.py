@@ -1,0 +1,91 @@
+"""A construction as plain data, and back: named arrays, exact numbers as strings, a description of the network.
+
+The layout is documented in docs/formats.md. Nothing here is trusted by the checker, which reads the same files by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions.architectures import Architecture
+from constructions.network import Network, Node, Staircase
+from constructions.sumformers import Sumformer
+
+NETWORK_FORMAT = "uat-network/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """``arrays`` are float64; ``exact`` holds arrays that float64 cannot, as {name: {shape, values as strings}}."""
+
+    arrays: dict[str, np.ndarray]
+    exact: dict[str, Any]
+    network: dict[str, Any]
+
+
+def store(sumformer: Sumformer, architectures: Sequence[Architecture]) -> Stored:
+    """Describe a Sumformer and the architectures that reproduce it; their feed-forward layers refer to the same nodes."""
+    psi = sumformer.psi
+    stored = Stored({}, {}, {
+        "format": NETWORK_FORMAT, "n": sumformer.n, "inputs": list(psi.inputs), "outputs": list(psi.outputs),
+        "phi": {"inputs": list(sumformer.phi.inputs), "nodes": len(sumformer.phi.nodes), "outputs": list(sumformer.phi.outputs)},
+        "nodes": [{"reads": [list(read) for read in node.reads], "writes": list(node.writes)} for node in psi.nodes],
+        "architectures": {a.name: _describe(a, psi.nodes) for a in architectures}})
+    for i, node in enumerate(psi.nodes):
+        _put(stored, f"nodes.{i}.thresholds", node.table.thresholds)
+        _put(stored, f"nodes.{i}.values", node.table.values)
+    for architecture in architectures:
+        _put_architecture(stored, architecture)
+    return stored
+
+
+def load_sumformer(arrays: Mapping[str, np.ndarray], exact: Mapping[str, Any], network: Mapping[str, Any]) -> Sumformer:
+    """Rebuild the Sumformer; raises KeyError, TypeError or ValueError when the description does not fit the arrays."""
+    nodes = tuple(
+        Node(tuple((str(channel), int(coefficient)) for channel, coefficient in node["reads"]),
+             Staircase(_get(arrays, exact, f"nodes.{i}.thresholds"), _get(arrays, exact, f"nodes.{i}.values")),
+             tuple(node["writes"]))
+        for i, node in enumerate(network["nodes"]))
+    phi = network["phi"]
+    return Sumformer(Network(tuple(phi["inputs"]), nodes[: phi["nodes"]], tuple(phi["outputs"])),
+                     Network(tuple(network["inputs"]), nodes, tuple(network["outputs"])), int(network["n"]))
+
+
+def _describe(architecture: Architecture, nodes: Sequence[Node]) -> dict[str, Any]:
+    number = {id(node): i for i, node in enumerate(nodes)}
+    blocks = [{"attention": block.attention is not None, "steps": [number[id(node)] for node in block.feed_forward.steps],
+               "carries": list(block.feed_forward.carries)} for block in architecture.blocks]
+    return {"channels": list(architecture.layout.channels), "blocks": blocks}
+
+
+def _put_architecture(stored: Stored, architecture: Architecture) -> None:
+    name = architecture.name
+    stored.arrays[f"{name}.embed.weight"] = architecture.W_embed
+    stored.arrays[f"{name}.embed.bias"] = architecture.b_embed
+    stored.arrays[f"{name}.readout.weight"] = architecture.W_out
+    for i, block in enumerate(architecture.blocks):
+        for key, array in (block.attention or {}).items():
+            stored.arrays[f"{name}.blocks.{i}.attention.{key}"] = array
+
+
+def _put(stored: Stored, name: str, array: np.ndarray) -> None:
+    if array.dtype == object:
+        stored.exact[name] = {"shape": list(array.shape), "values": [str(value) for value in array.ravel()]}
+    else:
+        stored.arrays[name] = np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _get(arrays: Mapping[str, np.ndarray], exact: Mapping[str, Any], name: str) -> np.ndarray:
+    if name in arrays:
+        return arrays[name]
+    entry = exact[name]
+    flat = np.empty(len(entry["values"]), dtype=object)
+    for i, text in enumerate(entry["values"]):
+        number = Fraction(text)
+        flat[i] = int(number) if number.denominator == 1 else number
+    return flat.reshape(entry["shape"])

@@ -1,0 +1,155 @@
+"""The stored architectures, multiplied out: each computes the Sumformer (mathematics: residual-layout and the poolings).
+
+Attention is reduced to one exact matrix M with Att(X)_i = sum_k X_k M for *every* X, which needs constant scores; M must carry
+each phi channel to its Sigma channel with factor 1 and nothing else. The blocks are then followed channel by channel: a
+channel is written once, while it is 0, by the node of that name, so by induction it holds what the Sumformer computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from proofs_check.step_network import Rejected, StoredNode
+
+Arrays = Mapping[str, np.ndarray]
+POOLING_STEPS = {"transformer": "softmax-pooling", "linformer": "linformer-pooling", "performer": "performer-pooling",
+                 "performer-normalised": "performer-pooling"}
+
+
+def pooling_factor(architecture: str, weights: Arrays, n: int) -> Fraction:
+    """Return c such that the head gives c * sum_k X_k W_V in every row, for every X, in real arithmetic.
+
+    Raises:
+        Rejected: the scores depend on X, the slots weigh tokens differently, or an array has the wrong shape.
+    """
+    no_query, no_key = (not np.any(weights[name]) for name in ("W_Q", "W_K"))
+    d_model = len(weights["W_V"])
+    if any(weights[name].ndim != 2 or len(weights[name]) != d_model for name in ("W_Q", "W_K")):
+        raise Rejected(f"{architecture}: W_Q and W_K must have {d_model} rows")
+    if weights["W_Q"].shape != weights["W_K"].shape:
+        raise Rejected(f"{architecture}: W_Q and W_K have different shapes")
+    match architecture:
+        case "transformer":
+            _require(no_query or no_key, "transformer: attention weights are uniform only if W_Q = 0 or W_K = 0")
+            return Fraction(1, n)
+        case "linformer":
+            _require(no_query or no_key, "linformer: slot weights are uniform only if W_Q = 0 or W_K = 0")
+            return _slot_average(weights, n)
+        case "performer":
+            _require(no_query and no_key, "performer: the kernel is 1 for all features only if W_Q = W_K = 0")
+        case "performer-normalised":
+            _require(no_key, "performer-normalised: the kernel is uniform only if W_K = 0")
+        case _:
+            raise Rejected(f"unknown architecture {architecture!r}")
+    if weights["w"].ndim != 2 or weights["w"].shape[1] != weights["W_Q"].shape[1] or not len(weights["w"]):
+        raise Rejected(f"{architecture}: features w of shape {weights['w'].shape} do not fit W_Q")
+    return Fraction(1) if architecture == "performer" else Fraction(1, n)
+
+
+def check_architecture(architecture: str, description: Mapping[str, Any], arrays: Arrays, nodes: Sequence[StoredNode],
+                       network: Mapping[str, Any], n: int) -> int:
+    """Check one architecture against the Sumformer's nodes.
+
+    Returns:
+        The number of features or slots of its head (0 for softmax), which enters the rounding analysis.
+
+    Raises:
+        Rejected: with the first thing that is wrong.
+    """
+    channels = list(description["channels"])
+    if len(set(channels)) != len(channels):
+        raise Rejected(f"{architecture}: a channel occurs twice in the stream")
+    mine = {key.removeprefix(f"{architecture}."): array for key, array in arrays.items() if key.startswith(f"{architecture}.")}
+    if any(not np.all(np.isfinite(array)) for array in mine.values()):
+        raise Rejected(f"{architecture}: a weight is not finite")
+    tokens = list(network["phi"]["inputs"])
+    _check_ends(architecture, mine, channels, tokens, list(network["outputs"]))
+    codes = list(network["phi"]["outputs"])
+    known, sizes = {"1", *tokens}, []
+    for i, block in enumerate(description["blocks"]):
+        sigma: set[str] = set()
+        if block["attention"]:
+            head = {key.removeprefix(f"blocks.{i}.attention."): a for key, a in mine.items()
+                    if key.startswith(f"blocks.{i}.attention.")}
+            _check_routes(architecture, head, channels, codes, n)
+            if not set(codes) <= known:
+                raise Rejected(f"{architecture}: block {i} pools before phi is computed")
+            sigma = {code.replace("phi", "sigma") for code in codes}
+            sizes.append(len(head.get("F", head.get("w", ()))))
+        known = _follow_block(f"{architecture}, block {i}", block, nodes, known, sigma, channels)
+    if len(sizes) != 1:
+        raise Rejected(f"{architecture}: {len(sizes)} blocks have attention, expected one")
+    missing = set(network["outputs"]) - known
+    if missing:
+        raise Rejected(f"{architecture}: outputs {sorted(missing)} are never written")
+    used = {f"blocks.{i}.attention." for i, block in enumerate(description["blocks"]) if block["attention"]}
+    extra = [key for key in mine if not key.startswith(("embed.", "readout.", *used))]
+    if extra:
+        raise Rejected(f"{architecture}: array {extra[0]} belongs to no block")
+    return int(sizes[0])
+
+
+def _check_ends(architecture: str, mine: Arrays, channels: list[str], tokens: list[str], outputs: list[str]) -> None:
+    embed, bias, readout = mine["embed.weight"], mine["embed.bias"], mine["readout.weight"]
+    right = (np.array_equal(embed, _selection(tokens, channels)) and np.array_equal(bias, _selection(["1"], channels)[0])
+             and np.array_equal(readout, _selection(outputs, channels).T))
+    if not right:
+        raise Rejected(f"{architecture}: the embedding must be [1 | x | 0 ..] and the readout select the outputs")
+
+
+def _selection(names: list[str], channels: list[str]) -> np.ndarray:
+    return np.array([[float(name == channel) for channel in channels] for name in names])
+
+
+def _check_routes(architecture: str, head: Arrays, channels: list[str], codes: list[str], n: int) -> None:
+    factor = pooling_factor(architecture, head, n)
+    expected = {(channels.index(code), channels.index(code.replace("phi", "sigma"))) for code in codes}
+    if head["W_V"].shape != (len(channels), len(channels)):
+        raise Rejected(f"{architecture}: W_V has shape {head['W_V'].shape}, the stream is {len(channels)} wide")
+    found = {(int(i), int(j)) for i, j in np.argwhere(head["W_V"])}
+    wrong = found ^ expected
+    if wrong:
+        i, j = min(wrong)
+        raise Rejected(f"{architecture}: W_V[{channels[i]}, {channels[j]}] = {head['W_V'][i, j]}")
+    for i, j in sorted(expected):
+        total = factor * Fraction(float(head["W_V"][i, j]))
+        if total != 1:
+            raise Rejected(f"{architecture}: pooling returns {total} times Sigma in {channels[j]}, expected 1")
+
+
+def _slot_average(weights: Arrays, n: int) -> Fraction:
+    E, F = weights["E"], weights["F"]
+    if E.ndim != 2 or E.shape != F.shape or F.shape[1] != n or not len(F):
+        raise Rejected(f"linformer: E {E.shape} and F {F.shape} must both be (k, {n})")
+    columns = [sum((Fraction(float(entry)) for entry in column), Fraction(0)) / len(F) for column in F.T]
+    if len(set(columns)) != 1:
+        raise Rejected("linformer: the columns of F have different means, so tokens are weighted by position")
+    return columns[0]
+
+
+def _follow_block(place: str, block: Mapping[str, Any], nodes: Sequence[StoredNode], known: set[str], sigma: set[str],
+                  channels: list[str]) -> set[str]:
+    """Return the channels that hold their Sumformer value after X + FC(X + Att(X)); all others are still 0."""
+    if sigma & known:
+        raise Rejected(f"{place}: Sigma is added to channels that are already in use")
+    visible, written = known | sigma, set[str]()
+    for index in block["steps"]:
+        node = nodes[index]
+        if not {channel for channel, _ in node.reads} <= visible:
+            raise Rejected(f"{place}: node {index} reads channels that are not computed yet")
+        if set(node.writes) & (visible | written) or not set(node.writes) <= set(channels):
+            raise Rejected(f"{place}: node {index} writes {node.writes}, which are in use or not in the stream")
+        written |= set(node.writes)
+    carries = set(block["carries"])
+    if not carries <= sigma:
+        raise Rejected(f"{place}: carries {sorted(carries - sigma)}, which attention did not write")
+    return known | written | carries
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise Rejected(reason)

@@ -1,0 +1,196 @@
+"""Re-prove the claim of a run directory from its weights and its target text alone (mathematics: section 6, route b).
+
+    domain -> cells -> decoding -> modulus -> values -> pooling -> floating point -> conclusion
+
+Nothing of the builder is used: thresholds, codes and sums are enumerated exactly, table values are held against balls, the
+Lipschitz constant is proved again by interval subdivision, attention weights are multiplied out over the rationals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions.domains import Box
+from constructions.errors import BadInput
+from constructions.targets.target import AnyTarget, CallableTarget, Target
+from proofs_check.architecture_check import POOLING_STEPS, check_architecture
+from proofs_check.floating_point import evaluation_gap
+from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above
+from proofs_check.modulus import check_lipschitz
+from proofs_check.run_files import RunFiles
+from proofs_check.step_network import Axis, Enumeration, Rejected, StoredNode, enumerate_network, quantisers, stored_nodes
+from proofs_check.table_values import largest_value_error
+
+TRUST = (
+    "the parser and syntax tree of the target language give the text its meaning",
+    "IEEE 754 double precision; numpy's elementary functions err by less than the ulps stated in docs/trust.md",
+    "python-flint (Arb) balls contain the true values",
+)
+REQUIRED = ("quantiser-covers", "decode-left-inverse", "modulus", "piecewise-constant-error", "value-rounding", "evaluation")
+Report = Callable[[str, int, int], None]
+
+
+def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max_boxes: int = 2_000_000) -> Verdict:
+    """Return a certificate for the stored claim, or what is missing, or what is false.
+
+    Args:
+        run: contents of a run directory whose hashes agree.
+        report: called with (stage, done, total) for progress; total 0 when it is unknown.
+        max_boxes: budget of the Lipschitz proof.
+
+    Raises:
+        BadInput: the files do not have the documented structure.
+    """
+    try:
+        claim, plan = Claim.from_json(run.certificate["claim"]), run.plan
+        target = read_target(plan)
+        checker = _Checker(run, claim, plan, target, report, max_boxes)
+        checker.run_all()
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"run directory: {type(error).__name__} {error} while reading its description; expected the "
+                       f"structure of docs/formats.md") from None
+    pooling = [POOLING_STEPS[name] for name in claim.networks if name != "sumformer"]
+    return conclude(claim, checker.steps, (*REQUIRED, *pooling), TRUST)
+
+
+def read_target(plan: Mapping[str, Any]) -> AnyTarget:
+    """Rebuild the target from the text in ``plan.json``."""
+    ends = [(Fraction(a), Fraction(b)) for a, b in plan["domain"]]
+    box = Box(tuple(a for a, _ in ends), tuple(b for _, b in ends))
+    n = int(plan["n"])
+    if plan["callable"]:
+        return CallableTarget.load(str(plan["expression"]), n=n, box=box)
+    return Target.from_text(str(plan["expression"]), n=n, box=box, name=str(plan["target"]))
+
+
+@dataclass
+class _Checker:
+    run: RunFiles
+    claim: Claim
+    plan: Mapping[str, Any]
+    target: AnyTarget
+    report: Report
+    max_boxes: int
+    steps: list[Step] = field(default_factory=list)
+
+    def run_all(self) -> None:
+        """Run every step; the first rejection ends the run, what it would have fed is then missing."""
+        self._check_claim()
+        try:
+            nodes = stored_nodes(self.run.network, self.run.arrays, self.run.exact)
+            axes = self._quantiser_covers(nodes)
+            enumeration = self._decode(axes, nodes)
+            self._architectures(enumeration, nodes)
+        except Rejected as rejected:
+            self.steps.append(Step("network", str(rejected), Status.REFUTED))
+            return
+        lipschitz = self._modulus()
+        radius = max(axis.radius for axis in axes)
+        self.steps.append(Step("piecewise-constant-error", f"every token is within {decimal_above(radius)} of its cell's middle",
+                               Status.PROVED, lipschitz * radius))
+        self._values(axes, enumeration)
+
+    def _check_claim(self) -> None:
+        claim, target = self.claim, self.target
+        stated = (claim.target, claim.expression, claim.n, claim.d, claim.d_out, claim.domain)
+        domain = tuple(zip(target.box.lower, target.box.upper, strict=True))
+        actual = (target.name, target.text, target.n, target.d, target.d_out, domain)
+        listed = ("sumformer", *self.run.network["architectures"])
+        if stated != actual or int(self.run.network["n"]) != claim.n or tuple(claim.networks) != listed or claim.bound < 0:
+            self.steps.append(Step("claim", "the claim is about another target, domain or network than the one stored",
+                                   Status.REFUTED))
+
+    def _quantiser_covers(self, nodes: list[StoredNode]) -> list[Axis]:
+        axes, self.inner = quantisers(nodes, self.claim.domain)
+        cells = " x ".join(str(len(axis.middles)) for axis in axes)
+        self.steps.append(Step("quantiser-covers", f"each point of the closed box lies in exactly one of {cells} cells",
+                               Status.PROVED))
+        return axes
+
+    def _decode(self, axes: list[Axis], nodes: list[StoredNode]) -> Enumeration:
+        self.report("following all inputs through the network", 0, 0)
+        enumeration = enumerate_network(axes, self.inner, self.run.network, self.claim.n)
+        if enumeration.outputs.shape[1] != self.claim.d_out or not np.all(np.isfinite(enumeration.outputs)):
+            raise Rejected(f"the network has {enumeration.outputs.shape[1]} outputs, expected {self.claim.d_out} finite ones")
+        self.steps.append(Step("decode-left-inverse", f"{len(enumeration.cells)} pairs of own cell and multiset of the others "
+                               f"followed exactly through thresholds, codes and sums", Status.PROVED))
+        return enumeration
+
+    def _architectures(self, enumeration: Enumeration, nodes: list[StoredNode]) -> None:
+        slots = 0
+        for name, description in self.run.network["architectures"].items():
+            slots = max(slots, check_architecture(name, description, self.run.arrays, nodes, self.run.network, self.claim.n))
+            self.steps.append(Step(POOLING_STEPS[name], f"{name}: attention is exactly Sigma, blocks compute phi and psi",
+                                   Status.PROVED))
+        if self.plan["number_format"] == "exact":
+            heads = bool(self.run.network["architectures"])
+            self.steps.append(Step("evaluation", "sums are taken over exact integers; nothing is claimed of floating point",
+                                   Status.UNDECIDED if heads else Status.PROVED))
+            return
+        gap = evaluation_gap(enumeration, nodes, str(self.plan["number_format"]), self.claim.n, slots)
+        self.steps.append(Step("evaluation", gap or f"in {self.plan['number_format']} all networks agree bit for bit with real "
+                               f"arithmetic", Status.UNDECIDED if gap else Status.PROVED))
+
+    def _modulus(self) -> Fraction:
+        lipschitz = Fraction(self.plan["lipschitz"])
+        if self.plan["lipschitz_declared"] or isinstance(self.target, CallableTarget):
+            self.steps.append(Step("modulus", f"Lipschitz constant {lipschitz} as declared", Status.ASSUMED, assumption=(
+                f"{self.target.name} has Lipschitz constant at most {lipschitz} (declared, max norm to max norm)")))
+            return lipschitz
+        box = self.target.box
+        found = check_lipschitz(self.target.outputs, self.target.n, self.target.d, box.lower, box.upper, lipschitz,
+                                max_boxes=self.max_boxes,
+                                progress=lambda done, waiting: self.report("Lipschitz constant", done, done + waiting))
+        status = {"certified": Status.CERTIFIED, "refuted": Status.REFUTED}.get(found.status, Status.UNDECIDED)
+        detail = {Status.CERTIFIED: f"sup of the l1 norm of the gradient is at most {decimal_above(lipschitz)}",
+                  Status.REFUTED: f"a slope above {float(lipschitz)} exists: {found.witness}",
+                  }.get(status, f"Lipschitz constant {float(lipschitz)} not proved within {found.boxes} boxes")
+        self.steps.append(Step("modulus", f"{detail} ({found.boxes} boxes)", status))
+        return lipschitz
+
+    def _values(self, axes: list[Axis], enumeration: Enumeration) -> None:
+        mesh = np.meshgrid(*(axis.middles for axis in axes), indexing="ij")
+        middles = np.stack([m.ravel() for m in mesh], axis=-1)
+        claimed, total = Fraction(self.plan["value_radius"]), len(enumeration.cells)
+        if isinstance(self.target, CallableTarget):
+            self._callable_values(middles, enumeration, claimed)
+            return
+        done = 0
+
+        def progress(more: int) -> None:
+            nonlocal done
+            done += more
+            self.report("table values", done, total)
+
+        try:
+            error = largest_value_error(self.target.outputs, middles, enumeration.cells, enumeration.outputs, progress)
+        except ArithmeticError as problem:
+            self.steps.append(Step("value-rounding", str(problem), Status.UNDECIDED))
+            return
+        self._compare_values(error, claimed, f"{total} table values enclosed in balls", Status.CERTIFIED, "")
+
+    def _callable_values(self, middles: np.ndarray, enumeration: Enumeration, claimed: Fraction) -> None:
+        worst = 0.0
+        for start in range(0, len(enumeration.cells), 2**16):
+            part = slice(start, start + 2**16)
+            values = self.target.numpy(middles[enumeration.cells[part]], slice(0, 1))[:, 0]
+            worst = max(worst, float(np.abs(values - enumeration.outputs[part]).max()))
+            self.report("table values", start, len(enumeration.cells))
+        self._compare_values(Fraction(np.nextafter(worst, np.inf).item()), claimed, "table values compared with the callable",
+                             Status.ASSUMED, f"the float64 values returned by {self.target.name} are its exact values")
+
+    def _compare_values(self, error: Fraction, claimed: Fraction, what: str, status: Status, assumption: str) -> None:
+        if error <= claimed:
+            self.steps.append(Step("value-rounding", f"{what}: within {decimal_above(claimed)} of f", status, claimed, assumption))
+        else:
+            self.steps.append(Step("value-rounding", f"a table value is {decimal_above(error)} away from f at its cell middle, "
+                                   f"claimed {decimal_above(claimed)}", Status.UNDECIDED))
+
+

@@ -1,0 +1,65 @@
+"""Floating-point evaluation of a step-network: a proof that nothing is rounded, or that rounding cannot be seen.
+
+Assumption: IEEE 754 addition and multiplication, in any order, with or without fused multiply-add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from proofs_check.step_network import Enumeration, StoredNode
+
+BITS = {"float64": 53, "float32": 24}
+
+
+def evaluation_gap(enumeration: Enumeration, nodes: Sequence[StoredNode], number_format: str, n: int, slots: int) -> str:
+    """Return "" if every architecture evaluated in the format equals the network over the reals, the reason otherwise.
+
+    Quantisers: the sign of a rounded difference is right. Codes, ranks, keys: integers below 2^(p-2), exact in any order.
+    Pooling: at most m = 8 n + 8 slots + 64 rounded operations, so relative error gamma_m (Higham 2002, lemma 3.1), less than
+    half the margin to the nearest threshold. Table: partial sums of jumps are integers times a power of two, below 2^p.
+    """
+    bits = BITS[number_format]
+    if any(node.thresholds.dtype == object or node.values.dtype == object for node in nodes):
+        return f"codes are integers that {number_format} cannot hold"
+    if bits == 24 and any(not _is_float32(node.thresholds) or not _is_float32(node.values) for node in nodes):
+        return "a threshold or value is not a float32 number"
+    if enumeration.largest_integer >= 2 ** (bits - 2):
+        return f"integers up to {enumeration.largest_integer} are too large for {number_format}"
+    m = (8 * n + 8 * slots + 64) * Fraction(1, 2**bits)
+    if m >= 1 or m / (1 - m) * n * enumeration.largest_code * 2 >= enumeration.margin:
+        return f"pooled codes up to {n * enumeration.largest_code} may be decoded wrongly in {number_format}"
+    loose = [node for node in nodes if not all(_sums_exactly(column, bits) for column in node.values.T)]
+    return f"the jumps of {loose[0].writes} cannot be summed without rounding" if loose else ""
+
+
+def _is_float32(values: np.ndarray) -> bool:
+    return bool(np.all(values.astype(np.float32) == values))
+
+
+def _sums_exactly(values: np.ndarray, bits: int) -> bool:
+    """Say whether |v_0| + sum |v_j - v_{j-1}| is at most 2^bits units, the unit a power of two that divides all values."""
+    unit = _common_unit(values)
+    if unit == 0:
+        return True
+    scaled = values / unit  # a power of two: exact
+    if not np.all(np.abs(scaled) < 2.0**53):
+        return False
+    integers = scaled.astype(np.int64)
+    total = abs(int(integers[0])) + sum(int(part) for part in np.abs(np.diff(integers)).astype(object))
+    return total <= 2**bits
+
+
+def _common_unit(values: np.ndarray) -> float:
+    """Return the largest power of two of which every value is an integer multiple (0 for all zeros)."""
+    nonzero = values[values != 0]
+    if not len(nonzero):
+        return 0.0
+    mantissa, exponent = np.frexp(nonzero)
+    integer = np.ldexp(mantissa, 53).astype(np.int64)
+    trailing = np.log2((integer & -integer).astype(np.float64))  # a power of two: its logarithm is exact
+    lowest = int((exponent - 53 + trailing.astype(np.int64)).min())
+    return float(np.ldexp(1.0, lowest))

@@ -1,0 +1,84 @@
+"""What a user asked for, checked before any work starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from constructions.domains import parse_rational
+from constructions.errors import BadInput, nearest
+from constructions.moduli import Modulus, declared
+from constructions.number_formats import FORMATS, NumberFormat
+from constructions.planner import CODES, METHODS
+from constructions.pooling import ARCHITECTURES, PoolingHead, pooling_head
+from constructions.targets.library import resolve
+from constructions.targets.target import AnyTarget, CallableTarget
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of ``plan`` and ``construct`` as typed, all still text or numbers."""
+
+    target: str
+    eps: str
+    n: int | None = None
+    d: int | None = None
+    domain: str = "0,1"
+    method: str = "auto"
+    code: str = "auto"
+    architecture: str = "all"
+    lipschitz: str | None = None
+    precision: str = "float64"
+    linformer_k: int = 1
+    performer_features: int = 4
+    max_table: int = 2**24
+    seed: int = 0
+
+    def tolerance(self) -> Fraction:
+        """Return eps as an exact number; raises BadInput unless it is positive."""
+        eps = parse_rational(self.eps, "--eps")
+        if eps <= 0:
+            raise BadInput(f"--eps {self.eps}: expected a number > 0")
+        return eps
+
+    def heads(self) -> tuple[PoolingHead, ...]:
+        """Return the pooling heads of the requested architectures; none for ``sumformer`` alone."""
+        names = [name.strip() for name in self.architecture.split(",")]
+        known = ("all", "sumformer", *ARCHITECTURES)
+        for name in names:
+            if name not in known:
+                raise BadInput(f"--architecture {name!r}: {nearest(name, known)}")
+        chosen = ARCHITECTURES if "all" in names else tuple(name for name in ARCHITECTURES if name in names)
+        return tuple(pooling_head(name, linformer_k=self.linformer_k, performer_features=self.performer_features, seed=self.seed)
+                     for name in chosen)
+
+    def number_format(self) -> NumberFormat:
+        """Return the format the networks are to run in."""
+        if self.precision not in FORMATS:
+            raise BadInput(f"--precision {self.precision!r}: {nearest(self.precision, FORMATS)}")
+        return FORMATS[self.precision]
+
+    def check_names(self) -> None:
+        """Refuse unknown methods and codes and an empty table budget."""
+        for option, given, known in (("--method", self.method, METHODS), ("--code", self.code, CODES)):
+            if given not in known:
+                raise BadInput(f"{option} {given!r}: {nearest(given, known)}")
+        if self.max_table < 1:
+            raise BadInput(f"--max-table {self.max_table}: expected at least 1")
+
+    def resolved(self) -> tuple[AnyTarget, Modulus | None]:
+        """Return the target, and the modulus if it is declared.
+
+        Raises:
+            BadInput: unknown or malformed target, a callable without ``--lipschitz``, or a negative constant.
+        """
+        constant = None if self.lipschitz is None else parse_rational(self.lipschitz, "--lipschitz")
+        if constant is not None and constant < 0:
+            raise BadInput(f"--lipschitz {self.lipschitz}: expected a number >= 0")
+        target = resolve(self.target, n=self.n, d=self.d, domain=self.domain)
+        if constant is not None:
+            return target, declared(constant, target.name)
+        if isinstance(target, CallableTarget):
+            raise BadInput(f"target {target.name!r} is a callable: expected --lipschitz L, a constant that bounds its slope "
+                           f"from max norm to max norm (it cannot be derived from code)")
+        return target, None

@@ -1,0 +1,118 @@
+"""Write a run directory all at once: into a temporary sibling, then one rename. The format is docs/formats.md."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from constructions.errors import BadInput
+from constructions.storage import Stored
+from proofs_check.kernel import Certificate
+from proofs_check.run_files import CERTIFICATE_FORMAT, FILES, digest, file_sha256
+
+
+def choose_directory(out: str | None, name: str) -> Path:
+    """Return the directory to write: ``--out`` if it does not exist yet, else the first free runs/NAME, runs/NAME-2, ..
+
+    Raises:
+        BadInput: ``--out`` exists already or its parent is not a directory.
+    """
+    if out is None:
+        number = 1
+        while (path := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
+            number += 1
+        return path
+    path = Path(out)
+    if path.exists():
+        raise BadInput(f"--out {out}: exists already; expected a new directory (nothing was changed)")
+    nearest = next((parent for parent in path.absolute().parents if parent.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise BadInput(f"--out {out}: {nearest} is not a directory")
+    return path
+
+
+def write_run(path: Path, stored: Stored, plan: Mapping[str, Any], certificate: Certificate) -> None:
+    """Write all files of a run; on any failure nothing is left behind.
+
+    Raises:
+        BadInput: the disk is full or the place cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    with _all_or_nothing(path) as folder:
+        save_file(stored.arrays, folder / "weights.safetensors")
+        for name, content in (("exact.json", stored.exact), ("network.json", stored.network), ("plan.json", plan)):
+            _write_json(folder / name, content)
+        document = certificate_document(certificate)
+        document["sha256"] = {name: file_sha256(folder / name) for name in FILES}
+        document["digest"] = digest(document)
+        _write_json(folder / "certificate.json", document)
+
+
+def certificate_document(certificate: Certificate) -> dict[str, Any]:
+    """Return the certificate as JSON data, without hashes."""
+    return {
+        "format": CERTIFICATE_FORMAT, "claim": certificate.claim.to_json(), "bound": str(certificate.claim.bound),
+        "proved_bound": str(certificate.proved_bound), "status": certificate.status.value,
+        "method": "grid: piecewise constant on cells, re-proved a posteriori",
+        "assumptions": list(certificate.assumptions), "budget": [step.to_json() for step in certificate.steps],
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in
+                     ("uat", "numpy", "scipy", "torch", "python-flint", "safetensors")}},
+    }
+
+
+@contextlib.contextmanager
+def _all_or_nothing(path: Path) -> Iterator[Path]:
+    folder: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        yield folder
+        for file in folder.iterdir():
+            _to_disk(file)
+        folder.chmod(0o755)
+        folder.rename(path)
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        reason = _storage_problem(error)
+        if reason:
+            raise BadInput(f"--out {path}: {reason}; nothing was written") from None
+        raise
+
+
+def _storage_problem(error: BaseException) -> str:
+    """Say in words what kept a file from being written; safetensors wraps the system's error in its own."""
+    if isinstance(error, OSError):
+        return "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error.strerror or error)
+    if type(error).__name__ == "SafetensorError":
+        return "the disk is full" if "No space left" in str(error) or "os error 28" in str(error) else str(error)
+    return ""
+
+
+def _to_disk(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
