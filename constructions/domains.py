@@ -8,6 +8,7 @@ proof for every floating-point token. The mesh is then uneven in the last bit, a
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -53,7 +54,8 @@ class Box:
 
     def __str__(self) -> str:
         pairs = [f"[{a}, {b}]" for a, b in zip(self.lower, self.upper, strict=True)]
-        return f"{pairs[0]}^{self.d}" if len(set(pairs)) == 1 else " x ".join(pairs)
+        power = f"^{self.d}" if self.d > 1 else ""
+        return f"{pairs[0]}{power}" if len(set(pairs)) == 1 else " x ".join(pairs)
 
 
 def parse_rational(text: str, what: str) -> Fraction:
@@ -107,9 +109,8 @@ class Axis:
         mesh = (upper - lower) / cells
         thresholds = np.array([number_format.round(lower + j * mesh) for j in range(1, cells)], dtype=np.float64)
         edges = [lower, *(Fraction(float(t)) for t in thresholds), upper]
-        centres = np.array([float((a + b) / 2) for a, b in zip(edges, edges[1:], strict=False)], dtype=np.float64)
-        increasing = bool(np.all(np.diff(thresholds) > 0)) if cells > 2 else True
-        if not increasing or (cells > 1 and not lower < Fraction(float(thresholds[0])) <= Fraction(float(thresholds[-1])) < upper):
+        centres = np.array([float((a + b) / 2) for a, b in itertools.pairwise(edges)], dtype=np.float64)
+        if not all(a < b for a, b in itertools.pairwise(edges)):
             raise Refused(f"{cells} cells on [{lower}, {upper}] are finer than {number_format.name} can tell apart")
         return Axis(lower, upper, thresholds, centres)
 

@@ -188,7 +188,8 @@ class _Checker:
 
     def _compare_values(self, error: Fraction, claimed: Fraction, what: str, status: Status, assumption: str) -> None:
         if error <= claimed:
-            self.steps.append(Step("value-rounding", f"{what}: within {decimal_above(claimed)} of f", status, claimed, assumption))
+            statement = f"{what}: within {decimal_above(claimed)} of f"
+            self.steps.append(Step("value-rounding", statement, status, claimed, assumption))
         else:
             self.steps.append(Step("value-rounding", f"a table value is {decimal_above(error)} away from f at its cell middle, "
                                    f"claimed {decimal_above(claimed)}", Status.UNDECIDED))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from constructions.errors import BadInput, Refused
 
 CERTIFICATE_FORMAT = "uat-certificate/1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
@@ -118,6 +117,7 @@ class Architecture:
             mixed = stream if block.attention is None else stream + self.head.reference(stream, block.attention)
             first, second, relu = block.feed_forward.dense(self.layout)
             hidden = mixed @ as_fractions(first)
-            active = np.where(relu, np.maximum(hidden, Fraction(0)), np.where(hidden >= 0, Fraction(1), Fraction(0)))
+            one, zero = as_fractions(np.array(1)), as_fractions(np.array(0))
+            active = np.where(relu, np.maximum(hidden, zero), np.where(hidden >= 0, one, zero))
             stream = stream + active @ as_fractions(second)
         return np.asarray(stream @ as_fractions(self.W_out))

@@ -95,6 +95,11 @@ class Network:
         return max((sum(node.table.units for node in level) for level in self.levels()), default=0)
 
     @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases of the units as written: reads, threshold, jumps, and base values."""
+        return sum(node.table.units * (len(node.reads) + 1 + node.table.width) + node.table.width for node in self.nodes)
+
+    @property
     def n_nonzero(self) -> int:
         """Number of non-zero weights and biases: reads of every unit, biases, jumps and base values."""
         return sum(node.table.units * len(node.reads) + int(np.count_nonzero(node.table.thresholds))

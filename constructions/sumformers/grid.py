@@ -6,6 +6,7 @@ Exact and discontinuous: S is the piecewise constant f-bar, so ||f - S|| <= w_f(
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -155,7 +156,7 @@ def _unit_steps(values: np.ndarray) -> Staircase:
 
 def _between(levels: np.ndarray) -> Staircase:
     """The rank among sorted integers, thresholds half-way: it survives any error below half a gap."""
-    exact = [Fraction(int(a) + int(b), 2) for a, b in zip(levels, levels[1:], strict=False)]
+    exact = [Fraction(int(a) + int(b), 2) for a, b in itertools.pairwise(levels)]
     return Staircase(_as_numbers(np.array(exact, dtype=object)), np.arange(len(levels), dtype=np.float64)[:, None])
 
 

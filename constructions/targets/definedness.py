@@ -37,7 +37,7 @@ def refuse_undefined(target: Target, *, max_boxes: int = 20_000) -> None:
                           f"near X in {_shown(sides)}")
         _refuse_point(target, [((a + b) / 2,) * 2 for a, b in sides])
         widest = max(range(len(sides)), key=lambda v: sides[v][1] - sides[v][0])
-        (a, b), middle = sides[widest], sum(sides[widest]) / 2
+        (a, b), middle = sides[widest], sum(sides[widest], Fraction(0)) / 2
         queue += [[*sides[:widest], half, *sides[widest + 1:]] for half in ((a, middle), (middle, b))]
 
 

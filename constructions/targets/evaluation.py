@@ -230,11 +230,9 @@ def ball_algebra() -> Algebra:
     half = arb("0.5")
 
     def integer_power(u: Any, exponent: int) -> Any:
-        """Enclose u ** exponent; arb ** int is NaN for a ball that contains 0, so its ends are taken there."""
-        if not u.contains(0):
-            return u**exponent
-        upper = _multiplied(u.upper(), exponent)
-        return upper.union(_multiplied(u.lower(), exponent)).union(arb(0))
+        """Enclose u ** exponent through the ends of the ball: sharp where arb ** int is wide, or NaN around 0."""
+        ends = _multiplied(u.upper(), exponent).union(_multiplied(u.lower(), exponent))
+        return ends.union(arb(0)) if u.contains(0) else ends
 
     def power(base: Array, exponent: int) -> Array:
         return np.frompyfunc(lambda u: integer_power(u, exponent), 1, 1)(base)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from typing import Any
 
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "relu")
 PAIRS = ("maximum", "minimum")
@@ -176,7 +177,7 @@ def specialise(expression: Expression, n: int) -> Expression:
     """
     if isinstance(expression, Length):
         return Number(Fraction(n), column=expression.column)
-    changed = {part.name: specialise(getattr(expression, part.name), n)
+    changed: dict[str, Any] = {part.name: specialise(getattr(expression, part.name), n)
                for part in fields(expression) if isinstance(getattr(expression, part.name), Expression)}
     result = replace(expression, **changed) if changed else expression
     if isinstance(result, OrderStatistic):

@@ -145,9 +145,9 @@ def translation_invariant(node: ex.Expression) -> bool:
     if isinstance(node, ex.Own | ex.Other | ex.OrderStatistic):
         return False
     if isinstance(node, ex.Binary) and node.operator == "-":
-        kinds = {type(node.left), type(node.right)}
-        if kinds == {ex.Own, ex.Other}:
-            return node.left.coordinate == node.right.coordinate  # type: ignore[attr-defined]
+        match node.left, node.right:
+            case (ex.Other(coordinate=c), ex.Own(coordinate=e)) | (ex.Own(coordinate=c), ex.Other(coordinate=e)):
+                return c == e
     return all(translation_invariant(child) for child in node.children())
 
 

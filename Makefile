@@ -1,0 +1,42 @@
+# make demo: install into .venv and run the main job.   make test: install and run the whole fast gate.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two cores: one thread a worker, or two torch processes slow each other down badly.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint slow gpu bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/python -m uat construct --target f --eps 1e-2
+
+test: $(VENV)/installed-dev lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m slow
+
+gpu: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m gpu
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@

@@ -1,0 +1,68 @@
+"""The attention heads of mathematics, section 0, in torch: batched, any device, from named weights and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from constructions.errors import Refused
+from constructions.pooling import PoolingHead
+
+
+def softmax_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
+    """Return softmax(X W_Q (X W_K)^T / sqrt(d_head)) X W_V."""
+    scores = (X @ w["W_Q"]) @ (X @ w["W_K"]).mT / math.sqrt(w["W_Q"].shape[1])
+    return torch.softmax(scores, dim=-1) @ (X @ w["W_V"])
+
+
+def linformer_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
+    """Return softmax(X W_Q (E X W_K)^T / sqrt(d_head)) F X W_V."""
+    scores = (X @ w["W_Q"]) @ (w["E"] @ (X @ w["W_K"])).mT / math.sqrt(w["W_Q"].shape[1])
+    return torch.softmax(scores, dim=-1) @ (w["F"] @ (X @ w["W_V"]))
+
+
+def performer_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
+    """Return a(X W_Q) (a(X W_K)^T X W_V), no normaliser."""
+    return _features(X @ w["W_Q"], w["w"]) @ (_features(X @ w["W_K"], w["w"]).mT @ (X @ w["W_V"]))
+
+
+def normalised_performer_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
+    """Return a(X W_Q) (a(X W_K)^T X W_V) divided by a(X W_Q) (a(X W_K)^T 1)."""
+    queries, keys = _features(X @ w["W_Q"], w["w"]), _features(X @ w["W_K"], w["w"])
+    return queries @ (keys.mT @ (X @ w["W_V"])) / (queries @ keys.sum(-2, keepdim=True).mT)
+
+
+def _features(x: Tensor, w: Tensor) -> Tensor:
+    """a(x) = k^{-1/2} exp(-|x|^2 / 2) [exp(w_1.x), .., exp(w_k.x)], the two exponentials in one."""
+    return torch.exp(x @ w.mT - x.square().sum(-1, keepdim=True) / 2) / math.sqrt(len(w))
+
+
+_FORMULAS: dict[str, Callable[[Tensor, Mapping[str, Tensor]], Tensor]] = {
+    "transformer": softmax_attention,
+    "linformer": linformer_attention,
+    "performer": performer_attention,
+    "performer-normalised": normalised_performer_attention,
+}
+
+
+class Attention(nn.Module):
+    """One attention head with its weights under their own names.
+
+    Raises (at birth):
+        Refused: the head has no formula here.
+    """
+
+    def __init__(self, head: PoolingHead, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        if head.name not in _FORMULAS:
+            raise Refused(f"no torch form of the {head.name} head; known: {', '.join(_FORMULAS)}")
+        self._formula = _FORMULAS[head.name]
+        for name, weight in weights.items():
+            self.register_parameter(name, nn.Parameter(weight, requires_grad=False))
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Mix the tokens of (*batch, n, d_model); the same shape."""
+        return self._formula(X, dict(self.named_parameters()))

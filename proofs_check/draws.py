@@ -1,0 +1,165 @@
+"""Where a search for the largest |f - T| looks: uniformly, at domain corners, at cell boundaries from both sides, at ties.
+
+Sequences are laid out with the batch innermost in memory, (d, n, batch) seen as (batch, n, d): token-wise work then runs
+along contiguous memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from constructions.domains import Box
+from constructions.errors import BadInput
+
+# Moves of a climber: to the ends of cells this many half-cells away, and to so many random ends.
+STEPS = (-4, -2, 2, 4)
+JUMPS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Sequences of n tokens in a box whose cells are known.
+
+    Attributes:
+        points: (d, P) ends of all cells of a coordinate in order, [lower, below t_1, t_1, below t_2, .., upper]: entry 2 k is
+            the lower end of cell k, entry 2 k + 1 the last floating-point number in it. Padded with the upper end.
+        sizes: (d,) number of entries before the padding.
+    """
+
+    n: int
+    points: Tensor
+    sizes: Tensor
+    generator: torch.Generator
+
+    @staticmethod
+    def of(box: Box, n: int, thresholds: Sequence[np.ndarray], generator: torch.Generator, dtype: torch.dtype) -> Space:
+        """Round the box inward and list the ends of its cells.
+
+        Raises:
+            BadInput: a side of the box holds no number of the dtype, or the thresholds are not one array a coordinate.
+        """
+        if len(thresholds) != box.d:
+            raise BadInput(f"{len(thresholds)} arrays of cell boundaries: expected one for each of {box.d} coordinates")
+        axes = [_cell_ends(*inward(lower, upper, dtype), np.asarray(boundaries, dtype=np.float64), dtype)
+                for lower, upper, boundaries in zip(box.lower, box.upper, thresholds, strict=True)]
+        longest = max(len(axis) for axis in axes)
+        points = torch.stack([torch.cat([axis, axis[-1:].expand(longest - len(axis))]) for axis in axes])
+        sizes = torch.tensor([len(axis) for axis in axes])
+        return Space(n, points.to(generator.device), sizes.to(generator.device), generator)
+
+    @property
+    def d(self) -> int:
+        """Token dimension."""
+        return len(self.points)
+
+    @property
+    def n_moves(self) -> int:
+        """Number of :meth:`moves` of one candidate."""
+        return self.n * self.d * (1 + 2 * len(STEPS) + JUMPS)
+
+    def uniform(self, count: int, n: int | None = None) -> Tensor:
+        """Draw sequences uniformly from the box, its upper end excluded where rounding allows."""
+        device = self.generator.device
+        tokens = torch.rand(self.d, n or self.n, count, generator=self.generator, dtype=self.points.dtype, device=device)
+        for coordinate, lower, upper in zip(tokens, self.points[:, 0].tolist(), self.points[:, -1].tolist(), strict=True):
+            if (lower, upper) != (0.0, 1.0):
+                coordinate.mul_(upper - lower).add_(lower).clamp_(lower, upper)
+        return tokens.permute(2, 1, 0)
+
+    def corners(self, first: int, count: int) -> Tensor:
+        """Return domain corners ``first, .., first + count - 1`` in binary order where these are few, random ones otherwise."""
+        width, device = self.n * self.d, self.generator.device
+        if width <= 16:
+            numbers = torch.arange(first, first + count, device=device)
+            bits = (numbers >> torch.arange(width, device=device)[:, None]) & 1
+        else:
+            bits = torch.randint(2, (width, count), generator=self.generator, device=device)
+        chosen = torch.where(bits.reshape(self.n, self.d, count).bool(), self.points[:, -1:], self.points[:, :1])
+        return chosen.permute(2, 0, 1)
+
+    def boundaries(self, count: int, n: int | None = None) -> Tensor:
+        """Draw a random cell for every coordinate, and one of its two ends."""
+        return self.at(self.random_ends(count, n or self.n))
+
+    def equal(self, count: int) -> Tensor:
+        """Draw sequences of equal tokens, half of them uniform, half at cell ends."""
+        half = count // 2
+        tokens = torch.cat([self.uniform(count - half, 1), self.boundaries(half, 1)])
+        return tokens.expand(count, self.n, self.d)
+
+    def random_ends(self, count: int, n: int) -> Tensor:
+        """Draw positions in ``points``, shape (count, n, d)."""
+        draws = torch.rand(count, n, self.d, generator=self.generator, dtype=torch.float64, device=self.generator.device)
+        return torch.minimum((draws * self.sizes).long(), self.sizes - 1)
+
+    def at(self, ends: Tensor) -> Tensor:
+        """Return the tokens at positions in ``points``, (batch, n, d) to (batch, n, d)."""
+        columns = [axis.index_select(0, ends[..., c].T.reshape(-1)).view(ends.shape[1], -1) for c, axis in enumerate(self.points)]
+        return torch.stack(columns).permute(2, 1, 0)
+
+    def nearest_ends(self, tokens: Tensor) -> Tensor:
+        """Return for each coordinate the position of the nearer end of its cell."""
+        columns = []
+        for c, (axis, size) in enumerate(zip(self.points, self.sizes.tolist(), strict=True)):
+            x = tokens[..., c].contiguous()
+            below = (torch.searchsorted(axis[:size].contiguous(), x, right=True) - 1).clamp(0, size - 2)
+            columns.append(below + (axis[below + 1] - x < x - axis[below]))
+        return torch.stack(columns, dim=-1)
+
+    def moves(self, ends: Tensor) -> Tensor:
+        """Return every change of one coordinate to another end of its cell, of the next two on either side, or of a random one.
+
+        Args:
+            ends: (candidates, n, d) positions in ``points``.
+
+        Returns:
+            (candidates, moves, n, d) positions.
+        """
+        candidates, coordinates = len(ends), self.n * self.d
+        present = ends.reshape(candidates, coordinates)
+        other = present ^ 1
+        near = torch.stack([other, *(end + step for end in (present, other) for step in STEPS)])
+        far = torch.stack([self.random_ends(candidates, self.n).reshape(candidates, coordinates) for _ in range(JUMPS)])
+        last = (self.sizes - 1).repeat(self.n)
+        places = torch.minimum(torch.cat([near, far]).clamp(min=0), last)
+        trial = present.expand(len(places), coordinates, candidates, coordinates).clone()
+        every = torch.arange(coordinates, device=ends.device)
+        trial[:, every, :, every] = places.permute(2, 0, 1)
+        return trial.permute(2, 0, 1, 3).reshape(candidates, -1, self.n, self.d)
+
+
+def inward(lower: Fraction, upper: Fraction, dtype: torch.dtype) -> tuple[float, float]:
+    """Return the least and the largest number of the dtype in [lower, upper].
+
+    Raises:
+        BadInput: there is none.
+
+    >>> inward(Fraction(1, 10), Fraction(1, 3), torch.float64) == (0.1, 1 / 3)
+    True
+    """
+    low, high = torch.tensor(float(lower), dtype=dtype), torch.tensor(float(upper), dtype=dtype)
+    while Fraction(low.item()) < lower:
+        low = torch.nextafter(low, torch.tensor(torch.inf, dtype=dtype))
+    while Fraction(high.item()) > upper:
+        high = torch.nextafter(high, torch.tensor(-torch.inf, dtype=dtype))
+    if low > high:
+        raise BadInput(f"domain [{lower}, {upper}] contains no {dtype} number")
+    return low.item(), high.item()
+
+
+def pieces(count: int, chunk: int) -> Iterator[tuple[int, int]]:
+    """Cut ``range(count)`` into (first, length) pieces."""
+    return ((first, min(chunk, count - first)) for first in range(0, count, chunk))
+
+
+def _cell_ends(lower: float, upper: float, thresholds: np.ndarray, dtype: torch.dtype) -> Tensor:
+    inner = torch.from_numpy(thresholds[(thresholds > lower) & (thresholds <= upper)]).to(dtype)
+    below = torch.nextafter(inner, inner.new_full((), -torch.inf))
+    ends = torch.tensor([lower, upper], dtype=dtype)
+    return torch.cat([ends[:1], torch.stack([below, inner], dim=-1).flatten(), ends[1:]])

@@ -1,0 +1,117 @@
+"""The command line. Heavy imports happen inside the commands, so that help and refusals answer at once.
+
+Exit codes: 0 certified and not contradicted; 1 refused, undecided or refuted by the mathematics; 2 bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from constructions.errors import BadInput, Refused
+
+app = typer.Typer(name="python -m uat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Explicit Transformer, Linformer, Performer and Sumformer weights for a continuous "
+                       "permutation-equivariant function, with a proved error bound.",
+                  epilog="Exit codes: 0 certified; 1 refused, undecided or refuted; 2 bad input.")
+
+Target = Annotated[str, typer.Option(help="A name from `uat targets`, an expression such as 'x*mean(y)', or "
+                                          "package.module:callable (then --lipschitz is required).")]
+Eps = Annotated[str, typer.Option(help="Tolerance: sup-norm error over the whole domain, e.g. 1e-2 or 1/100.")]
+N = Annotated[int | None, typer.Option(help="Number of tokens, at least 2. (default: the target's own, else 3)",
+                                       show_default=False)]
+D = Annotated[int | None, typer.Option(help="Coordinates a token. (default: the target's own, else 1)", show_default=False)]
+Domain = Annotated[str, typer.Option(help="LO,HI for every coordinate, or LO,HI;LO,HI;.. one pair a coordinate.")]
+Method = Annotated[str, typer.Option(help="Construction: auto or grid.")]
+CodeName = Annotated[str, typer.Option("--code", help="Sum code: auto, positional, bose-chowla or packed.")]
+Architectures = Annotated[str, typer.Option(
+    "--architecture", help="all, sumformer, transformer, linformer, performer, performer-normalised; or several with commas.")]
+Lipschitz = Annotated[str | None, typer.Option(
+    help="Declare the Lipschitz constant (max norm to max norm) instead of deriving it; the certificate says so.",
+    show_default=False)]
+Precision = Annotated[str, typer.Option(help="Format the networks must run in without rounding: float64 or float32.")]
+LinformerK = Annotated[int, typer.Option(help="Rows of the Linformer's E and F.")]
+Features = Annotated[int, typer.Option("--performer-features", help="Random features of the Performer.")]
+MaxTable = Annotated[int, typer.Option(help="Largest number of table entries to build.")]
+Seed = Annotated[int, typer.Option(help="Seed of sampling and of the Performer's features.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+Device = Annotated[str, typer.Option(help="Where to sample: auto, cpu or cuda.")]
+Samples = Annotated[int, typer.Option(help="Sequences to sample; 0 to skip.")]
+Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
+
+
+@app.command()
+def targets(json_: Json = False) -> None:
+    """List the named targets: formula, n, d and why each one matters."""
+    from uat import show
+
+    show.targets(json_)
+
+
+@app.command()
+def plan(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain = "0,1", method: Method = "auto",
+         code: CodeName = "auto", architecture: Architectures = "all", lipschitz: Lipschitz = None,
+         precision: Precision = "float64", linformer_k: LinformerK = 1, features: Features = 4, max_table: MaxTable = 2**24,
+         json_: Json = False) -> None:
+    """Predict cells, latent dimension, bits of each code, table size, bytes and seconds, without building."""
+    from uat import pipeline, show
+    from uat.request import Request
+
+    request = Request(target, eps, n, d, domain, method, code, architecture, lipschitz, precision, linformer_k, features,
+                      max_table)
+    show.plan(*pipeline.prepare(request), json_)
+
+
+@app.command()
+def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain = "0,1", method: Method = "auto",
+              code: CodeName = "auto", architecture: Architectures = "all", lipschitz: Lipschitz = None,
+              precision: Precision = "float64", linformer_k: LinformerK = 1, features: Features = 4, max_table: MaxTable = 2**24,
+              out: Annotated[str | None, typer.Option(help="New run directory. (default: runs/NAME)", show_default=False)] = None,
+              samples: Samples = 1_000_000, device: Device = "auto", seed: Seed = 0, json_: Json = False) -> None:
+    """Write the weights, prove the bound, and look for a counterexample."""
+    from uat import commands
+    from uat.request import Request
+
+    request = Request(target, eps, n, d, domain, method, code, architecture, lipschitz, precision, linformer_k, features,
+                      max_table, seed)
+    raise typer.Exit(commands.construct(request, out=out, samples=samples, device=device, as_json=json_))
+
+
+@app.command()
+def certify(run: Run, json_: Json = False) -> None:
+    """Re-prove the bound of a run directory from its weights and target text alone."""
+    from uat import commands
+
+    raise typer.Exit(commands.certify(run, as_json=json_))
+
+
+@app.command()
+def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", seed: Seed = 0, json_: Json = False) -> None:
+    """Search a run directory for its worst error; a sampled error above the certified bound is a refutation."""
+    from uat import commands
+
+    raise typer.Exit(commands.sample(run, samples=samples, device=device, seed=seed, as_json=json_))
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message, never in a traceback."""
+    try:
+        app()
+    except BadInput as error:
+        _leave(f"error: {error}", 2)
+    except Refused as error:
+        _leave(f"refused: {error}", 1)
+    except KeyboardInterrupt:
+        _leave("interrupted: nothing was written", 130)
+    except MemoryError:
+        _leave("refused: not enough memory; a larger --eps or a smaller --max-table needs less", 1)
+    except BrokenPipeError:
+        _leave("", 1)
+
+
+def _leave(message: str, code: int) -> None:
+    if message:
+        print(message, file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,205 @@
+"""The commands that do work, each from options to exit code."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from constructions.errors import BadInput
+from constructions.storage import load_sumformer
+from proofs_check.certify import certify as certify_run
+from proofs_check.certify import read_target
+from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
+from proofs_check.run_files import read_run
+from uat import pipeline, show
+from uat.progress import progress
+from uat.request import Request
+from uat.run_directory import choose_directory, write_run
+from uat.sampling import Sampled, sample_network
+
+
+def construct(request: Request, *, out: str | None, samples: int, device: str, as_json: bool) -> int:
+    """Build, prove, sample, write; return the exit code."""
+    _check_search(samples, device)
+    if out is not None:
+        choose_directory(out, "")
+    with progress() as report:
+        outcome = pipeline.run(request, samples=samples, device=device, report=report)
+    run = None
+    good = isinstance(outcome.verdict, Certificate) and not (outcome.sampled and outcome.sampled.refutes)
+    if good and isinstance(outcome.verdict, Certificate):
+        run = choose_directory(out, pipeline.default_name(request, outcome.construction.target))
+        write_run(run, outcome.stored, outcome.plan_record, outcome.verdict)
+    if as_json:
+        show.print_json(construct_record(outcome, run))
+    else:
+        _show_construct(outcome, run)
+    return 0 if good else 1
+
+
+def certify(run: str, *, as_json: bool) -> int:
+    """Re-prove a run directory; return the exit code."""
+    start = time.perf_counter()
+    with progress() as report:
+        files = read_run(Path(run))
+        verdict = certify_run(files, report)
+    seconds = time.perf_counter() - start
+    if as_json:
+        show.print_json(certify_record(verdict, seconds))
+    else:
+        _show_verdict(verdict, f"re-proved from {run} in {seconds:.1f} s")
+    return 0 if isinstance(verdict, Certificate) else 1
+
+
+def sample(run: str, *, samples: int, device: str, seed: int, as_json: bool) -> int:
+    """Search a stored run for its worst error; return the exit code."""
+    _check_search(samples, device)
+    if samples == 0:
+        raise BadInput("--samples 0: expected at least 1")
+    files = read_run(Path(run))
+    try:
+        claim, target = Claim.from_json(files.certificate["claim"]), read_target(files.plan)
+        sumformer = load_sumformer(files.arrays, files.exact, files.network)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{run}: {type(error).__name__} {error} while reading its description; "
+                       f"expected the structure of docs/formats.md") from None
+    with progress() as report:
+        found = sample_network(target, sumformer, claim.bound, samples=samples, device=device, seed=seed, report=report)
+    tightness = _tightness(claim, found)
+    if as_json:
+        show.print_json({"certified_bound": show.bound_text(claim.bound), "certified_bound_exact": str(claim.bound),
+                         **found.to_json(), "tightness": tightness})
+    else:
+        _show_sample(show.console(), claim, found)
+    return 1 if found.refutes else 0
+
+
+def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, Any]:
+    """Return the object of ``construct --json``."""
+    construction, verdict, found = outcome.construction, outcome.verdict, outcome.sampled
+    record, claim = outcome.plan_record, verdict.claim
+    certified = isinstance(verdict, Certificate)
+    return {
+        **{key: record[key] for key in ("target", "expression", "n", "d", "d_out", "domain", "eps", "method", "code")},
+        "d_latent": construction.sumformer.d_latent,
+        "certified_bound": show.bound_text(claim.bound) if certified else None,
+        "certified_bound_exact": str(claim.bound) if certified else None, **_verdict_entries(verdict),
+        "sampled_max": found.maximum if found else None, "tightness": _tightness(claim, found) if found else None,
+        "sample": found.to_json() if found else None,
+        "architectures": {row["name"]: {key: value for key, value in row.items() if key != "name"}
+                          for row in architecture_rows(outcome)},
+        "seconds": {stage: round(value, 3) for stage, value in outcome.seconds.items()}, "run": str(run) if run else None,
+    }
+
+
+def certify_record(verdict: Verdict, seconds: float) -> dict[str, Any]:
+    """Return the object of ``certify --json``."""
+    proved = verdict.proved_bound if isinstance(verdict, Certificate) else None
+    return {"certified_bound": show.bound_text(proved) if proved is not None else None,
+            "certified_bound_exact": str(proved) if proved is not None else None,
+            "claimed_bound": show.bound_text(verdict.claim.bound), "method": "grid: a posteriori, from weights and target text",
+            **_verdict_entries(verdict), "seconds": round(seconds, 3)}
+
+
+def architecture_rows(outcome: pipeline.Outcome) -> list[dict[str, Any]]:
+    """Return sizes and deviations of the Sumformer and every architecture."""
+    psi = outcome.construction.sumformer.psi
+    rows: list[dict[str, Any]] = [{"name": "sumformer", "n_parameters": psi.n_parameters, "n_nonzero": psi.n_nonzero,
+                                   "depth": psi.depth, "width": psi.width, "max_deviation": 0.0}]
+    deviations = outcome.sampled.deviations if outcome.sampled else {}
+    return rows + [{"name": a.name, "n_parameters": a.n_parameters, "n_nonzero": a.n_nonzero, "depth": a.depth,
+                    "width": a.width, "max_deviation": deviations.get(a.name)} for a in outcome.construction.architectures]
+
+
+def _verdict_entries(verdict: Verdict) -> dict[str, Any]:
+    status = verdict.status.value if isinstance(verdict, Certificate) else (
+        "refuted" if isinstance(verdict, Refuted) else "undecided")
+    return {"status": status, "reason": None if isinstance(verdict, Certificate) else verdict.reason,
+            "assumptions": list(verdict.assumptions) if isinstance(verdict, Certificate) else [],
+            "budget": [step.to_json() for step in verdict.steps]}
+
+
+def _tightness(claim: Claim, found: Sampled) -> float | None:
+    return float(claim.bound) / found.maximum if found.maximum > 0 else None
+
+
+def _check_search(samples: int, device: str) -> None:
+    if samples < 0:
+        raise BadInput(f"--samples {samples}: expected a number >= 0")
+    if device not in ("auto", "cpu", "cuda"):
+        raise BadInput(f"--device {device!r}: expected auto, cpu or cuda")
+    if device == "cuda":
+        _refuse_without_driver()
+        from proofs_check.witness import choose_device
+
+        choose_device(device)
+
+
+def _refuse_without_driver() -> None:
+    """Answer at once where there is no CUDA driver, without the seconds that importing torch takes."""
+    import ctypes
+
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        raise BadInput("--device cuda: no CUDA device is available here; use --device cpu or auto") from None
+
+
+def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:
+    out, construction = show.console(), outcome.construction
+    target, planned = construction.target, construction.plan
+    out.print(f"[bold]{show.escape(target.name)}[/bold]: f(X)_i = {show.escape(target.text)}")
+    out.print(f"on {show.escape(str(target.box))}, n = {target.n} tokens, eps = {float(planned.tolerance):g}; "
+              f"{planned.cells} cells, {planned.table_entries:,} table entries, {planned.code.name} code, "
+              f"d' = {construction.sumformer.d_latent}\n")
+    _show_verdict(outcome.verdict, "")
+    if not isinstance(outcome.verdict, Certificate):
+        return
+    out.print()
+    out.print(show.architecture_table(architecture_rows(outcome)))
+    if outcome.sampled:
+        out.print()
+        _show_sample(out, outcome.verdict.claim, outcome.sampled)
+    spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in outcome.seconds.items())
+    out.print(f"\nseconds: {spent}")
+    out.print(f"written to {run}" if run else "nothing written")
+
+
+def _show_verdict(verdict: Verdict, title: str) -> None:
+    out = show.console()
+    out.print(show.budget_table(verdict.steps))
+    claim = verdict.claim
+    if isinstance(verdict, Certificate):
+        out.print(f"\n[bold green]{verdict.status.value}[/bold green]: ||f - T|| <= "
+                  f"[bold]{show.bound_text(verdict.proved_bound)}[/bold] on the whole domain, for "
+                  f"T = {', '.join(claim.networks)}" + (f"  ({show.escape(title)})" if title else ""))
+        out.print("assuming: " + "; ".join(show.escape(text) for text in verdict.assumptions))
+        return
+    word = "refuted" if isinstance(verdict, Refuted) else "undecided"
+    out.print(f"\n[bold red]{word}[/bold red]: {show.escape(verdict.reason)}")
+    best = None if isinstance(verdict, Refuted) else verdict.best_bound
+    out.print(f"claimed bound {show.bound_text(claim.bound)}, best bound proved {show.bound_text(best)}")
+
+
+def _show_sample(out: Console, claim: Claim, found: Sampled) -> None:
+    out.print(f"sampled {found.samples:,} sequences on {found.device}, {found.throughput:,.0f} a second; largest error found by "
+              f"{found.found_by}")
+    relation = ">" if found.refutes else "<="
+    out.print(f"sandwich: sampled {found.maximum:.6g} {relation} certified {show.bound_text(claim.bound)}; "
+              f"tightness {_shown_tightness(_tightness(claim, found))}")
+    tokens = ", ".join("(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness)
+    out.print(f"witness: token {found.own + 1} of X = [{tokens}]".replace("[", "\\["))
+    if found.refutes:
+        out.print("[bold red]refuted[/bold red]: the error at the witness exceeds the certified bound; please report this")
+
+
+def _shown_tightness(value: float | None) -> str:
+    return "-" if value is None else f"{math.ceil(value * 1000) / 1000:.3f}"
+

@@ -1,0 +1,77 @@
+"""Run the adversarial search on a construction or a stored run, and put the result into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from constructions.construct import Construction
+from constructions.sumformers import Sumformer
+from constructions.targets.target import AnyTarget
+
+Report = Callable[[str, int, int], None]
+EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
+PROBES = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A confirmed lower bound, whether it refutes the claim, and how fast the search was."""
+
+    maximum: float
+    witness: list[list[float]]
+    own: int
+    samples: int
+    throughput: float
+    found_by: str
+    device: str
+    refutes: bool
+    deviations: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entries of ``sample --json``."""
+        return {"sampled_max": self.maximum, "witness": self.witness, "own_token": self.own, "samples": self.samples,
+                "sequences_per_second": self.throughput, "found_by": self.found_by, "device": self.device,
+                "refutes": self.refutes}
+
+
+def sample_network(target: AnyTarget, sumformer: Sumformer, bound: Fraction, *, samples: int, device: str, seed: int,
+                   report: Report) -> Sampled:
+    """Search for the worst error and confirm the witness with enclosures."""
+    from constructions.adapters import CompiledSumformer
+    from proofs_check.sampling import sample
+    from proofs_check.witness import choose_device, confirmed, evaluator, thresholds_of
+
+    place = choose_device(device)
+    evaluate = evaluator(sumformer, target, place)
+    count = samples if isinstance(evaluate, CompiledSumformer) else min(samples, EXACT_SAMPLES)
+    done = 0
+
+    def progress(more: int) -> None:
+        nonlocal done
+        done += more
+        report("sampling", done, count)
+
+    found = sample(target, evaluate, target.box, target.n, thresholds_of(sumformer, target.d), count, place, seed, progress)
+    estimate = confirmed(target, sumformer, found)
+    return Sampled(estimate.maximum, [list(token) for token in estimate.witness], found.own, found.samples, found.throughput,
+                   found.found_by, str(place), Fraction(estimate.maximum) > bound)
+
+
+def sample_construction(construction: Construction, bound: Fraction, *, samples: int, device: str, seed: int,
+                        report: Report) -> Sampled:
+    """Search, and run every architecture densely on sequences that strain it."""
+    import torch
+
+    from proofs_check.witness import largest_deviation, probing_sequences
+
+    target, sumformer = construction.target, construction.sumformer
+    sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report)
+    dtype = torch.float32 if construction.plan.number_format.bits == 24 else torch.float64
+    for architecture in construction.architectures:
+        tokens = probing_sequences(sumformer, target, PROBES, seed, dtype, sampled.witness)
+        sampled.deviations[architecture.name] = largest_deviation(architecture, sumformer, tokens, dtype)
+        report("running the architectures", len(sampled.deviations), len(construction.architectures))
+    return sampled

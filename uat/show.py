@@ -1,0 +1,124 @@
+"""What the screen says: tables for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from constructions.construct import roundings
+from constructions.planner import GridPlan, code_comparison
+from constructions.pooling import PoolingHead
+from constructions.targets.library import LIBRARY
+from constructions.targets.target import AnyTarget
+from proofs_check.kernel import Step, decimal_above
+
+
+def console() -> Console:
+    """Return a console for stdout that never cuts a table off when it is piped."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=110, highlight=False)
+
+
+def print_json(content: Any) -> None:
+    """Print one JSON object on stdout."""
+    print(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def targets(as_json: bool) -> None:
+    """Print the target library."""
+    rows: list[dict[str, Any]] = [{"name": t.name, "formula": t.formula(t.d), "n": t.n, "d": t.d, "why": t.why}
+                                  for t in LIBRARY.values()]
+    if as_json:
+        print_json({"targets": rows})
+        return
+    table = _table("name", "n", "d", "f(X)_i, with x = x_i and y running over all tokens / why it matters")
+    for row in rows:
+        table.add_row(f"[bold]{row['name']}[/bold]", str(row["n"]), str(row["d"]), f"{escape(row['formula'])}\n  {row['why']}")
+    console().print(table)
+
+
+def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_json: bool) -> None:
+    """Print what a construction will consist of and cost."""
+    codes = code_comparison(planned, roundings(heads, planned.n))
+    record = {
+        "target": target.name, "expression": target.text, "n": planned.n, "d": target.d, "d_out": planned.d_out,
+        "domain": [[str(a), str(b)] for a, b in zip(target.box.lower, target.box.upper, strict=True)],
+        "eps": str(planned.tolerance), "method": "grid", "lipschitz": str(planned.modulus.lipschitz),
+        "slope_attained": planned.modulus.attained, "cells": planned.cells, "multisets": planned.multisets,
+        "table_entries": planned.table_entries, "table_bytes": planned.table_bytes, "code": planned.code.name,
+        "d_latent": planned.code.d_latent, "bits": planned.code.bits, "information_bits": planned.information_bits,
+        "codes": [{"code": name, "d_latent": d, "bits": bits, "survives_pooling": ok} for name, d, bits, ok in codes],
+        "seconds": planned.seconds,
+    }
+    if as_json:
+        print_json(record)
+        return
+    out = console()
+    out.print(f"plan for [bold]{escape(target.name)}[/bold] on {escape(str(target.box))}, n = {planned.n}, "
+              f"eps = {float(planned.tolerance):g}")
+    table = _table("quantity", "value")
+    slope = "declared" if planned.modulus.assumption else f"a slope of {planned.modulus.attained:.5g} occurs"
+    counts = [str(axis.cells) for axis in planned.grid.axes]
+    for name, value in (
+            ("construction", "grid: quantise, encode, sum, decode, look up"),
+            ("Lipschitz constant", f"{float(planned.modulus.lipschitz):.5g}   ({slope})"),
+            ("cells K", " x ".join(counts) + (f" = {planned.cells}" if len(counts) > 1 else "")),
+            ("multisets of the others R", f"{planned.multisets:,}"),
+            ("table entries K R", f"{planned.table_entries:,}"),
+            ("table bytes", f"{planned.table_bytes:,}"),
+            ("forecast seconds", f"{planned.seconds:.1f}")):
+        table.add_row(name, value)
+    out.print(table)
+    table = _table("code", "d'", "bits of Sigma", f"survives pooling in {planned.number_format.name}")
+    for name, d, bits, ok in codes:
+        chosen = " (chosen)" if name == planned.code.name else ""
+        shown = "too large to tabulate" if bits is None else f"{bits:,}"
+        table.add_row(name + chosen, "-" if d is None else str(d), shown, {True: "yes", False: "no", None: "-"}[ok])
+    table.add_row("information bound", "", f"{planned.information_bits:.1f}", "")
+    out.print(table)
+
+
+def budget_table(steps: Sequence[Step]) -> Table:
+    """Return the proof steps with their shares of the bound."""
+    table = _table("step", "status", "share of bound", "what was shown")
+    for step in steps:
+        share = decimal_above(step.bound) if step.bound else "0"
+        table.add_row(step.id, _coloured(step.status.value), share, escape(step.statement))
+    return table
+
+
+def architecture_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return sizes and the measured deviation from the Sumformer."""
+    table = _table("architecture", "parameters", "non-zero", "depth", "width", "max deviation")
+    for row in rows:
+        deviation = "-" if row["max_deviation"] is None else f"{row['max_deviation']:g}"
+        table.add_row(row["name"], f"{row['n_parameters']:,}", f"{row['n_nonzero']:,}", str(row["depth"]), str(row["width"]),
+                      deviation)
+    return table
+
+
+def bound_text(value: Fraction | None) -> str:
+    """Return a bound as a decimal rounded up, or a dash."""
+    return "-" if value is None else decimal_above(value)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _coloured(status: str) -> str:
+    colour = {"proved": "green", "certified": "green", "assumed": "yellow", "undecided": "yellow"}.get(status, "red")
+    return f"[{colour}]{status}[/{colour}]"
+
+
+def escape(text: str) -> str:
+    """Return text that rich prints as it is."""
+    return text.replace("[", "\\[")
