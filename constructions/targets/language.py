@@ -39,6 +39,7 @@ def parse(text: str, d: int) -> tuple[ex.Expression, ...]:
     >>> [str(e) for e in parse("x*mean(y)", 1)]
     ['(x[0] * mean(y[0]))']
     """
+    text = text.replace("\r", "\n")  # ast counts lines by both
     if len(text) > MAX_TEXT:
         raise ExpressionError(text, f"{len(text)} characters are too many, at most {MAX_TEXT} are read", 1)
     try:
