@@ -129,7 +129,7 @@ def test_the_table_s_grids_have_the_expected_cells(case: Case) -> None:
 def test_a_mesh_finer_than_the_format_is_refused(lower: Fraction, upper: Fraction, cells: int,
                                                       number_format: NumberFormat) -> None:
     if cells == 8:
-        assert Axis.uniform(lower, upper, 4, number_format).cells == 4
+        assert Axis.uniform(lower, upper, 2, number_format).cells == 2
         cells = 16
     with pytest.raises(Refused, match=f"finer than {number_format.name} can tell apart"):
         Axis.uniform(lower, upper, cells, number_format)
@@ -163,6 +163,12 @@ def test_what_is_no_finite_number_is_refused_with_what_was_expected(text: str) -
     with pytest.raises(BadInput, match=r"expected a finite decimal number such as 0\.01") as caught:
         parse_rational(text, "eps")
     assert str(caught.value).startswith("eps ")
+
+
+@pytest.mark.parametrize("text", ["1e301", "1e-301", "-1e999", "1e-999"])
+def test_numbers_that_no_float_could_show_are_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="eps"):
+        parse_rational(text, "eps")
 
 
 @given(st.text(max_size=12))
