@@ -70,7 +70,7 @@ class _Reader:
                 return self._number(node)
             case ast.Name(id=name):
                 return self._name(node, name, inside)
-            case ast.Subscript(value=ast.Name(id="x" | "y" as name), slice=ast.Constant(value=int() as index)) if type(index) is int:
+            case ast.Subscript(value=ast.Name("x" | "y" as name), slice=ast.Constant(value=int() as index)) if type(index) is int:
                 return self._coordinate(node, name, index, inside)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return ex.Apply("neg", self.read(operand, inside=inside, depth=depth + 1), column=column)
