@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from constructions.architectures import Architecture, assemble
+from constructions.errors import Refused
 from constructions.moduli import Modulus, derived
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.planner import MAX_TABLE, GridPlan, plan_grid
@@ -16,6 +17,7 @@ from constructions.sumformers.grid import construct_grid
 from constructions.targets.definedness import refuse_undefined
 from constructions.targets.target import AnyTarget, Target
 
+MAX_COORDINATES = 256
 Progress = Callable[[str, int, int], None]
 
 
@@ -38,6 +40,9 @@ class Construction:
 def plan(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
          code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE) -> GridPlan:
     """Check the target, find its modulus and choose grid and code; see :func:`plan_grid` for what is refused."""
+    if target.n * target.d > MAX_COORDINATES:
+        raise Refused(f"n * d = {target.n * target.d} coordinates are more than {MAX_COORDINATES}: the discretised construction "
+                      f"is for short sequences")
     if isinstance(target, Target):
         refuse_undefined(target)
         modulus = modulus or derived(target)

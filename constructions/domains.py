@@ -69,9 +69,12 @@ def parse_rational(text: str, what: str) -> Fraction:
     try:
         if len(cleaned) > 400 or len(exponent.lstrip("+-0")) > 3:
             raise ValueError
-        return Fraction(cleaned)
+        value = Fraction(cleaned)
     except (ValueError, ZeroDivisionError):
         raise BadInput(f"{what} {text!r}: expected a finite decimal number such as 0.01 or 1e-2, or a fraction 1/3") from None
+    if value and not Fraction(1, 10**300) <= abs(value) <= 10**300:
+        raise BadInput(f"{what} {text!r}: expected 0 or a size between 1e-300 and 1e300")
+    return value
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Axis:
         thresholds = np.array([number_format.round(lower + j * mesh) for j in range(1, cells)], dtype=np.float64)
         edges = [lower, *(Fraction(float(t)) for t in thresholds), upper]
         centres = np.array([float((a + b) / 2) for a, b in itertools.pairwise(edges)], dtype=np.float64)
-        if not all(a < b for a, b in itertools.pairwise(edges)):
+        if not all(a < Fraction(float(c)) < b for c, (a, b) in zip(centres, itertools.pairwise(edges), strict=True)):
             raise Refused(f"{cells} cells on [{lower}, {upper}] are finer than {number_format.name} can tell apart")
         return Axis(lower, upper, thresholds, centres)
 
@@ -154,7 +157,14 @@ def cells_needed(lower: Fraction, upper: Fraction, radius: Fraction) -> int:
 
 
 def _axis_within(lower: Fraction, upper: Fraction, radius: Fraction, number_format: NumberFormat) -> Axis:
-    cells = cells_needed(lower, upper, radius)
-    axis = Axis.uniform(lower, upper, cells, number_format)
-    # Rounding moved the boundaries: one cell more where the ideal mesh used the radius up to the last bit.
-    return axis if axis.radius <= radius else Axis.uniform(lower, upper, cells + 1, number_format)
+    axis = Axis.uniform(lower, upper, cells_needed(lower, upper, radius), number_format)
+    if axis.radius <= radius:
+        return axis
+    # Rounding moves a boundary by at most u times its size: a mesh finer by twice that keeps the radius.
+    narrower = radius - 2 * number_format.unit_roundoff * max(abs(lower), abs(upper))
+    if narrower > 0:
+        axis = Axis.uniform(lower, upper, cells_needed(lower, upper, narrower), number_format)
+    if axis.radius > radius:
+        raise Refused(f"cells of radius {float(radius):.3g} on [{lower}, {upper}] are finer than {number_format.name} can "
+                      f"tell apart")
+    return axis

@@ -17,8 +17,8 @@ class Refused(RuntimeError):
 def nearest(given: str, known: Iterable[str]) -> str:
     """Return a hint naming the known words closest to the given one.
 
-    >>> nearest("medain", ["median", "mean", "range"])
-    'did you mean median?'
+    >>> nearest("figure2", ["figure-2", "mean", "range"])
+    'did you mean figure-2?'
     >>> nearest("zzz", ["median", "mean"])
     'known: mean, median'
     """

@@ -36,13 +36,14 @@ def declared(lipschitz: Fraction, what: str) -> Modulus:
     return Modulus(lipschitz, assumption=f"{what} has Lipschitz constant at most {lipschitz} (declared, max norm to max norm)")
 
 
-def derived(target: Target, *, tolerance: float = 0.02, max_boxes: int = 400_000) -> Modulus:
+def derived(target: Target, *, tolerance: float = 0.02, max_boxes: int | None = None) -> Modulus:
     """Enclose the Lipschitz constant by best-first subdivision of the sorted sequences, ball gradients on every box.
 
     Args:
         target: symbolic target on its box.
         tolerance: stop when the proven bound is within this relative distance of a slope found.
-        max_boxes: stop after so many boxes with the best bound proven so far (sound, only less tight).
+        max_boxes: stop after so many boxes with the best bound proven so far (sound, only less tight); fewer for more
+            coordinates unless told, so that the search takes seconds.
 
     Returns:
         L rounded up to a short decimal, 1 % above the proven bound so that an independent check can re-derive it.
@@ -50,6 +51,8 @@ def derived(target: Target, *, tolerance: float = 0.02, max_boxes: int = 400_000
     Raises:
         Refused: no finite bound was reached (a slope is unbounded or the target undefined somewhere), with the place.
     """
+    if max_boxes is None:
+        max_boxes = int(400_000 / max(1.0, target.n * target.d / 4) ** 3)
     bound, attained, place = steepest(target, tolerance=tolerance, max_boxes=max_boxes)
     if not bound < math.inf:
         where = ", ".join(f"[{a:.6g}, {b:.6g}]" for a, b in place)

@@ -27,8 +27,11 @@ class NumberFormat:
 
     def round(self, value: Fraction) -> float:
         """Return the nearest number of the format (as a Python float, exact)."""
-        nearest = float(value)
-        return float(np.float32(nearest)) if self.bits == 24 else nearest
+        if self.bits == 53:
+            return float(value)
+        near = np.float32(float(value))  # rounded twice, so perhaps one step off
+        steps = (np.nextafter(near, np.float32(-np.inf)), near, np.nextafter(near, np.float32(np.inf)))
+        return float(min(steps, key=lambda s: (abs(Fraction(float(s)) - value), int(s.view(np.int32)) & 1)))
 
     def sum_error(self, terms: int) -> Fraction:
         """Return gamma_m = m u / (1 - m u), the classical relative bound for m roundings in any order (Higham 2002, 3.1)."""

@@ -90,11 +90,15 @@ def plan_grid(box: Box, n: int, d_out: int, tolerance: Fraction, modulus: Modulu
     Raises:
         Refused: the table would be larger, or no code survives, with the prediction.
     """
+    if tolerance <= 0 or max_table < 1:
+        raise BadInput(f"eps = {tolerance}, max_table = {max_table}: expected eps > 0 and max_table >= 1")
     radius = _cell_radius(box, tolerance, modulus)
     _refuse_large(box, n, radius, tolerance, modulus, max_table)
     grid = Grid.with_radius(box, radius, number_format)
     chosen = choose_code(code, grid.cells, n, number_format, roundings, pooled_in_floats)
     plan = GridPlan(tolerance, modulus, grid, chosen, number_format, n, d_out)
+    if plan.table_entries > max_table:  # a grid of a coarse format may need a cell more than the forecast
+        raise Refused(f"{plan.table_entries} table entries are more than --max-table {max_table}")
     if pooled_in_floats and plan.table_entries * 4 > number_format.largest_integer:
         raise Refused(f"{plan.table_entries} table keys are more than {number_format.name} can tell apart")
     return plan
@@ -152,12 +156,18 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
     entries = _entries(box, n, radius)
     if entries <= max_table:
         return
-    larger = tolerance
+    larger = max(tolerance, Fraction(1, 10**9))
     while _entries(box, n, _cell_radius(box, larger, modulus)) > max_table:
-        larger *= Fraction(21, 20)
+        larger = Fraction(f"{float(larger) * 1.05:.3g}")
     fewer = next((m for m in range(n - 1, 1, -1) if _entries(box, m, radius) <= max_table), None)
-    advice = f"eps = {float(larger):.2g}" + (f" or n = {fewer}" if fewer else "")
+    advice = f"eps = {float(larger):.3g}" + (f" or n = {fewer}" if fewer else "")
     cells = [cells_needed(a, b, radius) for a, b in zip(box.lower, box.upper, strict=True)]
     raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g} needs "
-                  f"{' x '.join(map(str, cells))} cells and {float(entries):.4g} table entries for n = {n}, "
+                  f"{' x '.join(map(_shown, cells))} cells and {_shown(entries)} table entries for n = {n}, "
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
+
+
+def _shown(count: int) -> str:
+    """Return a count in full while it is short, in powers of ten beyond (it may be too large for a float)."""
+    digits = str(count)
+    return digits if len(digits) <= 7 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"

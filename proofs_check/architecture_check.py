@@ -16,6 +16,7 @@ import numpy as np
 from proofs_check.step_network import Rejected, StoredNode
 
 Arrays = Mapping[str, np.ndarray]
+LARGEST_WEIGHT = 2.0**200  # products of three such weights stay finite in float64, and 0 times them is 0
 POOLING_STEPS = {"transformer": "softmax-pooling", "linformer": "linformer-pooling", "performer": "performer-pooling",
                  "performer-normalised": "performer-pooling"}
 
@@ -64,8 +65,8 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
     if len(set(channels)) != len(channels):
         raise Rejected(f"{architecture}: a channel occurs twice in the stream")
     mine = {key.removeprefix(f"{architecture}."): array for key, array in arrays.items() if key.startswith(f"{architecture}.")}
-    if any(not np.all(np.isfinite(array)) for array in mine.values()):
-        raise Rejected(f"{architecture}: a weight is not finite")
+    if any(not np.all(np.abs(array) <= LARGEST_WEIGHT) for array in mine.values()):
+        raise Rejected(f"{architecture}: a weight is not finite, or so large that scores could overflow")
     tokens = list(network["phi"]["inputs"])
     _check_ends(architecture, mine, channels, tokens, list(network["outputs"]))
     codes = list(network["phi"]["outputs"])

@@ -35,13 +35,13 @@ REQUIRED = ("quantiser-covers", "decode-left-inverse", "modulus", "piecewise-con
 Report = Callable[[str, int, int], None]
 
 
-def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max_boxes: int = 2_000_000) -> Verdict:
+def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max_boxes: int | None = None) -> Verdict:
     """Return a certificate for the stored claim, or what is missing, or what is false.
 
     Args:
         run: contents of a run directory whose hashes agree.
         report: called with (stage, done, total) for progress; total 0 when it is unknown.
-        max_boxes: budget of the Lipschitz proof.
+        max_boxes: budget of the Lipschitz proof; by default less for more coordinates, so that it ends within minutes.
 
     Raises:
         BadInput: the files do not have the documented structure.
@@ -49,6 +49,8 @@ def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max
     try:
         claim, plan = Claim.from_json(run.certificate["claim"]), run.plan
         target = read_target(plan)
+        if max_boxes is None:
+            max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
         checker.run_all()
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:

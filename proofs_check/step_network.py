@@ -82,7 +82,10 @@ def quantisers(nodes: Sequence[StoredNode], domain: Sequence[tuple[Fraction, Fra
         if thresholds and not a < thresholds[0] <= thresholds[-1] < b:
             raise Rejected(f"the quantiser of coordinate {c} has thresholds outside ({a}, {b})")
         edges = [a, *thresholds, b]
-        axes.append(Axis(edges, np.array([float((p + q) / 2) for p, q in itertools.pairwise(edges)])))
+        middles = [float((p + q) / 2) for p, q in itertools.pairwise(edges)]
+        if not all(p <= Fraction(m) <= q for m, (p, q) in zip(middles, itertools.pairwise(edges), strict=True)):
+            raise Rejected(f"a cell of coordinate {c} contains no float64 number, so f cannot be enclosed in it")
+        axes.append(Axis(edges, np.array(middles)))
     if len(rest) + len(axes) != len(nodes):
         raise Rejected("a node reads tokens but is not a quantiser")
     return axes, rest

@@ -30,7 +30,7 @@ def bose_chowla(cells: int, n: int) -> Code:
         Refused: the field has more than ``MAX_FIELD`` elements, too many to tabulate its logarithms.
 
     >>> sorted(bose_chowla(3, 3).values.ravel().tolist())
-    [1, 6, 7]
+    [1, 2, 7]
     """
     h = n - 1
     if h == 1:

@@ -16,6 +16,7 @@ from typing import Any
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "relu")
 PAIRS = ("maximum", "minimum")
 REDUCTIONS = ("mean", "sum", "max", "min")
+MAX_EXPONENT = 10_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Number(Expression):
     value: Fraction
 
     def __str__(self) -> str:
-        return str(self.value)
+        return str(self.value) if self.value.denominator == 1 and self.value >= 0 else f"({self.value})"
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class Power(Expression):
     exponent: Expression
 
     def __str__(self) -> str:
-        return f"{self.base}**{self.exponent}"
+        base, exponent = (f"({part})" if isinstance(part, Power) else str(part) for part in (self.base, self.exponent))
+        return f"{base}**{exponent}"
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,18 @@ def rational_value(expression: Expression) -> Fraction | None:
             return None
         return {"+": left + right, "-": left - right, "*": left * right}.get(expression.operator) \
             if expression.operator != "/" else left / right
+    if isinstance(expression, Power):
+        return _rational_power(rational_value(expression.base), rational_value(expression.exponent))
     return None
+
+
+def _rational_power(base: Fraction | None, exponent: Fraction | None) -> Fraction | None:
+    """Fold small integer powers only: a huge one is a number nobody meant, and would take forever."""
+    if base is None or exponent is None or exponent.denominator != 1 or abs(exponent) > 64:
+        return None
+    if max(base.numerator.bit_length(), base.denominator.bit_length()) > 1024 or (base == 0 and exponent < 0):
+        return None
+    return Fraction(base ** int(exponent))
 
 
 def specialise(expression: Expression, n: int) -> Expression:
@@ -173,7 +186,7 @@ def specialise(expression: Expression, n: int) -> Expression:
     integer nor a half-integer likewise, so that only integer powers and square roots remain.
 
     Raises:
-        ValueError: a rank that is not an integer in 1..n, with ``args = (message, column)``.
+        ValueError: a rank that is not an integer in 1..n, or an exponent beyond MAX_EXPONENT, with ``args = (message, column)``.
     """
     if isinstance(expression, Length):
         return Number(Fraction(n), column=expression.column)
@@ -190,6 +203,8 @@ def specialise(expression: Expression, n: int) -> Expression:
 
 def _specialise_power(power: Power) -> Expression:
     exponent, column = rational_value(power.exponent), power.column
+    if exponent is not None and abs(exponent) > MAX_EXPONENT:
+        raise ValueError(f"the exponent {power.exponent} is larger than {MAX_EXPONENT}", column)
     if exponent is not None and exponent.denominator == 1:
         return replace(power, exponent=Number(exponent, column=power.exponent.column))
     if exponent is not None and exponent.denominator == 2:

@@ -9,7 +9,7 @@ largest result counts. Second derivatives are lost on the boxes where a kink is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -27,8 +27,9 @@ Key = TypeVar("Key", int, Pair)
 class Jet:
     """Enclosures of value, gradient {v: ball} and Hessian {(v, w): ball, v <= w}; missing entries are exactly 0.
 
-    ``rank`` marks the first coordinate of a token by its place in the sorted chamber, ``sign`` a difference of two such
-    coordinates, whose sign the chamber knows although the boxes may not.
+    ``second`` is False where second derivatives are not kept. ``rank`` marks the first coordinate of a token by its place
+    in the sorted chamber, ``sign`` a difference of two such coordinates, whose sign the chamber knows although the boxes may
+    not.
     """
 
     value: BallArray
@@ -36,31 +37,39 @@ class Jet:
     hessian: dict[Pair, BallArray] = field(default_factory=dict)
     rank: int | None = None
     sign: int = 0
+    second: bool = True
 
     def __add__(self, other: Jet) -> Jet:
-        return Jet(self.value + other.value, _merge(self.gradient, other.gradient), _merge(self.hessian, other.hessian))
+        return Jet(self.value + other.value, _merge(self.gradient, other.gradient), _merge(self.hessian, other.hessian),
+                   second=self.second and other.second)
 
     def __neg__(self) -> Jet:
         return Jet(-self.value, {v: -g for v, g in self.gradient.items()}, {k: -h for k, h in self.hessian.items()},
-                   sign=-self.sign)
+                   sign=-self.sign, second=self.second)
 
     def __mul__(self, other: Jet) -> Jet:
         a, b = self.value, other.value
+        gradient = _merge(_scaled(self.gradient, b), _scaled(other.gradient, a))
+        if not (self.second and other.second):
+            return Jet(a * b, gradient, second=False)
         hessian = _merge(_scaled(self.hessian, b), _scaled(other.hessian, a))
-        return Jet(a * b, _merge(_scaled(self.gradient, b), _scaled(other.gradient, a)),
-                   _merge(hessian, _symmetric(self.gradient, other.gradient)))
+        return Jet(a * b, gradient, _merge(hessian, _symmetric(self.gradient, other.gradient)))
 
     def __truediv__(self, other: Jet) -> Jet:
         """Divide; q' = (a' - q b')/b and q'' = (a'' - q b'' - q' b' - b' q')/b lose less than a times 1/b."""
         q = self.value / other.value
         gradient = _merge(self.gradient, _scaled(other.gradient, -q))
         gradient = {v: g / other.value for v, g in gradient.items()}
+        if not (self.second and other.second):
+            return Jet(q, gradient, second=False)
         mixed = {k: -h for k, h in _symmetric(gradient, other.gradient).items()}
         hessian = _merge(_merge(self.hessian, _scaled(other.hessian, -q)), mixed)
         return Jet(q, gradient, {k: h / other.value for k, h in hessian.items()})
 
     def chain(self, value: BallArray, first: BallArray, second: BallArray) -> Jet:
         """Compose with a scalar function of given enclosed value and first two derivatives."""
+        if not self.second:
+            return Jet(value, _scaled(self.gradient, first), second=False)
         square = {(v, w): g * h for v, g in self.gradient.items() for w, h in self.gradient.items() if v < w}
         square |= {(v, v): g.power(2) for v, g in self.gradient.items()}
         return Jet(value, _scaled(self.gradient, first), _merge(_scaled(self.hessian, first), _scaled(square, second)))
@@ -79,7 +88,7 @@ class Jet:
         def select(a: dict[Key, BallArray], b: dict[Key, BallArray]) -> dict[Key, BallArray]:
             return {k: a.get(k, ZERO).where(mask, b.get(k, ZERO)) for k in {**a, **b}}
         return Jet(self.value.where(mask, other.value), select(self.gradient, other.gradient),
-                   select(self.hessian, other.hessian))
+                   select(self.hessian, other.hessian), second=self.second and other.second)
 
 
 def _scaled(a: dict[Key, BallArray], factor: BallArray) -> dict[Key, BallArray]:
@@ -248,4 +257,4 @@ def _difference(a: Jet, b: Jet) -> Jet:
     difference = a + -b
     if a.rank is None or b.rank is None:
         return difference
-    return Jet(difference.value, difference.gradient, difference.hessian, sign=1 if a.rank < b.rank else -1)
+    return replace(difference, sign=1 if a.rank < b.rank else -1)

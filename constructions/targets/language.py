@@ -15,9 +15,9 @@ from constructions.targets import expression as ex
 
 MAX_TEXT = 20_000
 MAX_DEPTH = 150
-MAX_EXPONENT = 10_000
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _CALLS = (*ex.FUNCTIONS, *ex.PAIRS, *ex.REDUCTIONS, "order")
+WORDS = ("x", "y", "n", "pi", *_CALLS)
 
 
 class ExpressionError(BadInput):
@@ -45,9 +45,8 @@ def parse(text: str, d: int) -> tuple[ex.Expression, ...]:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
-        column = getattr(error, "offset", None) or 1
         message = getattr(error, "msg", None) or str(error)
-        raise ExpressionError(text.strip(), f"not an expression ({message})", max(1, column)) from None
+        raise ExpressionError(text.strip(), f"not an expression ({message})", _syntax_column(text.strip(), error)) from None
     except (RecursionError, MemoryError):
         raise ExpressionError(text, "nested too deeply", 1) from None
     outputs = tree.elts if isinstance(tree, ast.Tuple) else [tree]
@@ -55,6 +54,12 @@ def parse(text: str, d: int) -> tuple[ex.Expression, ...]:
         raise ExpressionError(text, "an empty tuple has no outputs", 1)
     reader = _Reader(text.strip(), d)
     return tuple(reader.read(node, inside=False, depth=0) for node in outputs)
+
+
+def _syntax_column(text: str, error: Exception) -> int:
+    """Return the position in the whole text: Python reports a line and a place on it."""
+    line, offset = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+    return sum(len(earlier) + 1 for earlier in text.split("\n")[: line - 1]) + max(1, offset)
 
 
 class _Reader:
@@ -80,7 +85,7 @@ class _Reader:
                 return self._binary(node, left, op, right, inside, depth)
             case ast.Call():
                 return self._call(node, inside, depth)
-        raise self._error(node, f"{ast.unparse(node)[:40]!r} is not part of the language "
+        raise self._error(node, f"{self._source(node)!r} is not part of the language "
                                 f"({type(node).__name__} is not allowed)")
 
     def _column(self, node: ast.AST) -> int:
@@ -90,6 +95,10 @@ class _Reader:
         prefix = lines[line].encode()[: getattr(node, "col_offset", 0)].decode(errors="ignore")
         return sum(len(earlier) + 1 for earlier in lines[:line]) + len(prefix) + 1
 
+    def _source(self, node: ast.AST) -> str:
+        source = ast.get_source_segment(self.text, node) or ""
+        return source if len(source) <= 40 else source[:37] + "..."
+
     def _error(self, node: ast.AST, reason: str) -> ExpressionError:
         return ExpressionError(self.text, reason, self._column(node))
 
@@ -98,11 +107,13 @@ class _Reader:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise self._error(node, f"{node.value!r} is not a real number")
         if isinstance(node.value, float) and not abs(node.value) < float("inf"):
-            raise self._error(node, f"{source} is too large")
+            raise self._error(node, f"{self._source(node)} is too large")
         _, _, exponent = source.lower().partition("e")
         if isinstance(node.value, float) and len(exponent) > 5:
-            raise self._error(node, f"the exponent of {source} is too large")
+            raise self._error(node, f"the exponent of {self._source(node)} is too large")
         value = Fraction(node.value) if isinstance(node.value, int) else Fraction(source)
+        if value and not Fraction(1, 10**300) <= value <= 10**300:
+            raise self._error(node, f"{self._source(node)} is outside 1e-300 .. 1e300")
         return ex.Number(value, column=self._column(node))
 
     def _name(self, node: ast.Name, name: str, inside: bool) -> ex.Expression:
@@ -115,11 +126,13 @@ class _Reader:
             return ex.Length(column=column)
         if name == "pi":
             return ex.Pi(column=column)
-        raise self._error(node, f"unknown name {name!r}, {nearest(name, ('x', 'y', 'n', 'pi', *_CALLS))}")
+        if name in _CALLS:
+            raise self._error(node, f"{name} is a function: write {name}(..)")
+        raise self._error(node, f"unknown name {name!r}, {nearest(name, WORDS)}")
 
     def _coordinate(self, node: ast.expr, name: str, index: int, inside: bool) -> ex.Expression:
         if not 0 <= index < self.d:
-            raise self._error(node, f"{name}[{index}] is outside {name}[0] .. {name}[{self.d - 1}] (d = {self.d})")
+            raise self._error(node, f"{self._source(node)} is outside {name}[0] .. {name}[{self.d - 1}] (d = {self.d})")
         if name == "x":
             return ex.Own(index, column=self._column(node))
         if not inside:
@@ -132,8 +145,8 @@ class _Reader:
         second = self.read(right, inside=inside, depth=depth + 1)
         if isinstance(op, ast.Pow):
             exponent = ex.rational_value(second)
-            if exponent is not None and abs(exponent) > MAX_EXPONENT:
-                raise self._error(right, f"the exponent {exponent} is larger than {MAX_EXPONENT}")
+            if exponent is not None and abs(exponent) > ex.MAX_EXPONENT:
+                raise self._error(right, f"the exponent {self._source(right)} is larger than {ex.MAX_EXPONENT}")
             return ex.Power(first, second, column=self._column(node))
         if type(op) not in _OPERATORS:
             raise self._error(node, f"the operator {type(op).__name__} is not allowed, use + - * / **")
@@ -141,7 +154,7 @@ class _Reader:
 
     def _call(self, node: ast.Call, inside: bool, depth: int) -> ex.Expression:
         if not isinstance(node.func, ast.Name):
-            raise self._error(node, f"only plain functions can be called, not {ast.unparse(node.func)[:40]!r}")
+            raise self._error(node, f"only plain functions can be called, not {self._source(node.func)!r}")
         name, column = node.func.id, self._column(node)
         if name not in _CALLS:
             raise self._error(node, f"unknown function {name!r}, {nearest(name, _CALLS)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from constructions.domains import Box
 from constructions.errors import BadInput, nearest
-from constructions.targets.language import ExpressionError
+from constructions.targets.language import WORDS, ExpressionError
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 
 
@@ -84,7 +84,7 @@ def resolve(text: str, *, n: int | None, d: int | None, domain: str) -> AnyTarge
     try:
         return Target.from_text(text.strip(), n=n, box=Box.parse(domain, d or 1))
     except ExpressionError:
-        if not text.strip().replace("-", "_").isidentifier():
+        if not text.strip().replace("-", "_").isidentifier() or text.strip() in WORDS:
             raise
     raise BadInput(f"unknown target {text.strip()!r}: {nearest(text.strip(), LIBRARY)}; "
                    f"an expression such as 'x*mean(y)' or package.module:callable is accepted too")

@@ -17,6 +17,7 @@ from constructions.targets.target import Target
 
 MAX_FORKS = 256
 BATCH = 2048
+MAX_SECOND = 12  # beyond so many coordinates Hessians cost more than they sharpen
 
 Place = list[tuple[float, float]]
 
@@ -49,10 +50,10 @@ def steepest(target: Target, *, tolerance: float, max_boxes: int) -> tuple[float
         (proven upper bound, slope attained at some sequence, the sides of the box with the largest bound).
     """
     search = _Search(target)
-    chambers = [search.start(own) for own in range(target.n)]
+    chambers = [search.start(own) for own in range(target.n if search.sorted else 1)]
     spent = 0
     while True:
-        worst = max(range(target.n), key=lambda own: chambers[own].bound.max())
+        worst = max(range(len(chambers)), key=lambda own: chambers[own].bound.max())
         boxes = chambers[worst]
         top = float(boxes.bound.max())
         row = int(boxes.bound.argmax())
@@ -71,6 +72,9 @@ class _Search:
     def __init__(self, target: Target) -> None:
         self.outputs, self.n, self.d, self.box = target.outputs, target.n, target.d, target.box
         self.shift_free = all(translation_invariant(output) for output in target.outputs)
+        self.second = self.n * self.d <= MAX_SECOND
+        # Without second derivatives subdivision gains little; one box of unsorted tokens then serves every own token.
+        self.sorted = self.second or any(_orders_tokens(node) for output in target.outputs for node in output.walk())
         self.attained = 0.0
 
     def start(self, own: int) -> _Boxes:
@@ -89,8 +93,18 @@ class _Search:
         upper[2 * rows, boxes.split] = middle
         lower[2 * rows + 1, boxes.split] = middle
         first_lower, first_upper = lower[:, :: self.d], upper[:, :: self.d]
-        meets = np.all(first_upper[:, :-1] >= first_lower[:, 1:], axis=1)
+        meets = np.all(first_upper[:, :-1] >= first_lower[:, 1:], axis=1) | (not self.sorted)
+        meets &= self._feasible(lower, upper)
         return self._bounded(lower[meets], upper[meets], own)
+
+    def _feasible(self, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        """Say which boxes hold a sequence of the domain: differences from the own token may not spread beyond its sides."""
+        holds = np.ones(len(lower), dtype=bool)
+        if self.shift_free:
+            for c, (a, b) in enumerate(zip(self.box.lower, self.box.upper, strict=True)):
+                spread = lower[:, c :: self.d].max(axis=1) - upper[:, c :: self.d].min(axis=1)
+                holds &= spread <= _above(b - a) * (1 + 2.0**-50)
+        return holds
 
     def _bounded(self, lower: np.ndarray, upper: np.ndarray, own: int) -> _Boxes:
         with np.errstate(all="ignore"):
@@ -101,7 +115,7 @@ class _Search:
             for output in self.outputs:
                 for jet, rough in self._forks(output, balls, own):
                     middle = next(iter(self._forks(output, centres, own, attain=True)))[0]
-                    bound = np.maximum(bound, _l1_bound(jet, middle, rough, radii))
+                    bound = np.maximum(bound, _l1_bound(jet, middle, rough | (not jet.second), radii))
                     score = np.maximum(score, _curvature(jet, radii))
         widest = radii.max(axis=1, keepdims=True)
         usable = np.all(np.isfinite(score), axis=1, keepdims=True) & (score.max(axis=1, keepdims=True) > 0)
@@ -115,8 +129,8 @@ class _Search:
 
         Beyond MAX_FORKS combinations an unbounded gradient is yielded: sound, and subdivision thins the kinks out.
         """
-        tokens = [[Jet(balls[k * self.d + c], {k * self.d + c: ONE}, rank=None if c else k) for c in range(self.d)]
-                  for k in range(self.n)]
+        tokens = [[Jet(balls[k * self.d + c], {k * self.d + c: ONE}, second=self.second,
+                       rank=k if self.sorted and c == 0 else None) for c in range(self.d)] for k in range(self.n)]
         decisions: list[bool] = []
         for _ in range(MAX_FORKS):
             walker = JetWalker(tokens, own, decisions)
@@ -134,9 +148,10 @@ class _Search:
     def _attain(self, jet: Jet, undecided: np.ndarray, points: list[BallArray]) -> None:
         """Record the largest slope at a point that lies in the chamber and on no kink."""
         first = [points[k * self.d].mid for k in range(self.n)]
-        regular = ~undecided & np.all([a > b for a, b in itertools.pairwise(first)], axis=0)
+        regular = ~undecided & (np.all([a > b for a, b in itertools.pairwise(first)], axis=0) | (not self.sorted))
         slope = sum((np.maximum(np.abs(g.mid) - g.rad, 0.0) for g in jet.gradient.values()), np.zeros(len(first[0])))
-        slope = np.where(regular & np.isfinite(slope), slope, 0.0)
+        places = np.stack([point.mid for point in points], axis=-1)
+        slope = np.where(regular & self._feasible(places, places) & np.isfinite(slope), slope, 0.0)
         self.attained = max(self.attained, float(slope.max(initial=0.0)) * (1 - 2.0**-40))
 
 
@@ -149,6 +164,10 @@ def translation_invariant(node: ex.Expression) -> bool:
             case (ex.Other(coordinate=c), ex.Own(coordinate=e)) | (ex.Own(coordinate=c), ex.Other(coordinate=e)):
                 return c == e
     return all(translation_invariant(child) for child in node.children())
+
+
+def _orders_tokens(node: ex.Expression) -> bool:
+    return isinstance(node, ex.OrderStatistic) or (isinstance(node, ex.Reduction) and node.kind in ("max", "min"))
 
 
 def _below(value: Fraction) -> float:

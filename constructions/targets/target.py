@@ -131,11 +131,14 @@ class CallableTarget:
             BadInput: the callable raised or returned another shape than (*batch, n, d_out).
         """
         try:
-            values = np.asarray(self.function(tokens), dtype=np.float64)
+            raw = np.asarray(self.function(tokens))
+            if np.iscomplexobj(raw):
+                raise TypeError("complex values")
+            values = raw.astype(np.float64)
         except Exception as error:  # the user's function may fail in any way
             raise BadInput(f"target {self.name!r} failed on an array of shape {tokens.shape} "
                            f"({type(error).__name__}: {error})") from None
-        if values.ndim != tokens.ndim or values.shape[:-1] != tokens.shape[:-1]:
+        if values.ndim != tokens.ndim or values.shape[:-1] != tokens.shape[:-1] or not values.shape[-1]:
             raise BadInput(f"target {self.name!r}: expected an array of shape {(*tokens.shape[:-1], 'd_out')} "
                            f"for tokens of shape {tokens.shape}, got {values.shape}")
         return values[..., own, :]

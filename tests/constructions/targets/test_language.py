@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from constructions.domains import Box
 from constructions.errors import BadInput
 from constructions.targets import expression as ex
-from constructions.targets.language import MAX_DEPTH, MAX_EXPONENT, MAX_TEXT, ExpressionError, parse
+from constructions.targets.expression import MAX_EXPONENT
+from constructions.targets.language import MAX_DEPTH, MAX_TEXT, ExpressionError, parse
 from constructions.targets.target import Target
 from tests.strategies import Sample, fuzz, mutated, samples
 
