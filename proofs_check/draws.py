@@ -6,7 +6,7 @@ along contiguous memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -35,10 +35,9 @@ class Space:
     n: int
     points: Tensor
     sizes: Tensor
-    generator: torch.Generator
 
     @staticmethod
-    def of(box: Box, n: int, thresholds: Sequence[np.ndarray], generator: torch.Generator, dtype: torch.dtype) -> Space:
+    def of(box: Box, n: int, thresholds: Sequence[np.ndarray], device: torch.device | str, dtype: torch.dtype) -> Space:
         """Round the box inward and list the ends of its cells.
 
         Raises:
@@ -51,7 +50,7 @@ class Space:
         longest = max(len(axis) for axis in axes)
         points = torch.stack([torch.cat([axis, axis[-1:].expand(longest - len(axis))]) for axis in axes])
         sizes = torch.tensor([len(axis) for axis in axes])
-        return Space(n, points.to(generator.device), sizes.to(generator.device), generator)
+        return Space(n, points.to(device), sizes.to(device))
 
     @property
     def d(self) -> int:
@@ -63,39 +62,38 @@ class Space:
         """Number of :meth:`moves` of one candidate."""
         return self.n * self.d * (1 + 2 * len(STEPS) + JUMPS)
 
-    def uniform(self, count: int, n: int | None = None) -> Tensor:
+    def uniform(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw sequences uniformly from the box, its upper end excluded where rounding allows."""
-        device = self.generator.device
-        tokens = torch.rand(self.d, n or self.n, count, generator=self.generator, dtype=self.points.dtype, device=device)
+        tokens = torch.rand(self.d, n or self.n, count, generator=generator, dtype=self.points.dtype, device=self.points.device)
         for coordinate, lower, upper in zip(tokens, self.points[:, 0].tolist(), self.points[:, -1].tolist(), strict=True):
             if (lower, upper) != (0.0, 1.0):
                 coordinate.mul_(upper - lower).add_(lower).clamp_(lower, upper)
         return tokens.permute(2, 1, 0)
 
-    def corners(self, first: int, count: int) -> Tensor:
+    def corners(self, generator: torch.Generator, first: int, count: int) -> Tensor:
         """Return domain corners ``first, .., first + count - 1`` in binary order where these are few, random ones otherwise."""
-        width, device = self.n * self.d, self.generator.device
+        width, device = self.n * self.d, self.points.device
         if width <= 16:
             numbers = torch.arange(first, first + count, device=device)
             bits = (numbers >> torch.arange(width, device=device)[:, None]) & 1
         else:
-            bits = torch.randint(2, (width, count), generator=self.generator, device=device)
+            bits = torch.randint(2, (width, count), generator=generator, device=device)
         chosen = torch.where(bits.reshape(self.n, self.d, count).bool(), self.points[:, -1:], self.points[:, :1])
         return chosen.permute(2, 0, 1)
 
-    def boundaries(self, count: int, n: int | None = None) -> Tensor:
+    def boundaries(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw a random cell for every coordinate, and one of its two ends."""
-        return self.at(self.random_ends(count, n or self.n))
+        return self.at(self.random_ends(generator, count, n or self.n))
 
-    def equal(self, count: int) -> Tensor:
+    def equal(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of equal tokens, half of them uniform, half at cell ends."""
         half = count // 2
-        tokens = torch.cat([self.uniform(count - half, 1), self.boundaries(half, 1)])
+        tokens = torch.cat([self.uniform(generator, count - half, 1), self.boundaries(generator, half, 1)])
         return tokens.expand(count, self.n, self.d)
 
-    def random_ends(self, count: int, n: int) -> Tensor:
+    def random_ends(self, generator: torch.Generator, count: int, n: int) -> Tensor:
         """Draw positions in ``points``, shape (count, n, d)."""
-        draws = torch.rand(count, n, self.d, generator=self.generator, dtype=torch.float64, device=self.generator.device)
+        draws = torch.rand(count, n, self.d, generator=generator, dtype=torch.float64, device=self.points.device)
         return torch.minimum((draws * self.sizes).long(), self.sizes - 1)
 
     def at(self, ends: Tensor) -> Tensor:
@@ -112,10 +110,11 @@ class Space:
             columns.append(below + (axis[below + 1] - x < x - axis[below]))
         return torch.stack(columns, dim=-1)
 
-    def moves(self, ends: Tensor) -> Tensor:
+    def moves(self, generator: torch.Generator, ends: Tensor) -> Tensor:
         """Return every change of one coordinate to another end of its cell, of the next two on either side, or of a random one.
 
         Args:
+            generator: of the random ones.
             ends: (candidates, n, d) positions in ``points``.
 
         Returns:
@@ -125,7 +124,7 @@ class Space:
         present = ends.reshape(candidates, coordinates)
         other = present ^ 1
         near = torch.stack([other, *(end + step for end in (present, other) for step in STEPS)])
-        far = torch.stack([self.random_ends(candidates, self.n).reshape(candidates, coordinates) for _ in range(JUMPS)])
+        far = self.random_ends(generator, JUMPS * candidates, self.n).reshape(JUMPS, candidates, coordinates)
         last = (self.sizes - 1).repeat(self.n)
         places = torch.minimum(torch.cat([near, far]).clamp(min=0), last)
         trial = present.expand(len(places), coordinates, candidates, coordinates).clone()
@@ -151,11 +150,6 @@ def inward(lower: Fraction, upper: Fraction, dtype: torch.dtype) -> tuple[float,
     if low > high:
         raise BadInput(f"domain [{lower}, {upper}] contains no {dtype} number")
     return low.item(), high.item()
-
-
-def pieces(count: int, chunk: int) -> Iterator[tuple[int, int]]:
-    """Cut ``range(count)`` into (first, length) pieces."""
-    return ((first, min(chunk, count - first)) for first in range(0, count, chunk))
 
 
 def _cell_ends(lower: float, upper: float, thresholds: np.ndarray, dtype: torch.dtype) -> Tensor:

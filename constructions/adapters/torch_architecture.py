@@ -80,12 +80,13 @@ class TorchFeedForward(nn.Module):
         """Map each token by itself; holds a piece of the hidden layer at a time."""
         numbers, units = PIECES.get(X.device.type, LARGE_PIECES)
         units = min(units, len(self.relu))
-        pieces = [self._tokens(rows, units) for rows in X.reshape(-1, X.shape[-1]).split(numbers // units)]
+        pieces = [self._tokens(rows, units) for rows in torch.split(X.reshape(-1, X.shape[-1]), numbers // units)]
         return torch.cat(pieces).reshape(X.shape)
 
     def _tokens(self, rows: Tensor, units: int) -> Tensor:
         total = torch.zeros_like(rows)
-        for W_1, W_2, relu in zip(self.W_1.split(units, dim=1), self.W_2.split(units), self.relu.split(units), strict=True):
+        layers = (torch.split(self.W_1, units, dim=1), torch.split(self.W_2, units), torch.split(self.relu, units))
+        for W_1, W_2, relu in zip(*layers, strict=True):
             hidden = rows @ W_1
             active = (hidden >= 0).to(hidden.dtype)
             if bool(relu.any()):
@@ -113,7 +114,7 @@ def _feed_forward(feed_forward: FeedForward, layout: Layout, dtype: torch.dtype,
 
 def _linear(matrix: np.ndarray, bias: np.ndarray | None, dtype: torch.dtype) -> nn.Linear:
     """x @ matrix + bias as an ``nn.Linear``, whose weight is the transpose."""
-    layer = nn.Linear(*matrix.shape, bias=bias is not None, dtype=dtype).requires_grad_(False)
+    layer = nn.Linear(matrix.shape[0], matrix.shape[1], bias=bias is not None, dtype=dtype).requires_grad_(False)
     layer.weight.copy_(_weight(matrix.T, dtype, "embed or readout weight"))
     if bias is not None:
         layer.bias.copy_(_weight(bias, dtype, "embed.bias"))

@@ -107,7 +107,7 @@ def test_float32_networks_run_in_float32_and_others_are_refused() -> None:
 
 
 def test_huge_integer_codes_are_refused() -> None:
-    target, sumformer = build("f", "1/40", 3, 1, "positional", "0,1", pooled=False)
+    target, sumformer = build("f", "1/80", 3, 1, "positional", "0,1", pooled=False)
     with pytest.raises(Refused, match="integers beyond float64"):
         CompiledSumformer(sumformer, target.box)
 

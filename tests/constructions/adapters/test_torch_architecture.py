@@ -126,7 +126,7 @@ def test_float32_networks_run_in_float32_and_others_are_refused() -> None:
 
 
 def test_huge_integer_weights_are_refused() -> None:
-    sumformer = build(("f", "1/40", 3, 1, "positional"), pooled=False)
+    sumformer = build(("f", "1/80", 3, 1, "positional"), pooled=False)
     with pytest.raises(Refused, match=r"W_1 holds integers beyond float64"):
         TorchArchitecture.of(architecture(sumformer, "transformer"))
 
