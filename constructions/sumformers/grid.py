@@ -20,9 +20,10 @@ from constructions.errors import Refused
 from constructions.network import Network, Node, Staircase
 from constructions.number_formats import NumberFormat
 from constructions.sumformers.sumformer import Sumformer
-from constructions.targets.target import AnyTarget
+from constructions.targets.tabulation import separates, tabulate
+from constructions.targets.target import AnyTarget, Target
 
-CHUNK = 2**17
+CHUNK = 2**14  # measured: tokens and intermediate results stay in the cache
 Progress = Callable[[int], None]
 
 
@@ -114,35 +115,41 @@ def value_table(target: AnyTarget, grid: Grid, others: np.ndarray, number_format
         Refused: f is not finite at a cell centre.
     """
     raw = np.concatenate(list(_table_chunks(target, grid.centres(), others, progress)))
-    if not np.all(np.isfinite(raw)):
+    largest = float(np.abs(raw).max())
+    if not largest < np.inf:
         raise Refused(f"{target.name} is not finite in float64 at {int(np.sum(~np.isfinite(raw)))} of {raw.size} cell centres")
-    scale = float(max(1.0, np.abs(raw).max()))
-    variation = float(np.abs(np.diff(raw, axis=0)).sum(axis=0).max(initial=0.0)) + scale
+    scale = max(1.0, largest)
     # |k_0| + sum |jumps| <= 2^p in units 2^-q; one bit is kept for the rounding of each value to its unit.
-    q = number_format.bits - 1 - int(np.ceil(np.log2(variation)))
-    q = min(q, number_format.bits - 1 - int(np.ceil(np.log2(scale))))
-    units = np.round(np.ldexp(raw, q))
-    _refuse_inexact(units, number_format)
-    table = np.ldexp(units, -q)
-    return table, Fraction(1, 2) / Fraction(2) ** q + Fraction(scale) / 2**40
-
-
-def _refuse_inexact(units: np.ndarray, number_format: NumberFormat) -> None:
-    integers = units.astype(np.int64)
-    total = np.abs(np.diff(integers, axis=0)).sum(axis=0) + np.abs(integers[0])
-    if int(total.max()) > number_format.largest_integer:
+    q = number_format.bits - 1 - int(np.ceil(np.log2(_variation(raw) + scale)))
+    units = np.rint(raw * 2.0**q)
+    if _variation(units) > number_format.largest_integer:
         raise Refused(f"{len(units)} table values vary too much to be summed in {number_format.name} without rounding")
+    return units * 2.0**-q, Fraction(1, 2) / Fraction(2) ** q + Fraction(scale) / 2**40
+
+
+def _variation(values: np.ndarray) -> float:
+    """Return |v_0| + sum |v_j - v_{j-1}|, for integers without rounding as long as it is below 2^53; the worst output's."""
+    steps = np.diff(values, axis=0)
+    return float((np.abs(steps, out=steps).sum(axis=0) + np.abs(values[0])).max())
 
 
 def table_tokens(centres: np.ndarray, others: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the sequences of the given table rows z * R + r, own token first; shape (rows, n, d)."""
     own, rank = np.divmod(rows, len(others))
-    cells = np.concatenate([own[:, None], others[rank]], axis=1)
-    return np.asarray(centres[cells])
+    cells = np.concatenate([own[None], others.T[:, rank]])
+    # Rows innermost in memory: sums over three or four tokens are then additions of long vectors.
+    return np.moveaxis(np.stack([column[cells] for column in centres.T]), (0, 1, 2), (2, 1, 0))
 
 
 def _table_chunks(target: AnyTarget, centres: np.ndarray, others: np.ndarray, progress: Progress) -> Iterator[np.ndarray]:
     total = len(centres) * len(others)
+    if isinstance(target, Target) and separates(target.outputs):
+        block = max(1, 4 * CHUNK // len(others))
+        for start in range(0, len(centres), block):
+            own = np.arange(start, min(start + block, len(centres)))
+            yield tabulate(target.outputs, centres, own, others).reshape(-1, target.d_out)
+            progress(len(own) * len(others))
+        return
     for start in range(0, total, CHUNK):
         rows = np.arange(start, min(start + CHUNK, total))
         yield target.numpy(table_tokens(centres, others, rows), slice(0, 1))[:, 0]
