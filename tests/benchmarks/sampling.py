@@ -21,8 +21,8 @@ from constructions.targets.library import resolve
 from constructions.targets.target import Target
 from proofs_check.sampling import CHUNK_PAIRS, sample
 
-REPETITIONS = 9
-CHUNKS = 64
+REPETITIONS = 7
+CHUNKS = 128  # about 4 million sequences for n = 3: the search is used with ten million
 
 
 def ratio(name: str = "f", eps: str = "1/100", n: int = 3) -> dict[str, float]:
