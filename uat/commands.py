@@ -77,7 +77,8 @@ def sample(run: str, *, samples: int, device: str, seed: int, as_json: bool) -> 
         show.print_json({"certified_bound": show.bound_text(claim.bound), "certified_bound_exact": str(claim.bound),
                          **found.to_json(), "tightness": tightness})
     else:
-        _show_sample(show.console(), claim, found)
+        _show_sample(show.console(), claim, found, "; ".join(files.certificate.get("assumptions", [])[:1])
+                     if files.certificate.get("status") == "assumed" else "")
     return 1 if found.refutes else 0
 
 
@@ -85,12 +86,14 @@ def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, A
     """Return the object of ``construct --json``."""
     construction, verdict, found = outcome.construction, outcome.verdict, outcome.sampled
     record, claim = outcome.plan_record, verdict.claim
-    certified = isinstance(verdict, Certificate)
+    refuted = found is not None and found.refutes
+    certified = isinstance(verdict, Certificate) and not refuted
+    contradiction = {"status": "refuted", "reason": "a sampled error exceeds the bound"} if refuted else {}
     return {
         **{key: record[key] for key in ("target", "expression", "n", "d", "d_out", "domain", "eps", "method", "code")},
         "d_latent": construction.sumformer.d_latent,
         "certified_bound": show.bound_text(claim.bound) if certified else None,
-        "certified_bound_exact": str(claim.bound) if certified else None, **_verdict_entries(verdict),
+        "certified_bound_exact": str(claim.bound) if certified else None, **_verdict_entries(verdict), **contradiction,
         "sampled_max": found.maximum if found else None, "tightness": _tightness(claim, found) if found else None,
         "sample": found.to_json() if found else None,
         "architectures": {row["name"]: {key: value for key, value in row.items() if key != "name"}
@@ -166,7 +169,7 @@ def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:
     out.print(show.architecture_table(architecture_rows(outcome)))
     if outcome.sampled:
         out.print()
-        _show_sample(out, outcome.verdict.claim, outcome.sampled)
+        _show_sample(out, outcome.verdict.claim, outcome.sampled, outcome.construction.plan.modulus.assumption)
     spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in outcome.seconds.items())
     out.print(f"\nseconds: {spent}")
     out.print(f"written to {run}" if run else "nothing written")
@@ -188,7 +191,7 @@ def _show_verdict(verdict: Verdict, title: str) -> None:
     out.print(f"claimed bound {show.bound_text(claim.bound)}, best bound proved {show.bound_text(best)}")
 
 
-def _show_sample(out: Console, claim: Claim, found: Sampled) -> None:
+def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) -> None:
     out.print(f"sampled {found.samples:,} sequences on {found.device}, {found.throughput:,.0f} a second; largest error found by "
               f"{found.found_by}")
     relation = ">" if found.refutes else "<="
@@ -197,7 +200,8 @@ def _show_sample(out: Console, claim: Claim, found: Sampled) -> None:
     tokens = ", ".join("(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness)
     out.print(f"witness: token {found.own + 1} of X = [{tokens}]".replace("[", "\\["))
     if found.refutes:
-        out.print("[bold red]refuted[/bold red]: the error at the witness exceeds the certified bound; please report this")
+        blame = f"so this is false: {assumption}" if assumption else "please report this"
+        out.print(f"[bold red]refuted[/bold red]: the error at the witness exceeds the bound; {show.escape(blame)}")
 
 
 def _shown_tightness(value: float | None) -> str:

@@ -72,7 +72,8 @@ def _require_features(features: int) -> None:
 
 def _performer_weights(d_model: int, routes: Sequence[Route], factor: int, features: int, seed: int) -> dict[str, np.ndarray]:
     zero = np.zeros((d_model, 1))
-    w = np.random.default_rng(seed).standard_normal((features, 1))
+    # drawn in float32, so that both formats hold the same features
+    w = np.random.default_rng(seed).standard_normal((features, 1), dtype=np.float32).astype(np.float64)
     return {"W_Q": zero, "W_K": zero.copy(), "W_V": routing(d_model, routes, factor), "w": w}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,6 +78,9 @@ class Target:
         return np.asarray(evaluate(self.outputs, tokens, ball_algebra(), own))
 
 
+_CALLING = threading.Lock()  # a search may use several threads; a user's function need not know about threads
+
+
 @dataclass(frozen=True)
 class CallableTarget:
     """An opaque f: (*batch, n, d) float64 -> (*batch, n, d_out). Everything certified about it is conditional."""
@@ -147,7 +151,8 @@ class CallableTarget:
         """Evaluate through numpy and return a tensor like the tokens."""
         import torch
 
-        return torch.as_tensor(self.numpy(tokens.detach().cpu().numpy(), own)).to(tokens)
+        with _CALLING:
+            return torch.as_tensor(self.numpy(tokens.detach().cpu().numpy(), own)).to(tokens)
 
     def _refuse_unless_equivariant(self, cases: int = 64) -> None:
         rng = np.random.default_rng(0)
