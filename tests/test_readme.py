@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```console\n\$ (.+?)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 # Time and speed differ between runs, the number of boxes with the last bits of a processor's exp; nothing else may.
-MEASURED = [(r"seconds: .*", "seconds: .."), (r"\(\d+ boxes\)", "(.. boxes)"), (r"sequences on \w+, [\d,]+ a second", "sequences on .."),
+MEASURED = [(r"seconds: .*", "seconds: .."), (r"\(\d+ boxes\)", "(.. boxes)"),
+            (r"sequences on \w+, [\d,]+ a second", "sequences on .."),
             (r"runs/([\w.-]+?)(-\d)?$", r"runs/\1")]
 
 

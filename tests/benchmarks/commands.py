@@ -42,9 +42,9 @@ def main() -> None:
             record = json.loads(output)
             planned = json.loads(run(("plan", *options, "--json"))[2])
             checked, checked_peak, verdict = run(("certify", out, "--json"))
-            print(f"{seconds:6.2f} s {peak:5.0f} MiB uat construct {' '.join(options)}: "
-                  f"table {planned['table_entries']} predicted, {_entries(out)} built; certified {record['certified_bound']}, sampled {record['sampled_max']:.6g}, "
-                  f"tightness {record['tightness']:.4f}")
+            print(f"{seconds:6.2f} s {peak:5.0f} MiB uat construct {' '.join(options)}")
+            print(f"{'':18} table {planned['table_entries']} predicted, {_entries(out)} built; certified "
+                  f"{record['certified_bound']}, sampled {record['sampled_max']:.6g}, tightness {record['tightness']:.4f}")
             print(f"{checked:6.2f} s {checked_peak:5.0f} MiB uat certify: {json.loads(verdict)['status']}")
 
 
