@@ -16,7 +16,11 @@ import numpy as np
 from proofs_check.step_network import Rejected, StoredNode
 
 Arrays = Mapping[str, np.ndarray]
-LARGEST_WEIGHT = 2.0**200  # products of three such weights stay finite in float64, and 0 times them is 0
+# Products of three such weights and a number of the stream stay finite, and 0 times them is 0.
+LARGEST_WEIGHT = {"float64": 2.0**200, "float32": 2.0**30, "exact": 2.0**200}
+LARGEST_EXPONENT = 60.0  # exp(+-60) is far from over- and underflow in both formats
+HEADS = {"transformer": {"W_Q", "W_K", "W_V"}, "linformer": {"W_Q", "W_K", "W_V", "E", "F"},
+         "performer": {"W_Q", "W_K", "W_V", "w"}, "performer-normalised": {"W_Q", "W_K", "W_V", "w"}}
 POOLING_STEPS = {"transformer": "softmax-pooling", "linformer": "linformer-pooling", "performer": "performer-pooling",
                  "performer-normalised": "performer-pooling"}
 
@@ -27,12 +31,15 @@ def pooling_factor(architecture: str, weights: Arrays, n: int) -> Fraction:
     Raises:
         Rejected: the scores depend on X, the slots weigh tokens differently, or an array has the wrong shape.
     """
+    _require(architecture in HEADS, f"unknown architecture {architecture!r}")
+    _require(set(weights) == HEADS[architecture], f"{architecture}: attention stores {sorted(weights)}, expected "
+                                                  f"{sorted(HEADS[architecture])}")
     no_query, no_key = (not np.any(weights[name]) for name in ("W_Q", "W_K"))
     d_model = len(weights["W_V"])
     if any(weights[name].ndim != 2 or len(weights[name]) != d_model for name in ("W_Q", "W_K")):
         raise Rejected(f"{architecture}: W_Q and W_K must have {d_model} rows")
-    if weights["W_Q"].shape != weights["W_K"].shape:
-        raise Rejected(f"{architecture}: W_Q and W_K have different shapes")
+    if weights["W_Q"].shape != weights["W_K"].shape or not weights["W_Q"].shape[1]:
+        raise Rejected(f"{architecture}: W_Q and W_K must have the same number of columns, at least one")
     match architecture:
         case "transformer":
             _require(no_query or no_key, "transformer: attention weights are uniform only if W_Q = 0 or W_K = 0")
@@ -42,18 +49,21 @@ def pooling_factor(architecture: str, weights: Arrays, n: int) -> Fraction:
             return _slot_average(weights, n)
         case "performer":
             _require(no_query and no_key, "performer: the kernel is 1 for all features only if W_Q = W_K = 0")
-        case "performer-normalised":
-            _require(no_key, "performer-normalised: the kernel is uniform only if W_K = 0")
         case _:
-            raise Rejected(f"unknown architecture {architecture!r}")
+            _require(no_key, "performer-normalised: the kernel is uniform only if W_K = 0")
     if weights["w"].ndim != 2 or weights["w"].shape[1] != weights["W_Q"].shape[1] or not len(weights["w"]):
         raise Rejected(f"{architecture}: features w of shape {weights['w'].shape} do not fit W_Q")
     return Fraction(1) if architecture == "performer" else Fraction(1, n)
 
 
 def check_architecture(architecture: str, description: Mapping[str, Any], arrays: Arrays, nodes: Sequence[StoredNode],
-                       network: Mapping[str, Any], n: int) -> int:
+                       network: Mapping[str, Any], n: int, number_format: str, largest: float, codes_negative: bool) -> int:
     """Check one architecture against the Sumformer's nodes.
+
+    Args:
+        number_format: the format it is claimed to run in; its weights must be numbers of that format, none too large.
+        largest: the largest size of a number in the stream when attention reads it.
+        codes_negative: whether some code is, so that Sigma may not survive a ReLU.
 
     Returns:
         The number of features or slots of its head (0 for softmax), which enters the rounding analysis.
@@ -65,9 +75,13 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
     if len(set(channels)) != len(channels):
         raise Rejected(f"{architecture}: a channel occurs twice in the stream")
     mine = {key.removeprefix(f"{architecture}."): array for key, array in arrays.items() if key.startswith(f"{architecture}.")}
-    if any(not np.all(np.abs(array) <= LARGEST_WEIGHT) for array in mine.values()):
+    if any(not np.all(np.abs(array) <= LARGEST_WEIGHT[number_format]) for array in mine.values()):
         raise Rejected(f"{architecture}: a weight is not finite, or so large that scores could overflow")
+    if number_format == "float32" and any(not np.array_equal(a.astype(np.float32), a) for a in mine.values()):
+        raise Rejected(f"{architecture}: a weight is not a float32 number")
     tokens = list(network["phi"]["inputs"])
+    if not {"1", *tokens} <= set(channels):
+        raise Rejected(f"{architecture}: the stream has no channel for 1, which makes the biases, or for a token coordinate")
     _check_ends(architecture, mine, channels, tokens, list(network["outputs"]))
     codes = list(network["phi"]["outputs"])
     known, sizes = {"1", *tokens}, []
@@ -77,6 +91,7 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
             head = {key.removeprefix(f"blocks.{i}.attention."): a for key, a in mine.items()
                     if key.startswith(f"blocks.{i}.attention.")}
             _check_routes(architecture, head, channels, codes, n)
+            _check_exponents(architecture, head, largest)
             if not set(codes) <= known:
                 raise Rejected(f"{architecture}: block {i} pools before phi is computed")
             sigma = {code.replace("phi", "sigma") for code in codes}
@@ -84,6 +99,8 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
         known = _follow_block(f"{architecture}, block {i}", block, nodes, known, sigma, channels)
     if len(sizes) != 1:
         raise Rejected(f"{architecture}: {len(sizes)} blocks have attention, expected one")
+    if codes_negative and any(block["carries"] for block in description["blocks"]):
+        raise Rejected(f"{architecture}: Sigma is carried through a ReLU, which needs codes that are not negative")
     missing = set(network["outputs"]) - known
     if missing:
         raise Rejected(f"{architecture}: outputs {sorted(missing)} are never written")
@@ -122,10 +139,21 @@ def _check_routes(architecture: str, head: Arrays, channels: list[str], codes: l
             raise Rejected(f"{architecture}: pooling returns {total} times Sigma in {channels[j]}, expected 1")
 
 
+def _check_exponents(architecture: str, head: Arrays, largest: float) -> None:
+    """Reject queries of the normalised Performer so large that its kernel, uniform over the reals, could over- or underflow."""
+    if architecture != "performer-normalised":
+        return
+    query = np.abs(head["W_Q"]).sum(axis=0) * max(1.0, largest)
+    if not float((np.abs(head["w"]) @ query).max() + query @ query / 2) <= LARGEST_EXPONENT:
+        raise Rejected("performer-normalised: W_Q and w are so large that exp could over- or underflow")
+
+
 def _slot_average(weights: Arrays, n: int) -> Fraction:
     E, F = weights["E"], weights["F"]
     if E.ndim != 2 or E.shape != F.shape or F.shape[1] != n or not len(F):
         raise Rejected(f"linformer: E {E.shape} and F {F.shape} must both be (k, {n})")
+    if np.any(F < 0):
+        raise Rejected("linformer: F has negative entries, so sums could cancel in floating point")
     columns = [sum((Fraction(float(entry)) for entry in column), Fraction(0)) / len(F) for column in F.T]
     if len(set(columns)) != 1:
         raise Rejected("linformer: the columns of F have different means, so tokens are weighted by position")

@@ -53,12 +53,12 @@ def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max
             max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
         checker.run_all()
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"run directory: {type(error).__name__} {error} while reading its description; expected the "
                        f"structure of docs/formats.md") from None
-    pooling = [POOLING_STEPS[name] for name in claim.networks if name != "sumformer"]
+    pooling = [POOLING_STEPS.get(name, f"{name}-pooling") for name in claim.networks if name != "sumformer"]
     return conclude(claim, checker.steps, (*REQUIRED, *pooling), TRUST)
 
 
@@ -126,19 +126,22 @@ class _Checker:
         return enumeration
 
     def _architectures(self, enumeration: Enumeration, nodes: list[StoredNode]) -> None:
-        slots = 0
+        slots, number_format = 0, str(self.plan["number_format"])
+        ends = [abs(end) for pair in self.claim.domain for end in pair]
+        largest = float(max([Fraction(enumeration.largest_integer), *ends]))
         for name, description in self.run.network["architectures"].items():
-            slots = max(slots, check_architecture(name, description, self.run.arrays, nodes, self.run.network, self.claim.n))
+            slots = max(slots, check_architecture(name, description, self.run.arrays, nodes, self.run.network, self.claim.n,
+                                                  number_format, largest, enumeration.smallest_code < 0))
             self.steps.append(Step(POOLING_STEPS[name], f"{name}: attention is exactly Sigma, blocks compute phi and psi",
                                    Status.PROVED))
-        if self.plan["number_format"] == "exact":
+        if number_format == "exact":
             heads = bool(self.run.network["architectures"])
             self.steps.append(Step("evaluation", "sums are taken over exact integers; nothing is claimed of floating point",
                                    Status.UNDECIDED if heads else Status.PROVED))
             return
-        gap = evaluation_gap(enumeration, nodes, str(self.plan["number_format"]), self.claim.n, slots)
-        self.steps.append(Step("evaluation", gap or f"in {self.plan['number_format']} all networks agree bit for bit with real "
-                               f"arithmetic", Status.UNDECIDED if gap else Status.PROVED))
+        gap = evaluation_gap(enumeration, nodes, number_format, self.claim.n, slots)
+        self.steps.append(Step("evaluation", gap or f"in {number_format} all networks agree bit for bit with real arithmetic",
+                               Status.UNDECIDED if gap else Status.PROVED))
 
     def _modulus(self) -> Fraction:
         lipschitz = Fraction(self.plan["lipschitz"])
@@ -183,6 +186,9 @@ class _Checker:
         for start in range(0, len(enumeration.cells), 2**16):
             part = slice(start, start + 2**16)
             values = self.target.numpy(middles[enumeration.cells[part]], slice(0, 1))[:, 0]
+            if values.shape != enumeration.outputs[part].shape or not np.all(np.isfinite(values)):
+                self.steps.append(Step("value-rounding", f"{self.target.name} is not finite at a cell middle", Status.UNDECIDED))
+                return
             worst = max(worst, float(np.abs(values - enumeration.outputs[part]).max()))
             self.report("table values", start, len(enumeration.cells))
         self._compare_values(Fraction(np.nextafter(worst, np.inf).item()), claimed, "table values compared with the callable",

@@ -18,7 +18,8 @@ BITS = {"float64": 53, "float32": 24}
 def evaluation_gap(enumeration: Enumeration, nodes: Sequence[StoredNode], number_format: str, n: int, slots: int) -> str:
     """Return "" if every architecture evaluated in the format equals the network over the reals, the reason otherwise.
 
-    Quantisers: the sign of a rounded difference is right. Codes, ranks, keys: integers below 2^(p-2), exact in any order.
+    Quantisers: the sign of a rounded difference is right. Codes, ranks, keys: integers, and thresholds multiples of 1/2, with
+    all partial sums below 2^(p-2), exact in any order.
     Pooling: at most m = 8 n + 8 slots + 64 rounded operations, so relative error gamma_m (Higham 2002, lemma 3.1), less than
     half the margin to the nearest threshold. Table: partial sums of jumps are integers times a power of two, below 2^p.
     """
@@ -27,6 +28,10 @@ def evaluation_gap(enumeration: Enumeration, nodes: Sequence[StoredNode], number
         return f"codes are integers that {number_format} cannot hold"
     if bits == 24 and any(not _is_float32(node.thresholds) or not _is_float32(node.values) for node in nodes):
         return "a threshold or value is not a float32 number"
+    inner = [node for node in nodes if not any(channel.startswith("x.") for channel, _ in node.reads)]
+    uneven = [node for node in inner if not np.all(2 * node.thresholds == np.floor(2 * node.thresholds))]
+    if uneven:
+        return f"the thresholds of {uneven[0].writes} are not multiples of 1/2, so an order of summation may miss them"
     if enumeration.largest_integer >= 2 ** (bits - 2):
         return f"integers up to {enumeration.largest_integer} are too large for {number_format}"
     m = (8 * n + 8 * slots + 64) * Fraction(1, 2**bits)

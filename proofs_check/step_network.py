@@ -54,6 +54,8 @@ def stored_nodes(network: Mapping[str, Any], arrays: Mapping[str, np.ndarray], e
                           tuple(entry["writes"]))
         if not all(type(coefficient) is int for _, coefficient in reads) or not {channel for channel, _ in reads} <= known:
             raise Rejected(f"node {i} reads {reads}: expected integer multiples of channels written before")
+        if len({channel for channel, _ in reads}) < len(reads):
+            raise Rejected(f"node {i} reads {reads}: a channel occurs twice, a weight matrix has one entry for it")
         if node.thresholds.ndim != 1 or node.values.shape != (len(node.thresholds) + 1, len(node.writes)):
             raise Rejected(f"node {i}: {node.values.shape} values do not fit {node.thresholds.shape} thresholds")
         if not bool(np.all(node.thresholds[:-1] < node.thresholds[1:])):
@@ -95,13 +97,15 @@ def quantisers(nodes: Sequence[StoredNode], domain: Sequence[tuple[Fraction, Fra
 class Enumeration:
     """Every input of psi and what comes out.
 
-    ``cells[row]`` are the n cells of a sequence, own token first; ``outputs`` (rows, d_out) float64; ``margin`` is the least
-    distance of any pooled argument from a threshold; ``largest_code`` and ``largest_integer`` bound |phi| and all arguments.
+    ``cells[row]`` are the n cells of a sequence, own token first; ``outputs`` (rows, d_out) float64, exact; ``margin`` is the
+    least distance of any pooled argument from a threshold, in units of an error of Sigma; ``smallest_code`` and
+    ``largest_code`` bound phi and |phi|, ``largest_integer`` all arguments and the partial sums that lead to them.
     """
 
     cells: np.ndarray
     outputs: np.ndarray
     margin: Fraction
+    smallest_code: int
     largest_code: int
     largest_integer: int
 
@@ -116,18 +120,30 @@ def enumerate_network(axes: Sequence[Axis], nodes: Sequence[StoredNode], network
     for node in nodes:
         if node not in pooled:
             channels |= tracker.apply(node, channels)
-    codes = network["phi"]["outputs"]
-    if [code.replace("phi", "sigma") for code in codes] != [c for c in network["inputs"] if c.startswith("sigma.")]:
-        raise Rejected("the channels of Sigma are not those of phi")
+    codes = _codes(network, nodes, len(axes))
     cells = _sequences(math.prod(counts), n)
     rows = {name: values[cells[:, 0]] for name, values in channels.items()}
     for code in codes:
-        rows[code.replace("phi", "sigma")] = np.add.reduce(_integers(channels[code])[cells], axis=1)
+        rows[code.replace("phi", "sigma")] = np.add.reduce(_summable(_integers(channels[code]), n)[cells], axis=1)
     for node in pooled:
         rows |= tracker.apply(node, rows)
-    outputs = np.stack([np.asarray(rows[name], dtype=np.float64) for name in network["outputs"]], axis=-1)
-    largest_code = max(int(np.abs(channels[code]).max()) for code in codes)
-    return Enumeration(cells, outputs, tracker.margin, largest_code, tracker.largest)
+    outputs = np.stack([_floats(rows[name]) for name in network["outputs"]], axis=-1)
+    smallest = min(int(channels[code].min()) for code in codes)
+    largest = max(int(np.abs(channels[code]).max()) for code in codes)
+    return Enumeration(cells, outputs, tracker.margin, smallest, largest, tracker.largest)
+
+
+def _codes(network: Mapping[str, Any], nodes: Sequence[StoredNode], d: int) -> list[str]:
+    """Return the channels of phi, after comparing the description of phi and psi with what the nodes do."""
+    phi = network["phi"]
+    codes, tokens = list(phi["outputs"]), [f"x.{c}" for c in range(d)]
+    if list(phi["inputs"]) != tokens or list(network["inputs"]) != [*tokens, *(code.replace("phi", "sigma") for code in codes)]:
+        raise Rejected(f"expected phi to read {tokens} and psi the same and a channel of Sigma for each of phi's")
+    before = {name for entry in network["nodes"][: phi["nodes"]] for name in entry["writes"]}
+    pooled = {name for node in nodes if _sees_sigma(node, nodes) for name in node.writes}
+    if not set(codes) <= before or before & pooled:
+        raise Rejected(f"the first {phi['nodes']} nodes are not a network that computes phi")
+    return codes
 
 
 class _Tracker:
@@ -137,22 +153,19 @@ class _Tracker:
         self.margin, self.largest = Fraction(10**6), 0
 
     def apply(self, node: StoredNode, channels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        argument = np.zeros((), dtype=np.int64)
-        for channel, coefficient in node.reads:
-            values = _integers(channels[channel])
-            size = abs(coefficient) * int(np.abs(values).max(initial=0))
-            self.largest = max(self.largest, size)
-            big = size >= 2**61 or argument.dtype == object or values.dtype == object
-            argument = argument + (values.astype(object) if big else values) * coefficient
-        if argument.dtype != object and int(np.abs(argument).max(initial=0)) >= 2**52:
-            argument = argument.astype(object)
-        self.largest = max(self.largest, int(np.abs(argument).max(initial=0)))
+        parts = [(_integers(channels[channel]), coefficient) for channel, coefficient in node.reads]
+        size = sum(abs(coefficient) * max(1, int(np.abs(values).max(initial=0))) for values, coefficient in parts)
+        self.largest = max(self.largest, size)
+        argument = np.zeros((), dtype=np.int64 if size < 2**52 else object)
+        for values, coefficient in parts:
+            argument = argument + values.astype(argument.dtype) * coefficient
         thresholds, position = _search(node.thresholds, argument)
-        if any(channel.startswith("sigma.") for channel, _ in node.reads) and len(thresholds):
+        amplified = sum(abs(coefficient) for channel, coefficient in node.reads if channel.startswith("sigma."))
+        if amplified and len(thresholds):
             below = argument - thresholds[np.maximum(position - 1, 0)]
             above = thresholds[np.minimum(position, len(thresholds) - 1)] - argument
             nearest = np.minimum(np.abs(below), np.abs(above)).min()
-            self.margin = min(self.margin, Fraction(nearest))
+            self.margin = min(self.margin, Fraction(nearest) / amplified)
         return {channel: node.values[position, k] for k, channel in enumerate(node.writes)}
 
 
@@ -191,6 +204,22 @@ def _integers(values: np.ndarray) -> np.ndarray:
     return values.astype(np.int64)
 
 
+def _summable(values: np.ndarray, terms: int) -> np.ndarray:
+    """Return integers of which so many can be added without overflow."""
+    return values if values.dtype == object or int(np.abs(values).max(initial=0)) * terms < 2**62 else values.astype(object)
+
+
+def _floats(values: np.ndarray) -> np.ndarray:
+    """Return output values as float64 when that is what they are; rounding them would be a change of the network."""
+    try:
+        floats = np.asarray(values, dtype=np.float64)
+    except OverflowError:
+        raise Rejected("an output is a number beyond float64") from None
+    if values.dtype == object and not all(Fraction(a) == Fraction(b) for a, b in zip(values, floats.tolist(), strict=True)):
+        raise Rejected("an output is a number that float64 would round")
+    return floats
+
+
 def _sequences(cells: int, n: int) -> np.ndarray:
     """Every own cell beside every multiset of n - 1 cells, as rows of n cells."""
     flat = itertools.chain.from_iterable(itertools.combinations_with_replacement(range(cells), n - 1))
@@ -200,7 +229,9 @@ def _sequences(cells: int, n: int) -> np.ndarray:
 
 
 def _numbers(name: str, arrays: Mapping[str, np.ndarray], exact: Mapping[str, Any]) -> np.ndarray:
-    if name in arrays and name not in exact:
+    if name in arrays:
+        if name in exact:
+            raise Rejected(f"{name} is stored twice, as floats and exactly")
         if not np.all(np.isfinite(arrays[name])):
             raise Rejected(f"{name} holds numbers that are not finite")
         return arrays[name]
