@@ -1,6 +1,6 @@
 """The command line. Heavy imports happen inside the commands, so that help and refusals answer at once.
 
-Exit codes: 0 certified and not contradicted; 1 refused, undecided or refuted by the mathematics; 2 bad input.
+Exit codes: 0 certified and not contradicted; 1 refused, undecided or refuted by the mathematics; 2 bad input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from constructions.errors import BadInput, Refused
+
+INTERRUPTED = 130  # what typer leaves with after Ctrl-C
 
 app = typer.Typer(name="python -m uat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Explicit Transformer, Linformer, Performer and Sumformer weights for a continuous "
@@ -103,15 +105,15 @@ def main() -> None:
         _leave(f"error: {error}", 2)
     except Refused as error:
         _leave(f"refused: {error}", 1)
-    except KeyboardInterrupt:
-        _leave("interrupted: nothing was written", 130)
+    except SystemExit as leaving:
+        _leave("interrupted: nothing was written" if leaving.code == INTERRUPTED else "", leaving.code)
     except MemoryError:
         _leave("refused: not enough memory; a larger --eps or a smaller --max-table needs less", 1)
     except BrokenPipeError:
         _leave("", 1)
 
 
-def _leave(message: str, code: int) -> None:
+def _leave(message: str, code: str | int | None) -> None:
     if message:
         print(message, file=sys.stderr)
     raise SystemExit(code)
