@@ -35,12 +35,14 @@ REQUIRED = ("quantiser-covers", "decode-left-inverse", "modulus", "piecewise-con
 Report = Callable[[str, int, int], None]
 
 
-def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max_boxes: int | None = None) -> Verdict:
+def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max_boxes: int | None = None,
+            import_callable: bool = True) -> Verdict:
     """Return a certificate for the stored claim, or what is missing, or what is false.
 
     Args:
         run: contents of a run directory whose hashes agree.
         report: called with (stage, done, total) for progress; total 0 when it is unknown.
+        import_callable: whether a callable that the run names may be imported, which runs its code.
         max_boxes: budget of the Lipschitz proof; by default less for more coordinates, so that it ends within minutes.
 
     Raises:
@@ -48,7 +50,7 @@ def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max
     """
     try:
         claim, plan = Claim.from_json(run.certificate["claim"]), run.plan
-        target = read_target(plan)
+        target = read_target(plan, import_callable)
         if max_boxes is None:
             max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
@@ -62,12 +64,19 @@ def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max
     return conclude(claim, checker.steps, (*REQUIRED, *pooling), TRUST)
 
 
-def read_target(plan: Mapping[str, Any]) -> AnyTarget:
-    """Rebuild the target from the text in ``plan.json``."""
+def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
+    """Rebuild the target from the text in ``plan.json``.
+
+    Raises:
+        BadInput: the run names a Python callable and importing it was not allowed.
+    """
     ends = [(Fraction(a), Fraction(b)) for a, b in plan["domain"]]
     box = Box(tuple(a for a, _ in ends), tuple(b for _, b in ends))
     n = int(plan["n"])
     if plan["callable"]:
+        if not import_callable:
+            raise BadInput(f"the run's target is the Python callable {plan['expression']!r}, and importing it runs its code; "
+                           f"pass --import-callable if you trust it")
         return CallableTarget.load(str(plan["expression"]), n=n, box=box)
     return Target.from_text(str(plan["expression"]), n=n, box=box, name=str(plan["target"]))
 

@@ -41,6 +41,7 @@ Seed = Annotated[int, typer.Option(help="Seed of sampling and of the Performer's
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Device = Annotated[str, typer.Option(help="Where to sample: auto, cpu or cuda.")]
 Samples = Annotated[int, typer.Option(help="Sequences to sample; 0 to skip.")]
+ImportCallable = Annotated[bool, typer.Option("--import-callable", help="Import and call the Python callable the run names.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
 
@@ -82,19 +83,21 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
 
 
 @app.command()
-def certify(run: Run, json_: Json = False) -> None:
+def certify(run: Run, import_callable: ImportCallable = False, json_: Json = False) -> None:
     """Re-prove the bound of a run directory from its weights and target text alone."""
     from uat import commands
 
-    raise typer.Exit(commands.certify(run, as_json=json_))
+    raise typer.Exit(commands.certify(run, import_callable=import_callable, as_json=json_))
 
 
 @app.command()
-def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", seed: Seed = 0, json_: Json = False) -> None:
+def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", seed: Seed = 0,
+           import_callable: ImportCallable = False, json_: Json = False) -> None:
     """Search a run directory for its worst error; a sampled error above the certified bound is a refutation."""
     from uat import commands
 
-    raise typer.Exit(commands.sample(run, samples=samples, device=device, seed=seed, as_json=json_))
+    raise typer.Exit(commands.sample(run, samples=samples, device=device, seed=seed, import_callable=import_callable,
+                                   as_json=json_))
 
 
 def main() -> None:

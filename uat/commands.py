@@ -42,12 +42,12 @@ def construct(request: Request, *, out: str | None, samples: int, device: str, a
     return 0 if good else 1
 
 
-def certify(run: str, *, as_json: bool) -> int:
+def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
     """Re-prove a run directory; return the exit code."""
     start = time.perf_counter()
     with progress() as report:
         files = read_run(Path(run))
-        verdict = certify_run(files, report)
+        verdict = certify_run(files, report, import_callable=import_callable)
     seconds = time.perf_counter() - start
     if as_json:
         show.print_json(certify_record(verdict, seconds))
@@ -56,14 +56,14 @@ def certify(run: str, *, as_json: bool) -> int:
     return 0 if isinstance(verdict, Certificate) else 1
 
 
-def sample(run: str, *, samples: int, device: str, seed: int, as_json: bool) -> int:
+def sample(run: str, *, samples: int, device: str, seed: int, import_callable: bool, as_json: bool) -> int:
     """Search a stored run for its worst error; return the exit code."""
     _check_search(samples, device)
     if samples == 0:
         raise BadInput("--samples 0: expected at least 1")
     files = read_run(Path(run))
     try:
-        claim, target = Claim.from_json(files.certificate["claim"]), read_target(files.plan)
+        claim, target = Claim.from_json(files.certificate["claim"]), read_target(files.plan, import_callable)
         sumformer = load_sumformer(files.arrays, files.exact, files.network)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         if isinstance(error, BadInput):
