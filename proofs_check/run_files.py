@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_run(path: Path) -> RunFiles:
 
 def read_certificate(path: Path) -> dict[str, Any]:
     """Read ``certificate.json`` and check its format and its own digest."""
-    if not path.is_dir() or not (path / "certificate.json").is_file():
+    if not os.path.isfile(path / "certificate.json"):  # False, not an error, where the name itself is impossible
         raise BadInput(f"{path}: not a run directory (expected a folder with certificate.json, as written by uat construct)")
     certificate = _json(path / "certificate.json")
     if not isinstance(certificate, dict) or not isinstance(certificate.get("sha256"), dict):

@@ -65,7 +65,7 @@ def sample(run: str, *, samples: int, device: str, seed: int, import_callable: b
     try:
         claim, target = Claim.from_json(files.certificate["claim"]), read_target(files.plan, import_callable)
         sumformer = load_sumformer(files.arrays, files.exact, files.network)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{run}: {type(error).__name__} {error} while reading its description; "

@@ -108,6 +108,6 @@ def plan_record(construction: Construction, request: Request) -> dict[str, Any]:
 def default_name(request: Request, target: AnyTarget) -> str:
     """Return a folder name such as f-n3-eps1e-2."""
     word = "".join(ch if ch.isalnum() or ch in "-_" else "-" for ch in target.name).strip("-")[:40] or "expression"
-    return f"{word}-n{target.n}-eps{request.eps.strip().replace('/', '_')}"
+    return f"{word}-n{target.n}-eps{request.eps.strip().replace('/', '_')[:40]}"
 
 

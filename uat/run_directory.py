@@ -32,7 +32,11 @@ def choose_directory(out: str | None, name: str) -> Path:
             number += 1
         return path
     path = Path(out)
-    if path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"--out {out}: {getattr(error, 'strerror', None) or error}") from None
+    if there:
         raise BadInput(f"--out {out}: exists already; expected a new directory (nothing was changed)")
     nearest = next((parent for parent in path.absolute().parents if parent.exists()), None)
     if nearest is not None and not nearest.is_dir():
@@ -73,9 +77,10 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
 @contextlib.contextmanager
 def _all_or_nothing(path: Path) -> Iterator[Path]:
     folder: Path | None = None
+    made = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.parent))
         yield folder
         for file in folder.iterdir():
             _to_disk(file)
@@ -84,6 +89,9 @@ def _all_or_nothing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+        for parent in made:
+            with contextlib.suppress(OSError):  # another run may have moved in
+                parent.rmdir()
         reason = _storage_problem(error)
         if reason:
             raise BadInput(f"--out {path}: {reason}; nothing was written") from None
