@@ -79,7 +79,8 @@ def test_a_negative_share_never_pays_for_another() -> None:
     assert "negative" in verdict.reason
 
 
-@pytest.mark.parametrize("others", [[], [PROVED], [replace(PROVED, status=Status.UNDECIDED)], [replace(PROVED, bound=Fraction(9))]])
+@pytest.mark.parametrize("others", [[], [PROVED], [replace(PROVED, status=Status.UNDECIDED)],
+                                    [replace(PROVED, bound=Fraction(9))]])
 def test_a_refuted_step_wins_over_everything_else(others: list[Step]) -> None:
     false = replace(CERTIFIED, status=Status.REFUTED)
     verdict = conclude(CLAIM, [*others, false], ("missing",), ())

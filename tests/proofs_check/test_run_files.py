@@ -127,8 +127,8 @@ def test_another_format_is_named_with_the_one_that_is_read(format_: object, run:
         read_certificate(run)
 
 
-@pytest.mark.parametrize("text", ["", "not JSON", "{", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\xff", "null", "[]", "3", '"text"',
-                                  '{"sha256": []}', "{}"])
+@pytest.mark.parametrize("text", ["", "not JSON", "{", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\xff", "null", "[]", "3",
+                                  '"text"', '{"sha256": []}', "{}"])
 def test_a_certificate_that_is_no_json_object_is_bad_input(text: str, run: Path) -> None:
     (run / "certificate.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(BadInput, match=r"certificate\.json"):
