@@ -18,6 +18,7 @@ from constructions.sumformers import Sumformer
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.kernel import SampledEstimate
 from proofs_check.sampling import SampleResult
+from proofs_check.workers import one_thread
 
 
 def choose_device(name: str) -> torch.device:
@@ -71,7 +72,7 @@ class _ByObjects:
 def largest_deviation(architecture: Architecture, sumformer: Sumformer, tokens: np.ndarray, dtype: torch.dtype) -> float:
     """Return max |T_architecture - S| over the given (batch, n, d) sequences, the architecture run densely in torch."""
     module = TorchArchitecture.of(architecture, dtype)
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         values = module(torch.as_tensor(tokens).to(dtype)).numpy().astype(np.float64)
     return float(np.abs(values - sumformer(tokens)).max())
 
