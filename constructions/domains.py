@@ -53,9 +53,13 @@ class Box:
         return Box(tuple(lo for lo, _ in ends), tuple(hi for _, hi in ends))
 
     def __str__(self) -> str:
-        pairs = [f"[{a}, {b}]" for a, b in zip(self.lower, self.upper, strict=True)]
+        pairs = [f"[{_shown(a)}, {_shown(b)}]" for a, b in zip(self.lower, self.upper, strict=True)]
         power = f"^{self.d}" if self.d > 1 else ""
         return f"{pairs[0]}{power}" if len(set(pairs)) == 1 else " x ".join(pairs)
+
+
+def _shown(end: Fraction) -> str:
+    return str(end) if len(str(end)) <= 20 else f"{float(end):g}"
 
 
 def parse_rational(text: str, what: str) -> Fraction:

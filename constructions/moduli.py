@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from constructions.errors import Refused
+from constructions.number_formats import short_decimal_above
 from constructions.targets.slopes import steepest
 from constructions.targets.target import Target
 
@@ -58,12 +59,4 @@ def derived(target: Target, *, tolerance: float = 0.02, max_boxes: int | None = 
         where = ", ".join(f"[{a:.6g}, {b:.6g}]" for a, b in place)
         raise Refused(f"no Lipschitz constant of {target.name} on {target.box}: its slope could not be bounded near "
                       f"X in {where}; choose another --domain, or declare a constant with --lipschitz")
-    return Modulus(_short_decimal_above(Fraction(bound) * (1 + SLACK)), attained)
-
-
-def _short_decimal_above(value: Fraction) -> Fraction:
-    """Round up to four significant digits, so that the constant can be quoted."""
-    if value == 0:
-        return value
-    unit = Fraction(10) ** (math.floor(math.log10(value)) - 3)
-    return math.ceil(value / unit) * unit
+    return Modulus(short_decimal_above(Fraction(bound) * (1 + SLACK), 4), attained)

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+
+
+def exact_number(text: object) -> Fraction:
+    """Read an integer or fraction as stored files spell it; other spellings, 1e999999999 for one, are refused unread.
+
+    Raises:
+        ValueError: anything but digits, a sign and a slash.
+
+    >>> exact_number("-7/3")
+    Fraction(-7, 3)
+    """
+    if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,4300}(/[0-9]{1,4300})?", text):
+        raise ValueError(f"expected a fraction such as '7/3' as a string, got {str(text)[:40]!r}")
+    return Fraction(text)
+
+
+def short_decimal_above(value: Fraction, digits: int) -> Fraction:
+    """Round a number >= 0 up to so many significant decimal digits, so that it can be quoted.
+
+    >>> short_decimal_above(Fraction(1, 3), 2)
+    Fraction(17, 50)
+    """
+    if value == 0:
+        return value
+    exponent = len(str(value.numerator)) - len(str(value.denominator))
+    exponent -= value < Fraction(10) ** exponent
+    unit = Fraction(10) ** (exponent - digits + 1)
+    return -(-value // unit) * unit
 
 
 @dataclass(frozen=True)

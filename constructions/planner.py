@@ -13,7 +13,7 @@ from constructions.encodings import Code, information_bound
 from constructions.encodings.bose_chowla import MAX_FIELD, field_size
 from constructions.errors import BadInput, Refused, nearest
 from constructions.moduli import Modulus
-from constructions.number_formats import FLOAT64, NumberFormat
+from constructions.number_formats import FLOAT64, NumberFormat, short_decimal_above
 
 METHODS = ("auto", "grid")
 CODES = ("auto", "positional", "bose-chowla", "packed")
@@ -158,9 +158,9 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
         return
     larger = max(tolerance, Fraction(1, 10**9))
     while _entries(box, n, _cell_radius(box, larger, modulus)) > max_table:
-        larger = Fraction(f"{float(larger) * 1.05:.3g}")
+        larger = short_decimal_above(larger * Fraction(21, 20), 3)
     fewer = next((m for m in range(n - 1, 1, -1) if _entries(box, m, radius) <= max_table), None)
-    advice = f"eps = {float(larger):.3g}" + (f" or n = {fewer}" if fewer else "")
+    advice = f"eps = {_decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
     cells = [cells_needed(a, b, radius) for a, b in zip(box.lower, box.upper, strict=True)]
     raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g} needs "
                   f"{' x '.join(map(_shown, cells))} cells and {_shown(entries)} table entries for n = {n}, "
@@ -171,3 +171,8 @@ def _shown(count: int) -> str:
     """Return a count in full while it is short, in powers of ten beyond (it may be too large for a float)."""
     digits = str(count)
     return digits if len(digits) <= 7 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
+
+
+def _decimal(value: Fraction) -> str:
+    """Return three digits of a number that may be too large for a float."""
+    return f"{float(value):.3g}" if value < 10**300 else _shown(int(value))

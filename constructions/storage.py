@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from constructions.architectures import Architecture
 from constructions.network import Network, Node, Staircase
+from constructions.number_formats import exact_number
 from constructions.sumformers import Sumformer
 
 NETWORK_FORMAT = "uat-network/1"
@@ -86,6 +86,6 @@ def _get(arrays: Mapping[str, np.ndarray], exact: Mapping[str, Any], name: str) 
     entry = exact[name]
     flat = np.empty(len(entry["values"]), dtype=object)
     for i, text in enumerate(entry["values"]):
-        number = Fraction(text)
+        number = exact_number(text)
         flat[i] = int(number) if number.denominator == 1 else number
     return flat.reshape(entry["shape"])

@@ -17,6 +17,7 @@ import numpy as np
 
 from constructions.domains import Box
 from constructions.errors import BadInput
+from constructions.number_formats import exact_number
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.architecture_check import POOLING_STEPS, check_architecture
 from proofs_check.floating_point import evaluation_gap
@@ -70,7 +71,7 @@ def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
     Raises:
         BadInput: the run names a Python callable and importing it was not allowed.
     """
-    ends = [(Fraction(a), Fraction(b)) for a, b in plan["domain"]]
+    ends = [(exact_number(a), exact_number(b)) for a, b in plan["domain"]]
     box = Box(tuple(a for a, _ in ends), tuple(b for _, b in ends))
     n = int(plan["n"])
     if plan["callable"]:
@@ -153,7 +154,7 @@ class _Checker:
                                Status.UNDECIDED if gap else Status.PROVED))
 
     def _modulus(self) -> Fraction:
-        lipschitz = Fraction(self.plan["lipschitz"])
+        lipschitz = exact_number(self.plan["lipschitz"])
         if self.plan["lipschitz_declared"] or isinstance(self.target, CallableTarget):
             self.steps.append(Step("modulus", f"Lipschitz constant {lipschitz} as declared", Status.ASSUMED, assumption=(
                 f"{self.target.name} has Lipschitz constant at most {lipschitz} (declared, max norm to max norm)")))
@@ -172,7 +173,7 @@ class _Checker:
     def _values(self, axes: list[Axis], enumeration: Enumeration) -> None:
         mesh = np.meshgrid(*(axis.middles for axis in axes), indexing="ij")
         middles = np.stack([m.ravel() for m in mesh], axis=-1)
-        claimed, total = Fraction(self.plan["value_radius"]), len(enumeration.cells)
+        claimed, total = exact_number(self.plan["value_radius"]), len(enumeration.cells)
         if isinstance(self.target, CallableTarget):
             self._callable_values(middles, enumeration, claimed)
             return

@@ -13,6 +13,8 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
+from constructions.number_formats import exact_number
+
 
 class Status(Enum):
     """What is known, strongest first."""
@@ -51,9 +53,9 @@ class Claim:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Claim:
         """Read a claim back; raises KeyError, TypeError or ValueError on anything else."""
-        domain = tuple((Fraction(a), Fraction(b)) for a, b in data["domain"])
+        domain = tuple((exact_number(a), exact_number(b)) for a, b in data["domain"])
         return Claim(str(data["target"]), str(data["expression"]), int(data["n"]), int(data["d"]), int(data["d_out"]), domain,
-                     tuple(str(name) for name in data["networks"]), Fraction(data["bound"]))
+                     tuple(str(name) for name in data["networks"]), exact_number(data["bound"]))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from constructions.number_formats import exact_number
+
 
 class Rejected(Exception):
     """A stored object is not what its claim needs; the message is the reason."""
@@ -238,5 +240,5 @@ def _numbers(name: str, arrays: Mapping[str, np.ndarray], exact: Mapping[str, An
     if name not in exact:
         raise Rejected(f"{name} is missing")
     numbers = np.empty(len(exact[name]["values"]), dtype=object)
-    numbers[:] = [Fraction(text) for text in exact[name]["values"]]
+    numbers[:] = [exact_number(text) for text in exact[name]["values"]]
     return numbers.reshape(exact[name]["shape"])

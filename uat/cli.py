@@ -19,12 +19,23 @@ app = typer.Typer(name="python -m uat", no_args_is_help=True, add_completion=Fal
                        "permutation-equivariant function, with a proved error bound.",
                   epilog="Exit codes: 0 certified; 1 refused, undecided or refuted; 2 bad input.")
 
+
+def _whole_number(text: str | int) -> int:
+    """Read an integer; typer's own message would not repeat what was given."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected a whole number") from None
+
+
 Target = Annotated[str, typer.Option(help="A name from `uat targets`, an expression such as 'x*mean(y)', or "
                                           "package.module:callable (then --lipschitz is required).")]
 Eps = Annotated[str, typer.Option(help="Tolerance: sup-norm error over the whole domain, e.g. 1e-2 or 1/100.")]
-N = Annotated[int | None, typer.Option(help="Number of tokens, at least 2. (default: the target's own, else 3)",
-                                       show_default=False)]
-D = Annotated[int | None, typer.Option(help="Coordinates a token. (default: the target's own, else 1)", show_default=False)]
+N = Annotated[int | None, typer.Option(
+    parser=_whole_number, metavar="INTEGER", help="Number of tokens, at least 2. (default: the target's own, else 3)",
+    show_default=False)]
+D = Annotated[int | None, typer.Option(
+    parser=_whole_number, metavar="INTEGER", help="Coordinates a token. (default: the target's own, else 1)", show_default=False)]
 Domain = Annotated[str, typer.Option(help="LO,HI for every coordinate, or LO,HI;LO,HI;.. one pair a coordinate.")]
 Method = Annotated[str, typer.Option(help="Construction: auto or grid.")]
 CodeName = Annotated[str, typer.Option("--code", help="Sum code: auto, positional, bose-chowla or packed.")]
@@ -34,13 +45,15 @@ Lipschitz = Annotated[str | None, typer.Option(
     help="Declare the Lipschitz constant (max norm to max norm) instead of deriving it; the certificate says so.",
     show_default=False)]
 Precision = Annotated[str, typer.Option(help="Format the networks must run in without rounding: float64 or float32.")]
-LinformerK = Annotated[int, typer.Option(help="Rows of the Linformer's E and F.")]
-Features = Annotated[int, typer.Option("--performer-features", help="Random features of the Performer.")]
-MaxTable = Annotated[int, typer.Option(help="Largest number of table entries to build.")]
-Seed = Annotated[int, typer.Option(help="Seed of sampling and of the Performer's features.")]
+LinformerK = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER", help="Rows of the Linformer's E and F.")]
+Features = Annotated[int, typer.Option(
+    "--performer-features", parser=_whole_number, metavar="INTEGER", help="Random features of the Performer.")]
+MaxTable = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER", help="Largest number of table entries to build.")]
+Seed = Annotated[int, typer.Option(
+    parser=_whole_number, metavar="INTEGER", help="Seed of sampling and of the Performer's features.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Device = Annotated[str, typer.Option(help="Where to sample: auto, cpu or cuda.")]
-Samples = Annotated[int, typer.Option(help="Sequences to sample; 0 to skip.")]
+Samples = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER", help="Sequences to sample; 0 to skip.")]
 ImportCallable = Annotated[bool, typer.Option("--import-callable", help="Import and call the Python callable the run names.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 

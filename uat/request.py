@@ -11,8 +11,8 @@ from constructions.moduli import Modulus, declared
 from constructions.number_formats import FORMATS, NumberFormat
 from constructions.planner import CODES, METHODS
 from constructions.pooling import ARCHITECTURES, PoolingHead, pooling_head
-from constructions.targets.library import resolve
-from constructions.targets.target import AnyTarget, CallableTarget
+from constructions.targets.library import names_callable, resolve
+from constructions.targets.target import AnyTarget
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,8 @@ class Request:
         constant = None if self.lipschitz is None else parse_rational(self.lipschitz, "--lipschitz")
         if constant is not None and constant < 0:
             raise BadInput(f"--lipschitz {self.lipschitz}: expected a number >= 0")
+        if constant is None and names_callable(self.target):
+            raise BadInput(f"target {self.target.strip()!r} is a callable: expected --lipschitz L, a constant that bounds its "
+                           f"slope from max norm to max norm (it cannot be derived from code)")
         target = resolve(self.target, n=self.n, d=self.d, domain=self.domain)
-        if constant is not None:
-            return target, declared(constant, target.name)
-        if isinstance(target, CallableTarget):
-            raise BadInput(f"target {target.name!r} is a callable: expected --lipschitz L, a constant that bounds its slope "
-                           f"from max norm to max norm (it cannot be derived from code)")
-        return target, None
+        return target, None if constant is None else declared(constant, target.name)

@@ -79,7 +79,7 @@ def resolve(text: str, *, n: int | None, d: int | None, domain: str) -> AnyTarge
     if named is not None:
         return _named(named, n, d, domain)
     n = 3 if n is None else n
-    if _looks_like_callable(text):
+    if names_callable(text):
         return CallableTarget.load(text.strip(), n=n, box=Box.parse(domain, d or 1))
     try:
         return Target.from_text(text.strip(), n=n, box=Box.parse(domain, d or 1))
@@ -99,7 +99,8 @@ def _named(named: NamedTarget, n: int | None, d: int | None, domain: str) -> Tar
     return Target.from_text(named.formula(d), n=n, box=Box.parse(domain, d), name=named.name)
 
 
-def _looks_like_callable(text: str) -> bool:
+def names_callable(text: str) -> bool:
+    """Say whether a target text has the form ``package.module:callable``."""
     module, colon, attribute = text.strip().partition(":")
     return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from constructions import moduli
 from constructions.domains import Box
 from constructions.errors import Refused
+from constructions.number_formats import short_decimal_above
 from constructions.targets.ball_arrays import BallArray
 from constructions.targets.jets import _SMOOTH, ONE, Jet, JetWalker
 from constructions.targets.library import LIBRARY, resolve
@@ -429,7 +430,7 @@ def test_a_declared_modulus_names_its_assumption() -> None:
 @pytest.mark.parametrize("value", [
     Fraction(1, 3), Fraction(2), Fraction(99999), Fraction(1, 10**7), Fraction(123451, 10), Fraction(0)])
 def test_rounding_to_a_short_decimal_goes_up_by_at_most_a_thousandth(value: Fraction) -> None:
-    rounded = moduli._short_decimal_above(value)
+    rounded = short_decimal_above(value, 4)
     assert value <= rounded <= value * Fraction(1001, 1000)
 
 
