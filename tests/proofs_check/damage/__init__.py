@@ -1,0 +1,1 @@
+"""Ways to damage a run, by what they touch."""
