@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
-from scipy.special import expit
 
 from constructions.targets import expression as ex
 from constructions.targets.ball_arrays import BallArray
@@ -146,6 +145,8 @@ def _tanh(u: BallArray) -> Derivatives:
 
 
 def _sigmoid(u: BallArray) -> Derivatives:
+    from scipy.special import expit  # a fifth of a second to import, and few targets need it
+
     s = u.increasing(expit)
     slope = s * (ONE - s)
     return s, slope, slope * (ONE - TWO * s)
