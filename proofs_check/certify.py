@@ -106,7 +106,7 @@ class _Checker:
         lipschitz = self._modulus()
         radius = max(axis.radius for axis in axes)
         self.steps.append(Step("piecewise-constant-error", f"every token is within {decimal_above(radius)} of its cell's middle",
-                               Status.PROVED, lipschitz * radius))
+                               Status.PROVED, lipschitz * radius, needs=("quantiser-covers", "modulus")))
         self._values(axes, enumeration)
 
     def _check_claim(self) -> None:
@@ -132,7 +132,8 @@ class _Checker:
         if enumeration.outputs.shape[1] != self.claim.d_out or not np.all(np.isfinite(enumeration.outputs)):
             raise Rejected(f"the network has {enumeration.outputs.shape[1]} outputs, expected {self.claim.d_out} finite ones")
         self.steps.append(Step("decode-left-inverse", f"{len(enumeration.cells)} pairs of own cell and multiset of the others "
-                               f"followed exactly through thresholds, codes and sums", Status.PROVED))
+                               f"followed exactly through thresholds, codes and sums", Status.PROVED,
+                               needs=("quantiser-covers",)))
         return enumeration
 
     def _architectures(self, enumeration: Enumeration, nodes: list[StoredNode]) -> None:
@@ -151,7 +152,10 @@ class _Checker:
             return
         gap = evaluation_gap(enumeration, nodes, number_format, self.claim.n, slots)
         self.steps.append(Step("evaluation", gap or f"in {number_format} all networks agree bit for bit with real arithmetic",
-                               Status.UNDECIDED if gap else Status.PROVED))
+                               Status.UNDECIDED if gap else Status.PROVED, needs=self._poolings()))
+
+    def _poolings(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(POOLING_STEPS[name] for name in self.run.network["architectures"]))
 
     def _modulus(self) -> Fraction:
         lipschitz = exact_number(self.plan["lipschitz"])
@@ -207,7 +211,7 @@ class _Checker:
     def _compare_values(self, error: Fraction, claimed: Fraction, what: str, status: Status, assumption: str) -> None:
         if error <= claimed:
             statement = f"{what}: within {decimal_above(claimed)} of f"
-            self.steps.append(Step("value-rounding", statement, status, claimed, assumption))
+            self.steps.append(Step("value-rounding", statement, status, claimed, assumption, needs=("decode-left-inverse",)))
         else:
             self.steps.append(Step("value-rounding", f"a table value is {decimal_above(error)} away from f at its cell middle, "
                                    f"claimed {decimal_above(claimed)}", Status.UNDECIDED))

@@ -60,13 +60,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a proof: id as in the mathematics, what was shown, how well, and its share of the bound."""
+    """One step of a proof: id as in the mathematics, what was shown, how well, and its share of the bound.
+
+    ``needs`` names the steps it rests on; they must come earlier, so that no step rests on itself.
+    """
 
     id: str
     statement: str
     status: Status
     bound: Fraction = Fraction(0)
     assumption: str = ""
+    needs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, str]:
         """Return the step with its bound as an exact fraction."""
@@ -90,6 +94,17 @@ class Certificate:
     def __post_init__(self) -> None:
         if self._made_by is not _KERNEL:
             raise TypeError("a certificate is concluded by the kernel from checked steps, never constructed")
+
+    def tree(self) -> dict[str, Any]:
+        """Return the claim's proof as a tree: the shares that add up, each above the steps it rests on."""
+        inner = {name for step in self.steps for name in step.needs}
+
+        def branch(step: Step) -> dict[str, Any]:
+            below = [branch(premise) for name in step.needs for premise in self.steps if premise.id == name]
+            return {"step": step.id, "status": step.status.value, "bound": str(step.bound)} | ({"from": below} if below else {})
+
+        return {"claim": f"||f - T|| <= {self.claim.bound}", "rule": "triangle inequality", "bound": str(self.proved_bound),
+                "from": [branch(step) for step in self.steps if step.id not in inner]}
 
 
 @dataclass(frozen=True)
@@ -138,13 +153,14 @@ def conclude(claim: Claim, steps: Sequence[Step], required: Sequence[str], trust
 
     Returns:
         A certificate whose status is that of its weakest step; ``Refuted`` if a step is; ``Undecided`` if a step is missing,
-        undecided or only sampled, or if the sum exceeds the claim.
+        undecided or only sampled, rests on a step that does not come before it, or if the sum exceeds the claim.
     """
     kept = tuple(steps)
     false = [step for step in kept if step.status is Status.REFUTED]
     if false:
         return Refuted(claim, kept, f"{false[0].id}: {false[0].statement}")
     missing = [name for name in required if name not in {step.id for step in kept}]
+    missing += [name for i, step in enumerate(kept) for name in step.needs if name not in {s.id for s in kept[:i]}]
     weak = [step for step in kept if step.status.rank > Status.ASSUMED.rank]
     negative = [step for step in kept if step.bound < 0]
     total = sum((step.bound for step in kept), Fraction(0))

@@ -69,6 +69,7 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
         "proved_bound": str(certificate.proved_bound), "status": certificate.status.value,
         "method": "grid: piecewise constant on cells, re-proved a posteriori",
         "assumptions": list(certificate.assumptions), "budget": [step.to_json() for step in certificate.steps],
+        "tree": certificate.tree(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in
                      ("uat", "numpy", "scipy", "torch", "python-flint", "safetensors")}},
     }

@@ -157,3 +157,22 @@ def test_a_malformed_claim_is_an_error(damage: dict[str, Any]) -> None:
 
 def test_a_step_is_written_with_its_exact_bound() -> None:
     assert PROVED.to_json() == {"step": "a", "statement": "first", "status": "proved", "bound": "1/3"}
+
+
+def test_a_step_that_rests_on_a_later_or_missing_step_proves_nothing() -> None:
+    resting = Step("c", "rests on a", Status.PROVED, needs=("a",))
+    assert isinstance(conclude(replace(CLAIM, bound=Fraction(1)), [PROVED, resting], ["c"], []), Certificate)
+    for steps in ([resting, PROVED], [resting], [replace(resting, needs=("c",))]):
+        verdict = conclude(replace(CLAIM, bound=Fraction(1)), steps, ["c"], [])
+        assert isinstance(verdict, Undecided)
+        assert "is missing" in verdict.reason
+
+
+def test_the_tree_holds_every_step_and_its_shares_add_up_to_the_bound() -> None:
+    resting = Step("c", "rests on a and b", Status.PROVED, Fraction(1, 4), needs=("a", "b"))
+    verdict = conclude(replace(CLAIM, bound=Fraction(1)), [PROVED, CERTIFIED, resting], ["c"], [])
+    assert isinstance(verdict, Certificate)
+    tree = verdict.tree()
+    assert [branch["step"] for branch in tree["from"]] == ["c"]
+    assert [branch["step"] for branch in tree["from"][0]["from"]] == ["a", "b"]
+    assert Fraction(tree["bound"]) == Fraction(1, 3) + Fraction(1, 6) + Fraction(1, 4)
