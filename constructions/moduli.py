@@ -17,6 +17,7 @@ from constructions.targets.slopes import steepest
 from constructions.targets.target import Target
 
 SLACK = Fraction(1, 100)
+NOTHING = 1e-60  # a constant function may seem to have a slope of this size when its gradient is a rounded 1 - 1
 
 
 @dataclass(frozen=True)
@@ -59,4 +60,6 @@ def derived(target: Target, *, tolerance: float = 0.02, max_boxes: int | None = 
         where = ", ".join(f"[{a:.6g}, {b:.6g}]" for a, b in place)
         raise Refused(f"no Lipschitz constant of {target.name} on {target.box}: its slope could not be bounded near "
                       f"X in {where}; choose another --domain, or declare a constant with --lipschitz")
+    if bound and not attained:
+        bound = max(bound, NOTHING)
     return Modulus(short_decimal_above(Fraction(bound) * (1 + SLACK), 4), attained)

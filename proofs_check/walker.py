@@ -123,7 +123,8 @@ class Walker:
             case "+":
                 return self._plus(a, b)
             case "-":
-                return self._plus(a, jets.negative(b))
+                # equal sub-expressions have one jet, and their difference is 0 wherever they are defined
+                return self._affine(Affine(Fraction(0))) if a is b else self._plus(a, jets.negative(b))
             case "*":
                 return self._times(a, b)
             case "/":

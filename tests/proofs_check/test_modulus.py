@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constructions.domains import Box
+from constructions.moduli import derived
 from constructions.targets import evaluation
 from constructions.targets import expression as ex
 from constructions.targets.language import parse
+from constructions.targets.target import Target
 from proofs_check.domain import translation_rate
 from proofs_check.enclosures.interval import Interval
 from proofs_check.gradient import norm_at
@@ -159,3 +162,14 @@ def test_the_softmax_check_is_quick() -> None:
     start = time.process_time()
     assert check(ATTENTION, 3, 1, "1.5956").status == "certified"
     assert time.process_time() - start < 3.0
+
+
+@pytest.mark.parametrize("text", ["log(1 + (sin(x) - sin(x))**2)", "maximum(x + pi, x) - x",
+                                  "sin(sqrt(1 + x**2)) - sin(sqrt(1 + x**2))"])
+def test_a_constant_in_disguise_has_a_derived_constant_that_is_certified_at_once(text: str) -> None:
+    target = Target.from_text(text, n=2, box=Box.parse("0,1", 1))
+    constant = derived(target).lipschitz
+    assert constant <= Fraction(1, 10**50)
+    found = check_lipschitz(target.outputs, 2, 1, target.box.lower, target.box.upper, constant)
+    assert found.status == "certified"
+    assert found.boxes <= 10
