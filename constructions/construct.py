@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,13 +12,13 @@ from constructions.moduli import Modulus, derived
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.planner import MAX_TABLE, GridPlan, plan_grid
 from constructions.pooling import PoolingHead
+from constructions.progress import Report, counting, silent
 from constructions.sumformers import Sumformer
 from constructions.sumformers.grid import construct_grid
 from constructions.targets.definedness import refuse_undefined
 from constructions.targets.target import AnyTarget, Target
 
 MAX_COORDINATES = 256
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,19 +58,13 @@ def roundings(heads: Sequence[PoolingHead], n: int) -> int:
 
 
 def construct(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead],
-              progress: Progress = lambda stage, done, total: None) -> Construction:
+              report: Report = silent) -> Construction:
     """Write the weights down: the discretised Sumformer and every architecture that reproduces it.
 
     The plan has settled modulus, quantiser and code (mathematics: modulus, quantiser-covers, sum-code-injective); here follow
     piecewise-constant-error, decode-left-inverse, step-network and the poolings.
     """
-    done = 0
-
-    def evaluated(more: int) -> None:
-        nonlocal done
-        done += more
-        progress("value table", done, planned.table_entries)
-
-    grid = construct_grid(target, planned.grid, planned.code, planned.number_format, evaluated)
+    counted = counting(report, "value table", planned.table_entries)
+    grid = construct_grid(target, planned.grid, planned.code, planned.number_format, counted)
     architectures = tuple(assemble(grid.sumformer, head) for head in heads)
     return Construction(target, planned, grid.sumformer, architectures, grid.value_radius)

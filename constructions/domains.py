@@ -28,7 +28,7 @@ class Box:
     upper: tuple[Fraction, ...]
 
     def __post_init__(self) -> None:
-        for a, b in zip(self.lower, self.upper, strict=True):
+        for a, b in self.sides:
             if not a < b:
                 raise BadInput(f"domain {a},{b}: expected LO < HI")
 
@@ -36,6 +36,11 @@ class Box:
     def d(self) -> int:
         """Number of token coordinates."""
         return len(self.lower)
+
+    @property
+    def sides(self) -> tuple[tuple[Fraction, Fraction], ...]:
+        """The interval of each coordinate."""
+        return tuple(zip(self.lower, self.upper, strict=True))
 
     @staticmethod
     def parse(text: str, d: int) -> Box:
@@ -53,7 +58,7 @@ class Box:
         return Box(tuple(lo for lo, _ in ends), tuple(hi for _, hi in ends))
 
     def __str__(self) -> str:
-        pairs = [f"[{_shown(a)}, {_shown(b)}]" for a, b in zip(self.lower, self.upper, strict=True)]
+        pairs = [f"[{_shown(a)}, {_shown(b)}]" for a, b in self.sides]
         power = f"^{self.d}" if self.d > 1 else ""
         return f"{pairs[0]}{power}" if len(set(pairs)) == 1 else " x ".join(pairs)
 
@@ -152,7 +157,7 @@ class Grid:
     @staticmethod
     def with_radius(box: Box, radius: Fraction, number_format: NumberFormat) -> Grid:
         """Return the coarsest grid of equal cells an axis whose *rounded* cells stay within the radius of their centres."""
-        return Grid(tuple(_axis_within(a, b, radius, number_format) for a, b in zip(box.lower, box.upper, strict=True)))
+        return Grid(tuple(_axis_within(a, b, radius, number_format) for a, b in box.sides))
 
 
 def cells_needed(lower: Fraction, upper: Fraction, radius: Fraction) -> int:

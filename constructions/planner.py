@@ -143,12 +143,12 @@ def code_comparison(plan: GridPlan, roundings: int) -> list[tuple[str, int | Non
 
 def _cell_radius(box: Box, tolerance: Fraction, modulus: Modulus) -> Fraction:
     if modulus.lipschitz == 0:
-        return max(b - a for a, b in zip(box.lower, box.upper, strict=True))
+        return max(b - a for a, b in box.sides)
     return tolerance * (1 - VALUE_SHARE) / modulus.lipschitz
 
 
 def _entries(box: Box, n: int, radius: Fraction) -> int:
-    cells = math.prod(cells_needed(a, b, radius) for a, b in zip(box.lower, box.upper, strict=True))
+    cells = math.prod(cells_needed(a, b, radius) for a, b in box.sides)
     return cells * math.comb(cells + n - 2, n - 1)
 
 
@@ -161,7 +161,7 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
         larger = short_decimal_above(larger * Fraction(21, 20), 3)
     fewer = next((m for m in range(n - 1, 1, -1) if _entries(box, m, radius) <= max_table), None)
     advice = f"eps = {_decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
-    cells = [cells_needed(a, b, radius) for a, b in zip(box.lower, box.upper, strict=True)]
+    cells = [cells_needed(a, b, radius) for a, b in box.sides]
     raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g} needs "
                   f"{' x '.join(map(_shown, cells))} cells and {_shown(entries)} table entries for n = {n}, "
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")

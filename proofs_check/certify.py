@@ -8,7 +8,7 @@ Lipschitz constant is proved again by interval subdivision, attention weights ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -18,12 +18,13 @@ import numpy as np
 from constructions.domains import Box
 from constructions.errors import BadInput
 from constructions.number_formats import exact_number
+from constructions.progress import Report, counting, silent
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.architecture_check import POOLING_STEPS, check_architecture
 from proofs_check.floating_point import evaluation_gap
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above
 from proofs_check.modulus import check_lipschitz
-from proofs_check.run_files import RunFiles
+from proofs_check.run_files import RunFiles, understanding
 from proofs_check.step_network import Axis, Enumeration, Rejected, StoredNode, enumerate_network, quantisers, stored_nodes
 from proofs_check.table_values import largest_value_error
 
@@ -33,10 +34,9 @@ TRUST = (
     "python-flint (Arb) balls contain the true values",
 )
 REQUIRED = ("quantiser-covers", "decode-left-inverse", "modulus", "piecewise-constant-error", "value-rounding", "evaluation")
-Report = Callable[[str, int, int], None]
 
 
-def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max_boxes: int | None = None,
+def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None,
             import_callable: bool = True) -> Verdict:
     """Return a certificate for the stored claim, or what is missing, or what is false.
 
@@ -49,18 +49,13 @@ def certify(run: RunFiles, report: Report = lambda stage, done, total: None, max
     Raises:
         BadInput: the files do not have the documented structure.
     """
-    try:
+    with understanding("run directory"):
         claim, plan = Claim.from_json(run.certificate["claim"]), run.plan
         target = read_target(plan, import_callable)
         if max_boxes is None:
             max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
         checker.run_all()
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"run directory: {type(error).__name__} {error} while reading its description; expected the "
-                       f"structure of docs/formats.md") from None
     pooling = [POOLING_STEPS.get(name, f"{name}-pooling") for name in claim.networks if name != "sumformer"]
     return conclude(claim, checker.steps, (*REQUIRED, *pooling), TRUST)
 
@@ -112,7 +107,7 @@ class _Checker:
     def _check_claim(self) -> None:
         claim, target = self.claim, self.target
         stated = (claim.target, claim.expression, claim.n, claim.d, claim.d_out, claim.domain)
-        domain = tuple(zip(target.box.lower, target.box.upper, strict=True))
+        domain = target.box.sides
         actual = (target.name, target.text, target.n, target.d, target.d_out, domain)
         listed = ("sumformer", *self.run.network["architectures"])
         if stated != actual or int(self.run.network["n"]) != claim.n or tuple(claim.networks) != listed or claim.bound < 0:
@@ -181,15 +176,9 @@ class _Checker:
         if isinstance(self.target, CallableTarget):
             self._callable_values(middles, enumeration, claimed)
             return
-        done = 0
-
-        def progress(more: int) -> None:
-            nonlocal done
-            done += more
-            self.report("table values", done, total)
-
+        counted = counting(self.report, "table values", total)
         try:
-            error = largest_value_error(self.target.outputs, middles, enumeration.cells, enumeration.outputs, progress)
+            error = largest_value_error(self.target.outputs, middles, enumeration.cells, enumeration.outputs, counted)
         except ArithmeticError as problem:
             self.steps.append(Step("value-rounding", str(problem), Status.UNDECIDED))
             return

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ def read_run(path: Path) -> RunFiles:
     documents = {name: _json(path / name) for name in FILES if name.endswith(".json")}
     return RunFiles(_safetensors(path / "weights.safetensors"), documents["exact.json"], documents["network.json"],
                     documents["plan.json"], certificate)
+
+
+@contextmanager
+def understanding(place: str) -> Iterator[None]:
+    """Turn whatever a malformed description provokes while it is read into bad input that names the place."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        raise BadInput(f"{place}: {type(error).__name__} {error} while reading its description; expected the structure of "
+                       f"docs/formats.md") from None
 
 
 def read_certificate(path: Path) -> dict[str, Any]:

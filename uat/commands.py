@@ -15,7 +15,7 @@ from constructions.storage import load_sumformer
 from proofs_check.certify import certify as certify_run
 from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
-from proofs_check.run_files import read_run
+from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
 from uat.request import Request
@@ -62,14 +62,9 @@ def sample(run: str, *, samples: int, device: str, seed: int, import_callable: b
     if samples == 0:
         raise BadInput("--samples 0: expected at least 1")
     files = read_run(Path(run))
-    try:
+    with understanding(run):
         claim, target = Claim.from_json(files.certificate["claim"]), read_target(files.plan, import_callable)
         sumformer = load_sumformer(files.arrays, files.exact, files.network)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{run}: {type(error).__name__} {error} while reading its description; "
-                       f"expected the structure of docs/formats.md") from None
     with progress() as report:
         found = sample_network(target, sumformer, claim.bound, samples=samples, device=device, seed=seed, report=report)
     tightness = _tightness(claim, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from constructions.construct import Construction, construct, plan
 from constructions.planner import GridPlan
 from constructions.pooling import PoolingHead
+from constructions.progress import Report
 from constructions.storage import Stored, store
 from constructions.targets.target import AnyTarget, CallableTarget
 from proofs_check.certify import certify
@@ -18,8 +19,6 @@ from proofs_check.kernel import Certificate, Claim, Verdict
 from proofs_check.run_files import RunFiles
 from uat.request import Request
 from uat.sampling import Sampled, sample_construction
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass
@@ -83,7 +82,7 @@ def claim_of(construction: Construction) -> Claim:
     """State what is claimed of the Sumformer and of every architecture."""
     target = construction.target
     return Claim(target.name, target.text, target.n, target.d, target.d_out,
-                 tuple(zip(target.box.lower, target.box.upper, strict=True)),
+                 target.box.sides,
                  ("sumformer", *(a.name for a in construction.architectures)), construction.bound)
 
 
@@ -95,7 +94,7 @@ def plan_record(construction: Construction, request: Request) -> dict[str, Any]:
     return {
         "target": target.name, "expression": target.text, "callable": isinstance(target, CallableTarget),
         "n": target.n, "d": target.d, "d_out": target.d_out,
-        "domain": [[str(a), str(b)] for a, b in zip(target.box.lower, target.box.upper, strict=True)],
+        "domain": [[str(a), str(b)] for a, b in target.box.sides],
         "eps": str(planned.tolerance), "method": "grid", "code": planned.code.name,
         "number_format": "exact" if exact_only else planned.number_format.name,
         "lipschitz": str(planned.modulus.lipschitz), "lipschitz_declared": bool(planned.modulus.assumption),

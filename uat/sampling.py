@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from constructions.construct import Construction
+from constructions.progress import Report, counting
 from constructions.sumformers import Sumformer
 from constructions.targets.target import AnyTarget
 
-Report = Callable[[str, int, int], None]
 EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
 PROBES = 24
 
@@ -47,14 +46,8 @@ def sample_network(target: AnyTarget, sumformer: Sumformer, bound: Fraction, *, 
     place = choose_device(device)
     evaluate = evaluator(sumformer, target, place)
     count = samples if isinstance(evaluate, CompiledSumformer) else min(samples, EXACT_SAMPLES)
-    done = 0
-
-    def progress(more: int) -> None:
-        nonlocal done
-        done += more
-        report("sampling", done, count)
-
-    found = sample(target, evaluate, target.box, target.n, thresholds_of(sumformer, target.d), count, place, seed, progress)
+    found = sample(target, evaluate, target.box, target.n, thresholds_of(sumformer, target.d), count, place, seed,
+                   counting(report, "sampling", count))
     estimate = confirmed(target, sumformer, found)
     return Sampled(estimate.maximum, [list(token) for token in estimate.witness], found.own, found.samples, found.throughput,
                    found.found_by, str(place), Fraction(estimate.maximum) > bound)

@@ -47,7 +47,7 @@ def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_
     codes = code_comparison(planned, roundings(heads, planned.n))
     record = {
         "target": target.name, "expression": target.text, "n": planned.n, "d": target.d, "d_out": planned.d_out,
-        "domain": [[str(a), str(b)] for a, b in zip(target.box.lower, target.box.upper, strict=True)],
+        "domain": [[str(a), str(b)] for a, b in target.box.sides],
         "eps": str(planned.tolerance), "method": "grid", "lipschitz": str(planned.modulus.lipschitz),
         "slope_attained": planned.modulus.attained, "cells": planned.cells, "multisets": planned.multisets,
         "table_entries": planned.table_entries, "table_bytes": planned.table_bytes, "code": planned.code.name,

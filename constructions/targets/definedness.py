@@ -23,16 +23,16 @@ def refuse_undefined(target: Target, *, max_boxes: int = 20_000) -> None:
     Raises:
         Refused: undefined at a point found, or not shown to be defined within ``max_boxes`` boxes, with the place.
     """
-    whole: Sides = list(zip(target.box.lower, target.box.upper, strict=True)) * target.n
+    whole: Sides = list(target.box.sides) * target.n
     for point in _probes(whole):
         _refuse_point(target, point)
     queue, spent = deque([whole]), 0
     while queue:
         sides, spent = queue.popleft(), spent + 1
-        if _culprit(target, sides) is None:
+        culprit = _culprit(target, sides)
+        if culprit is None:
             continue
         if spent > max_boxes:
-            culprit = _culprit(target, sides)
             raise Refused(f"{target.name} could not be shown to be defined on {target.box}: {_reason(culprit)} "
                           f"near X in {_shown(sides)}")
         _refuse_point(target, [((a + b) / 2,) * 2 for a, b in sides])

@@ -79,7 +79,7 @@ class _Search:
 
     def start(self, own: int) -> _Boxes:
         """Return the box of all sequences, rounded outward; a function of differences needs the own token only at 0."""
-        sides = list(zip(self.box.lower, self.box.upper, strict=True))
+        sides = self.box.sides
         lower, upper = np.tile([_below(a) for a, _ in sides], self.n), np.tile([_above(b) for _, b in sides], self.n)
         if self.shift_free:
             lower, upper = np.tile([_below(a - b) for a, b in sides], self.n), np.tile([_above(b - a) for a, b in sides], self.n)
@@ -101,7 +101,7 @@ class _Search:
         """Say which boxes hold a sequence of the domain: differences from the own token may not spread beyond its sides."""
         holds = np.ones(len(lower), dtype=bool)
         if self.shift_free:
-            for c, (a, b) in enumerate(zip(self.box.lower, self.box.upper, strict=True)):
+            for c, (a, b) in enumerate(self.box.sides):
                 spread = lower[:, c :: self.d].max(axis=1) - upper[:, c :: self.d].min(axis=1)
                 holds &= spread <= _above(b - a) * (1 + 2.0**-50)
         return holds

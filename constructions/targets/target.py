@@ -103,7 +103,7 @@ class CallableTarget:
     @cached_property
     def d_out(self) -> int:
         """Number of output features, read off one evaluation."""
-        middle = np.array([float((a + b) / 2) for a, b in zip(self.box.lower, self.box.upper, strict=True)])
+        middle = np.array([float((a + b) / 2) for a, b in self.box.sides])
         return int(self.numpy(np.broadcast_to(middle, (1, self.n, self.d)).copy()).shape[-1])
 
     @staticmethod

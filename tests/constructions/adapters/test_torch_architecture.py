@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -26,12 +25,7 @@ CASES = (("f", "1/10", 3, 1, "auto"), ("f", "1/5", 3, 1, "packed"), ("x[0]*mean(
 Case = tuple[str, str, int, int, str]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def build(case: Case, number_format: NumberFormat = FLOAT64, pooled: bool = True) -> Sumformer:
