@@ -179,8 +179,10 @@ def _rational_power(base: Fraction | None, exponent: Fraction | None) -> Fractio
     return Fraction(base ** int(exponent))
 
 
-def specialise(expression: Expression, n: int) -> Expression:
+def specialise(expression: Expression, n: int | None) -> Expression:
     """Fix the sequence length: ``n`` becomes a number, ranks and exponents become constants.
+
+    With n = None the length stays a symbol and ranks stay as written: the tree of the target for every n at once.
 
     A power with a variable exponent becomes exp(exponent * log(base)); one with a constant exponent that is neither an
     integer nor a half-integer likewise, so that only integer powers and square roots remain.
@@ -188,12 +190,12 @@ def specialise(expression: Expression, n: int) -> Expression:
     Raises:
         ValueError: a rank that is not an integer in 1..n, or an exponent beyond MAX_EXPONENT, with ``args = (message, column)``.
     """
-    if isinstance(expression, Length):
+    if isinstance(expression, Length) and n is not None:
         return Number(Fraction(n), column=expression.column)
     changed: dict[str, Any] = {part.name: specialise(getattr(expression, part.name), n)
                for part in fields(expression) if isinstance(getattr(expression, part.name), Expression)}
     result = replace(expression, **changed) if changed else expression
-    if isinstance(result, OrderStatistic):
+    if isinstance(result, OrderStatistic) and n is not None:
         rank = rational_value(result.rank)
         if rank is None or rank.denominator != 1 or not 1 <= rank <= n:
             raise ValueError(f"order(..) needs a whole number from 1 to n = {n}, got {result.rank}", expression.column)

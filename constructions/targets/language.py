@@ -17,7 +17,7 @@ MAX_TEXT = 20_000
 MAX_DEPTH = 150
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _CALLS = (*ex.FUNCTIONS, *ex.PAIRS, *ex.REDUCTIONS, "order")
-WORDS = ("x", "y", "n", "pi", *_CALLS)
+WORDS = ("x", "y", "n", "pi", "i", "j", *_CALLS)
 
 
 class ExpressionError(BadInput):
@@ -30,8 +30,11 @@ class ExpressionError(BadInput):
         super().__init__(f"expression, column {column}: {reason}\n  {shown}\n  {' ' * (column - 1 - start)}^")
 
 
-def parse(text: str, d: int) -> tuple[ex.Expression, ...]:
+def parse(text: str, d: int, positional: bool = False) -> tuple[ex.Expression, ...]:
     """Parse a target text for tokens with d coordinates into one expression per output feature.
+
+    With ``positional`` a token has one coordinate more, its position i/n: then ``i`` is n times that of the own token and
+    ``j``, inside a reduction, n times that of y (mathematics: positional-encoding).
 
     Raises:
         ExpressionError: with the offending part, the reason and the column.
@@ -52,7 +55,7 @@ def parse(text: str, d: int) -> tuple[ex.Expression, ...]:
     outputs = tree.elts if isinstance(tree, ast.Tuple) else [tree]
     if not outputs:
         raise ExpressionError(text, "an empty tuple has no outputs", 1)
-    reader = _Reader(text.strip(), d)
+    reader = _Reader(text.strip(), d, positional)
     return tuple(reader.read(node, inside=False, depth=0) for node in outputs)
 
 
@@ -63,8 +66,8 @@ def _syntax_column(text: str, error: Exception) -> int:
 
 
 class _Reader:
-    def __init__(self, text: str, d: int) -> None:
-        self.text, self.d = text, d
+    def __init__(self, text: str, d: int, positional: bool) -> None:
+        self.text, self.d, self.positional = text, d, positional
 
     def read(self, node: ast.expr, *, inside: bool, depth: int) -> ex.Expression:
         if depth > MAX_DEPTH:
@@ -126,9 +129,21 @@ class _Reader:
             return ex.Length(column=column)
         if name == "pi":
             return ex.Pi(column=column)
+        if name in ("i", "j"):
+            return self._position(node, name, inside)
         if name in _CALLS:
             raise self._error(node, f"{name} is a function: write {name}(..)")
         raise self._error(node, f"unknown name {name!r}, {nearest(name, WORDS)}")
+
+    def _position(self, node: ast.Name, name: str, inside: bool) -> ex.Expression:
+        if not self.positional:
+            raise self._error(node, f"{name} is the index of a token, which an equivariant function does not see: "
+                                    f"pass --positional to give every token its position")
+        if name == "j" and not inside:
+            raise self._error(node, "j has a meaning only inside mean(..), sum(..), max(..) or min(..)")
+        column = self._column(node)
+        position = (ex.Own if name == "i" else ex.Other)(self.d, column=column)
+        return ex.Binary("*", ex.Length(column=column), position, column=column)
 
     def _coordinate(self, node: ast.expr, name: str, index: int, inside: bool) -> ex.Expression:
         if not 0 <= index < self.d:

@@ -31,6 +31,12 @@ class Target:
     n: int
     box: Box
     outputs: tuple[ex.Expression, ...]
+    positional: bool = False
+
+    @cached_property
+    def symbolic(self) -> tuple[ex.Expression, ...]:
+        """The outputs with n left as a symbol: what the target is for every n at once."""
+        return tuple(ex.specialise(tree, None) for tree in parse(self.text, self.d - self.positional, self.positional))
 
     @property
     def d(self) -> int:
@@ -43,8 +49,11 @@ class Target:
         return len(self.outputs)
 
     @staticmethod
-    def from_text(text: str, *, n: int, box: Box, name: str = "") -> Target:
+    def from_text(text: str, *, n: int, box: Box, name: str = "", positional: bool = False) -> Target:
         """Parse a text for sequences of n tokens in the box.
+
+        With ``positional`` the last coordinate of the box is the token's position i/n, and the text may use ``i`` for the own
+        token's index and ``j`` for that of y (mathematics: positional-encoding).
 
         Raises:
             ExpressionError: the text is outside the language, or a rank does not fit n.
@@ -53,12 +62,12 @@ class Target:
         if n < 2:
             raise BadInput(f"n = {n}: expected n >= 2 tokens")
         try:
-            outputs = tuple(ex.specialise(tree, n) for tree in parse(text, box.d))
+            outputs = tuple(ex.specialise(tree, n) for tree in parse(text, box.d - positional, positional))
         except ValueError as error:
             if isinstance(error, BadInput):
                 raise
             raise ExpressionError(text, error.args[0], error.args[1]) from None
-        return Target(name or text, text, n, box, outputs)
+        return Target(name or text, text, n, box, outputs, positional)
 
     def numpy(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
         """Evaluate in float64 (rounded; undefined values are NaN or inf, silently)."""

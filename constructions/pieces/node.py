@@ -1,0 +1,132 @@
+"""What every node of a decomposition does, and the sweep that turns nodes into units while their errors are bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from flint import arb
+
+from constructions.network.wiring import Wiring
+from constructions.pieces.forms import Form, Placed, Places, Quantity, ball, ends, size, total, upward
+from constructions.pieces.square import Square
+
+
+
+@dataclass(eq=False)
+class Sensitivities(dict[Quantity, float]):
+    """Bounds of |d target / d quantity|; ``relative`` those of |d target / d log quantity| where every user knows one.
+
+    log(mean(exp(u))) depends on exp(u) with slope up to 1 over its least value, but on its logarithm with slope 1 only.
+    """
+
+    relative: dict[Quantity, float] = field(default_factory=dict)
+    plain: set[Quantity] = field(default_factory=set)
+
+    def add(self, quantity: Quantity, absolute: float, relative: float | None = None) -> None:
+        """Add what one user contributes; a user that names no relative slope needs the absolute one."""
+        self[quantity] = self.get(quantity, 0.0) + absolute
+        if relative is None:
+            self.plain.add(quantity)
+        else:
+            self.relative[quantity] = self.relative.get(quantity, 0.0) + relative
+
+    def of_logarithm(self, quantity: Quantity) -> float | None:
+        """Return the relative sensitivity, None where some user has none."""
+        return None if quantity in self.plain else self.relative.get(quantity)
+
+
+@dataclass(eq=False)
+class Sweep:
+    """One pass over all nodes in order: writes units and bounds errors as it goes.
+
+    Attributes:
+        unit: relative error taken for each weight (rounded when it is stored) and, where the floating-point evaluation is
+            bounded as well, each operation.
+        pooling: relative error of a mean over tokens.
+        wiring: of phi until the means are taken, of psi afterwards.
+        places, errors: where the network holds each quantity, and an enclosure of the network's value minus the exact one.
+        local: for nodes that approximate a function of an inexact argument, the part of the error made by the node itself.
+        relative: where it is known, an enclosure of network/exact - 1, for positive quantities.
+        pooled: channels whose means are taken.
+    """
+
+    unit: float
+    pooling: float
+    wiring: Wiring
+    places: Places = field(default_factory=Places)
+    errors: dict[Quantity, arb] = field(default_factory=dict)
+    local: dict[Quantity, arb] = field(default_factory=dict)
+    relative: dict[Quantity, arb] = field(default_factory=dict)
+    pooled: list[str] = field(default_factory=list)
+
+    def error(self, form: Form) -> arb:
+        """Enclose the error of a form, the rounding of its coefficients not included."""
+        return total(ball(c) * self.errors[q] for q, c in form.terms.items()) + form.slack_ball
+
+    def actual(self, form: Form) -> arb:
+        """Enclose the values that the network holds in place of a form."""
+        return form.range() + self.error(form)
+
+    def rounding(self, placed: Placed) -> float:
+        """Bound what rounding does to an affine form of channels when a unit reads it."""
+        return upward((len(placed.channels) + 4) * self.unit * float(placed.mass))
+
+    def bottleneck(self, form: Form) -> tuple[Placed, float]:
+        """Return the form as few channels: through one identity unit when it has several and many units will read it.
+
+        relu(form - low) = form - low (mathematics: identity-channel). Returns the place and a bound of the rounding added.
+        """
+        placed = self.places.form(form)
+        if len(placed.channels) <= 1:
+            return placed, 0.0
+        return self.materialise(placed, self.actual(form))
+
+    def materialise(self, placed: Placed, values: arb) -> tuple[Placed, float]:
+        """Put an affine form with the given values into a channel of its own."""
+        rounding = self.rounding(placed)
+        low = Fraction(ends(values)[0] - upward(2 * rounding) - 2.0**-40)
+        channel = self.wiring.channel()
+        self.wiring.unit({c: float(w) for c, w in placed.channels.items()}, float(placed.constant - low), {channel: 1.0})
+        mass = Fraction(upward(2 * size(values) + 2 * abs(float(low)) + rounding))
+        return Placed({channel: Fraction(1)}, low, mass), rounding
+
+
+class Node:
+    """A node: exact functions ``outputs`` of affine forms ``inputs``, and how the network approximates them.
+
+    Subclasses realise themselves in a sweep, pass sensitivities back to their inputs, and say what they would cost.
+    """
+
+    inputs: tuple[Form, ...] = ()
+    outputs: tuple[Quantity, ...] = ()
+
+    @property
+    def token(self) -> bool:
+        """Whether the outputs are functions of the own token alone."""
+        return all(form.token for form in self.inputs)
+
+    @property
+    def squares(self) -> Sequence[Square]:
+        """The deep squares inside, whose folds are to be chosen."""
+        return ()
+
+    def realise(self, sweep: Sweep) -> None:
+        """Write units and set places and errors of the outputs."""
+        raise NotImplementedError
+
+    def backward(self, sensitivities: Sensitivities) -> None:
+        """Add bounds of |d target / d input| to the inputs, and set the weights of the squares."""
+        raise NotImplementedError
+
+
+def pass_back(sensitivities: Sensitivities, form: Form, factor: float) -> None:
+    """Add factor |coefficient| to the sensitivity of every quantity of a form."""
+    for quantity, coefficient in form.terms.items():
+        sensitivities.add(quantity, factor * abs(float(coefficient)))
+
+
+def quantities(forms: Iterable[Form]) -> set[Quantity]:
+    """Return all quantities that occur in some forms."""
+    return {quantity for form in forms for quantity in form.terms}

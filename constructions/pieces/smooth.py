@@ -1,0 +1,152 @@
+"""Analytic functions of a few variables, as trees of the target language: values, balls, Taylor series, complex balls.
+
+Variables are the leaves ``Own(0), .., Own(p-1)``. Kinks never occur inside (the decomposition cuts there), so every
+function here is analytic wherever its balls are finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import acb, arb, arb_series, fmpq
+
+from constructions.targets import expression as ex
+
+ANALYTIC = frozenset({"neg", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid"})
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """g: R^p -> R. All evaluations return enclosures except :meth:`numpy`.
+
+    Raises (at birth):
+        ValueError: the tree holds a kink, a reduction or another leaf than constants and variables.
+    """
+
+    tree: ex.Expression
+    p: int = 1
+
+    def __post_init__(self) -> None:
+        for node in self.tree.walk():
+            fine = isinstance(node, ex.Number | ex.Pi | ex.Own | ex.Power) or (
+                isinstance(node, ex.Apply) and node.function in ANALYTIC) or (
+                isinstance(node, ex.Binary) and node.operator in "+-*/")
+            if not fine:
+                raise ValueError(f"{node} is not an analytic function of variables")
+
+    def numpy(self, points: np.ndarray) -> np.ndarray:
+        """Evaluate in float64 at (*batch, p) points; rounded, for design decisions only."""
+        from scipy.special import expit
+
+        functions = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
+                     "sigmoid": expit, "neg": np.negative}
+        with np.errstate(all="ignore"):
+            value = _walk(self.tree, [points[..., c] for c in range(self.p)], lambda q: float(q), np.pi, functions,
+                          lambda u, k: u**float(k))
+        return np.broadcast_to(value, points.shape[:-1])
+
+    def ball(self, *arguments: arb) -> arb:
+        """Enclose the values on a box of balls; not finite where it could be undefined."""
+        functions = {"exp": arb.exp, "log": arb.log, "sqrt": arb.sqrt, "sin": arb.sin, "cos": arb.cos, "tanh": arb.tanh,
+                     "sigmoid": lambda u: ((u / 2).tanh() + 1) / 2, "neg": lambda u: -u}
+        return _walk(self.tree, arguments, _arb, arb.pi(), functions, _ball_power)
+
+    def series(self, argument: arb, order: int) -> list[arb]:
+        """Enclose g, g', g''/2, .. up to the order, p = 1: Taylor coefficients at every point of the ball.
+
+        They are not finite where g could be undefined.
+        """
+        from flint import ctx
+
+        cap, ctx.cap = ctx.cap, order + 1
+        try:
+            functions = {"exp": arb_series.exp, "log": arb_series.log, "sqrt": arb_series.sqrt, "sin": arb_series.sin,
+                         "cos": arb_series.cos, "neg": lambda u: -u, "tanh": _series_tanh,
+                         "sigmoid": lambda u: (_series_tanh(u / 2) + 1) / 2}
+            value = _walk(self.tree, [arb_series([argument, 1])], lambda q: arb_series([_arb(q)]), arb_series([arb.pi()]),
+                          functions, _multiplied)
+        except ValueError:  # a division by a series that could vanish
+            return [arb("nan")] * (order + 1)
+        finally:
+            ctx.cap = cap
+        return [value[k] for k in range(order + 1)]
+
+    def complex(self, *arguments: acb) -> acb:
+        """Enclose the analytic continuation on a box of complex balls; not finite where it may fail to be analytic."""
+        functions = {"exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": lambda u: u.sqrt(analytic=True),
+                     "sin": acb.sin, "cos": acb.cos, "tanh": _complex_tanh, "neg": lambda u: -u,
+                     "sigmoid": lambda u: (_complex_tanh(u / 2) + 1) / 2}
+        return _walk(self.tree, arguments, lambda q: acb(_arb(q)), acb(arb.pi()), functions, _multiplied)
+
+
+def _walk(node: ex.Expression, leaves: Sequence[Any], constant: Callable[[Any], Any], pi: Any,
+          functions: Mapping[str, Callable[[Any], Any]], power: Callable[[Any, int], Any]) -> Any:
+    known: dict[ex.Expression, Any] = {}
+
+    def value(node: ex.Expression) -> Any:
+        if node not in known:
+            known[node] = compute(node)
+        return known[node]
+
+    def compute(node: ex.Expression) -> Any:
+        match node:
+            case ex.Number(value=q):
+                return constant(q)
+            case ex.Pi():
+                return pi
+            case ex.Own(coordinate=c):
+                return leaves[c]
+            case ex.Apply(function=name, argument=argument):
+                return functions[name](value(argument))
+            case ex.Power(base=base, exponent=ex.Number(value=k)):
+                u = value(base)
+                return constant(1) / power(u, -int(k)) if k < 0 else power(u, int(k)) if k else constant(1)
+            case ex.Binary(operator="+", left=a, right=b):
+                return value(a) + value(b)
+            case ex.Binary(operator="-", left=a, right=b):
+                return value(a) - value(b)
+            case ex.Binary(operator="*", left=a, right=b):
+                return value(a) * value(b)
+            case ex.Binary(operator="/", left=a, right=b):
+                return value(a) / value(b)
+        raise TypeError(f"{node} is not an analytic function of variables")
+
+    return value(node)
+
+
+def _arb(q: Any) -> arb:
+    return arb(q) if isinstance(q, int) else arb(fmpq(q.numerator, q.denominator))
+
+
+def _multiplied(u: Any, k: int) -> Any:
+    """Return u^k, k >= 1, by squaring: python-flint's arb ** int is NaN for a ball that contains 0."""
+    half = _multiplied(u, k // 2) if k > 1 else None
+    if half is None:
+        return u
+    return half * half * u if k % 2 else half * half
+
+
+def _ball_power(u: arb, k: int) -> arb:
+    """Return u^k through the ends of the ball, which is sharp."""
+    ends = _multiplied(arb(u.upper()), k).union(_multiplied(arb(u.lower()), k))
+    return ends.union(arb(0)) if k % 2 == 0 and u.contains(0) else ends
+
+
+def _series_tanh(u: arb_series) -> arb_series:
+    """tanh through exp(-2|u|): the argument's sign is taken from its constant term, so nothing overflows."""
+    if u[0] >= 0:
+        e = (-2 * u).exp()
+        return (1 - e) / (1 + e)
+    e = (2 * u).exp()
+    return (e - 1) / (e + 1)
+
+
+def _complex_tanh(u: acb) -> acb:
+    if u.real >= 0:
+        e = (-2 * u).exp()
+        return (1 - e) / (1 + e)
+    e = (2 * u).exp()
+    return (e - 1) / (e + 1)

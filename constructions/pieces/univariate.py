@@ -1,0 +1,223 @@
+"""A smooth function of one affine form: as a table of hinges or as a Chebyshev polynomial, whichever is cheaper."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from flint import arb
+
+from constructions.errors import Refused
+from constructions.pieces.basis import ChebyshevBasis, Interval
+from constructions.pieces.enclosure import slope_range, value_range
+from constructions.pieces.expansion import Expansion, expand
+from constructions.pieces.forms import Form, Placed, Quantity, ball, between, ends, size, upward
+from constructions.pieces.interpolation import Table, interpolate, predicted_units
+from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
+from constructions.pieces.product import Product, least_size
+from constructions.pieces.smooth import Smooth
+from constructions.pieces.square import folds_for
+
+MAX_DEGREE = 64
+TABLE_UNIT = 3  # parameters of a hinge: read, bias, write
+
+
+@dataclass(eq=False)
+class Bases:
+    """The Chebyshev bases in use, one for each affine form and interval."""
+
+    known: dict[tuple[object, Interval], ChebyshevBasis] = field(default_factory=dict)
+    products: dict[tuple[Quantity, Quantity], Product] = field(default_factory=dict)
+
+    def of(self, form: Form, interval: Interval) -> ChebyshevBasis:
+        """Return the basis of a form on an interval, making it if needed."""
+        key = (form.key(), interval)
+        if key not in self.known:
+            name = next(iter(form.terms)).name if len(form.terms) == 1 else f"u{len(self.known)}"
+            self.known[key] = ChebyshevBasis(form, interval, name)
+        return self.known[key]
+
+
+class Univariate(Node):
+    """output = g(form), g smooth. What stands in for it is decided by :meth:`concrete` once a tolerance is known."""
+
+    def __init__(self, g: Smooth, form: Form, values: arb | None = None) -> None:
+        self.g, self.inputs = g, (form,)
+        self.relative_tolerance: float | None = None  # set where every user of the output asks for its logarithm
+        exact = value_range(g, [ends(form.range())])
+        self.outputs = (Quantity(f"{g.tree}", exact if values is None else exact.intersection(values), form.token),)
+
+    def slope(self, argument: arb) -> arb:
+        """Enclose g' on a ball."""
+        return slope_range(self.g, ends(argument))
+
+    def realise(self, sweep: Sweep) -> None:
+        """Never: a tolerance is needed first."""
+        raise TypeError("a univariate node is replaced by a table or a polynomial before it is realised")
+
+    def logarithmic_slope(self, argument: arb) -> arb:
+        """Enclose t g'(t), the slope against log t, on a ball of positive numbers."""
+        low, high = ends(argument)
+        cuts = np.geomspace(low, high, 33) if low > 0 else np.linspace(low, high, 33)
+        pieces = [between(a, b) for a, b in itertools.pairwise([low, *map(float, cuts[1:-1]), high])]
+        values = [piece * self.g.series(piece, 1)[1] for piece in pieces]
+        return functools.reduce(lambda a, b: a.union(b), values)
+
+    def backward(self, sensitivities: Sensitivities) -> None:
+        """Pass back through sup |g'|, and through sup |t g'(t)| where the argument is one positive quantity."""
+        s, form = sensitivities.get(self.outputs[0], 0.0), self.inputs[0]
+        (quantity, *others), slope = form.terms, size(self.slope(form.range()))
+        if not others and not form.constant and least_size(quantity.range) > 0:
+            sensitivities.add(quantity, s * slope * abs(float(form.terms[quantity])),
+                              s * size(self.logarithmic_slope(form.range())))
+        else:
+            pass_back(sensitivities, form, s * slope)
+
+    def passed(self, sweep: Sweep) -> arb:
+        """Enclose g(value held) - g(exact): by the slope times the error, or by t g'(t) times log(1 + relative error)."""
+        form = self.inputs[0]
+        both = sweep.actual(form).union(form.range())
+        passed = self.slope(both) * sweep.error(form)
+        (quantity, *others) = form.terms
+        if not others and not form.constant and quantity in sweep.relative and both > 0:
+            other = self.logarithmic_slope(both) * (1 + sweep.relative[quantity]).log()
+            passed = other if size(other) < size(passed) else passed
+        return passed
+
+    def widened(self, margin: float) -> Interval:
+        """Return the argument's range, wider by the margin on both sides."""
+        low, high = ends(self.inputs[0].range())
+        margin = max(margin, 2.0**-26 * (abs(low) + abs(high) + (high - low)))
+        return Fraction(low - margin), Fraction(high + margin)
+
+    def hinges(self, tolerance: float, margin: float) -> tuple[float, Smooth | None, float]:
+        """Predict the parameters of a table, absolute or relative; returns also the weight and the tolerance it is for."""
+        a, b = (float(end) for end in self.widened(margin))
+        choices = [(TABLE_UNIT * predicted_units(self.g, a, b, tolerance) + 2, None, tolerance)]
+        if self.relative_tolerance is not None and least_size(self.outputs[0].range) > 0:
+            weighted = predicted_units(self.g, a, b, self.relative_tolerance, self.g)
+            choices.append((TABLE_UNIT * weighted + 2, self.g, self.relative_tolerance))
+        return min(choices, key=lambda choice: choice[0])
+
+    def elasticity(self, tolerance: float, margin: float) -> float:
+        """Parameters for one e-fold of accuracy: half a table, or a degree of a polynomial."""
+        table = self.hinges(tolerance, margin)[0]
+        polynomial = _expansion(self.g, self.widened(margin), tolerance)
+        if polynomial is None or _polynomial_cost(polynomial, tolerance) > table:
+            return max(4.0, table / 2)
+        return 30.0
+
+    def concrete(self, tolerance: float, margin: float, bases: Bases) -> list[Node]:
+        """Return the nodes that stand in for it, the last of which has this node's output.
+
+        Args:
+            tolerance: of the approximation error; a polynomial leaves some of it to its squares.
+            margin: how far the argument held by the network may lie outside its exact range.
+            bases: where Chebyshev polynomials are shared.
+        """
+        interval = self.widened(margin)
+        polynomial, (cost, weight, bound) = _expansion(self.g, interval, tolerance), self.hinges(tolerance, margin)
+        if polynomial is not None and _polynomial_cost(polynomial, tolerance) < cost:
+            basis = bases.of(self.inputs[0], interval)
+            return [basis, Polynomial(self, polynomial, basis)]
+        table = interpolate(self.g, float(interval[0]), float(interval[1]), bound, weight=weight)
+        return [Hinges(self, table, interval, weight is not None)]
+
+
+class Hinges(Node):
+    """The table of a univariate function: one hidden layer (mathematics: interpolation-error)."""
+
+    def __init__(self, exact: Univariate, table: Table, interval: Interval, relative: bool) -> None:
+        self.relative = relative
+        self.exact, self.table, self.interval, self.inputs, self.outputs = exact, table, interval, exact.inputs, exact.outputs
+
+    def realise(self, sweep: Sweep) -> None:
+        """Error: that of the table at the value held, and the slope of g times the error of the argument."""
+        form, output, table = self.inputs[0], self.outputs[0], self.table
+        argument = sweep.actual(form)
+        placed, extra = sweep.bottleneck(form) if table.units > 3 else (sweep.places.form(form), 0.0)
+        channel = sweep.wiring.channel()
+        for knot, weight in zip(table.knots, table.weights, strict=True):
+            sweep.wiring.unit({c: float(w) for c, w in placed.channels.items()}, float(placed.constant - Fraction(float(knot))),
+                              {channel: float(weight)})
+        off = extra + sweep.rounding(placed)
+        width = upward(_width(argument))
+        steep = float(np.abs(np.cumsum(table.weights)).max(initial=0.0))
+        mass = float(np.abs(table.weights) @ np.maximum(ends(argument)[1] - table.knots, 0.0)) if table.units else 0.0
+        lost = upward(steep * 1.001 * off + (mass * 1.001 + steep * width) * (table.units + 4) * sweep.unit)
+        base = Fraction(float(table.base))
+        sweep.places[output] = Placed({channel: Fraction(1)}, base, Fraction(upward(size(output.range) + 2 * abs(table.base) + 1e-3)))
+        own, passed = between(table.lower, table.upper), self.exact.passed(sweep)
+        if self.relative:
+            around = arb(0, upward((size(passed) + lost) / least_size(output.range)))
+            sweep.relative[output] = own + around + own * around
+            own = own * (output.range + passed)
+        sweep.local[output] = own + arb(0, lost)
+        sweep.errors[output] = sweep.local[output] + passed
+        _require_inside(argument, *self.interval, self.exact.g)
+
+    def backward(self, sensitivities: Sensitivities) -> None:
+        """As the exact function."""
+        self.exact.backward(sensitivities)
+
+
+class Polynomial(Node):
+    """output = g(form) as a combination of Chebyshev polynomials; no units of its own."""
+
+    def __init__(self, exact: Univariate, expansion: Expansion, basis: ChebyshevBasis) -> None:
+        self.exact, self.expansion, self.basis, self.outputs = exact, expansion, basis, exact.outputs
+        coefficients = [Fraction(float(c)) for c in expansion.coefficients]
+        terms = {basis.polynomial(j): c for j, c in enumerate(coefficients) if j and c}
+        self.combination = Form(terms, coefficients[0])
+        self.inputs = (self.combination, exact.inputs[0])
+
+    def realise(self, sweep: Sweep) -> None:
+        """Error: that of the polynomials at the value held, of the expansion there, and slope times the argument's error."""
+        output, form = self.outputs[0], self.exact.inputs[0]
+        argument = sweep.actual(form)
+        _require_inside(argument, *self.basis.interval, self.exact.g)
+        sweep.places[output] = sweep.places.form(self.combination)
+        sweep.local[output] = sweep.error(self.combination) + arb(0, self.expansion.error)
+        sweep.errors[output] = sweep.local[output] + self.exact.passed(sweep)
+
+    def backward(self, sensitivities: Sensitivities) -> None:
+        """Each T_j by its coefficient, the argument by the slope."""
+        s = sensitivities.get(self.outputs[0], 0.0)
+        pass_back(sensitivities, self.combination, s)
+        self.exact.backward(sensitivities)
+
+
+def _expansion(g: Smooth, interval: Interval, tolerance: float) -> Expansion | None:
+    try:
+        return expand(g, (interval,), tolerance / 2, MAX_DEGREE)
+    except Refused:
+        return None
+
+
+def _polynomial_cost(expansion: Expansion, tolerance: float) -> float:
+    """Predict the parameters of a polynomial whose squares share half the tolerance; its terms read once each."""
+    degree = len(expansion.coefficients) - 1
+    if degree < 1:
+        return 1.0
+    share = tolerance / 2 / max(1, degree)
+    weights = np.abs(expansion.coefficients)
+    tail = np.cumsum(weights[::-1])[::-1]  # T_j also feeds higher degrees
+    return float(sum(4 * folds_for(4 * tail[j], share) + 5 for j in range(2, degree + 1)) + degree)
+
+
+def _require_inside(argument: arb, low: Fraction, high: Fraction, g: Smooth) -> None:
+    if not (argument >= ball(low) and argument <= ball(high)):
+        raise TooWide(f"{g.tree} is approximated on [{float(low):.6g}, {float(high):.6g}], but its argument may be in {argument}")
+
+
+class TooWide(ArithmeticError):
+    """An argument may leave the interval on which its function was approximated: plan with a larger margin."""
+
+
+def _width(values: arb) -> float:
+    low, high = ends(values)
+    return high - low
+

@@ -1,0 +1,427 @@
+"""The certified network compiler: a decomposition and a tolerance in, a ReLU Sumformer and its error budget out.
+
+    decompose -> ranges and sensitivities -> tolerance to each node -> tables, polynomials, kernels -> folds -> sweep
+
+The sweep bounds every error it makes with enclosures, so whatever the first steps chose by estimates, the result is proved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from flint import arb
+
+from constructions.errors import Refused
+from constructions.network.relu import MeanSumformer, mean_of
+from constructions.network.wiring import Wiring
+from constructions.pieces.forms import Form, Placed, Quantity, ends, size, upward
+from constructions.pieces.kernel import Kernels
+from constructions.pieces.mean import Mean
+from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
+from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
+from constructions.pieces.product import half_width
+from constructions.pieces.square import COST_PER_FOLD, folds_for
+from constructions.pieces.univariate import Bases, TooWide, Univariate
+from constructions.sumformers.sum_decomposition import Decomposition
+
+# Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares; the cheapest result is kept.
+SHARES = (0.3, 0.6)
+PER_FOLD = COST_PER_FOLD / math.log(4)  # parameters of a square for each e-fold of accuracy
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be built: pooled channels, degree of expansions, terms of a separation."""
+
+    max_latent: int = 512
+    max_degree: int = 64
+    max_rank: int = 128
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Relative errors that are added up: of each stored weight and operation, and of a mean over tokens."""
+
+    unit: float
+    pooling: float
+
+    @staticmethod
+    def stored(bits: int) -> Arithmetic:
+        """Real arithmetic on weights rounded to a format; a head's mean is off by the rounding of its own weights."""
+        return Arithmetic(2.0**-bits, 4 * 2.0**-bits)
+
+    @staticmethod
+    def evaluated(bits: int, n: int) -> Arithmetic:
+        """Floating-point evaluation, sums over n tokens in any order (Higham 2002, lemma 3.1), as are sums over features."""
+        return Arithmetic(2.0 ** (1 - bits), (n + 4096) * 2.0**-bits * 1.01)
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A Sumformer and the proof's figures.
+
+    Attributes:
+        sumformer: phi, psi and readout with float64 weights.
+        bound: ||f - T|| over the reals with the stored weights.
+        budget: named shares that add up to the bound.
+        nodes: the concrete nodes, to bound the evaluation in other formats by another sweep.
+    """
+
+    sumformer: MeanSumformer
+    bound: float
+    budget: Mapping[str, float]
+    program: Program
+    squares: int
+
+
+def compile_decomposition(decomposition: Decomposition, tolerance: float, limits: Limits = Limits(),
+                          bits: int = 53) -> Compiled:
+    """Return the smallest network found whose proved error over the reals is at most the tolerance.
+
+    Raises:
+        Refused: no tolerance of the parts reaches it, with the term that stands in the way, or a limit is exceeded.
+    """
+    best: Compiled | None = None
+    reason: Refused | None = None
+    for share in SHARES:
+        try:
+            found = _with_share(decomposition, tolerance, share, limits, Arithmetic.stored(bits))
+        except Refused as refused:
+            reason = refused
+            continue
+        if best is None or found.sumformer.n_nonzero < best.sumformer.n_nonzero:
+            best = found
+        if not _abstract(decomposition):
+            break
+    if best is None:
+        raise reason or Refused("nothing to build")
+    return best
+
+
+def _abstract(decomposition: Decomposition) -> list[Node]:
+    return [node for node in decomposition.nodes if isinstance(node, Univariate | Kernels | OrderStatistic)]
+
+
+def _with_share(decomposition: Decomposition, tolerance: float, share: float, limits: Limits, arithmetic: Arithmetic) -> Compiled:
+    scale, widen = share, 1.0
+    for _ in range(24):
+        program = Program.of(decomposition, scale * tolerance, widen * tolerance, limits)
+        try:
+            floor = program.swept(arithmetic, folds=_finest(program))
+        except TooWide:
+            widen *= 4
+            continue
+        if floor.bound > tolerance:
+            scale *= max(0.25, min(0.9, 0.9 * tolerance / floor.bound)) if floor.bound < np.inf else 0.25
+            if scale < 1e-7:
+                raise Refused(f"eps = {tolerance:g} is below what these weights can certify: {floor.worst} alone contributes "
+                              f"{floor.bound:.3g}")
+            continue
+        if not program.squares:
+            return _tightened(decomposition, tolerance, scale, widen, limits, arithmetic, floor)
+        return _fewest_folds(program, tolerance, arithmetic)
+    raise Refused(f"eps = {tolerance:g}: arguments leave the intervals their functions were approximated on")
+
+
+def _finest(program: Program) -> np.ndarray:
+    return np.full(len(program.squares), 26)
+
+
+def _tightened(decomposition: Decomposition, tolerance: float, scale: float, widen: float, limits: Limits,
+               arithmetic: Arithmetic, found: Swept) -> Compiled:
+    """Without squares the tables get the whole tolerance."""
+    for _ in range(6):
+        trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
+        if trial_scale < 1.02 * scale:
+            break
+        program = Program.of(decomposition, trial_scale * tolerance, widen * tolerance, limits)
+        try:
+            trial = program.swept(arithmetic, folds=_finest(program))
+        except TooWide:
+            break
+        if program.squares:
+            break
+        if trial.bound > tolerance:
+            scale *= 1.01
+            continue
+        scale, found = trial_scale, trial
+    return found.compiled()
+
+
+def _fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic) -> Compiled:
+    """Give every square the same share of what is left, as large as the bound allows; then take folds away one by one."""
+    weights = program.square_weights()
+    low, high, best = tolerance * 1e-6, tolerance * 4.0, None
+    for _ in range(14):
+        middle = math.sqrt(low * high)
+        folds = np.array([folds_for(w, middle / len(weights)) for w in weights])
+        try:
+            swept = program.swept(arithmetic, folds=folds)
+        except TooWide:
+            high = middle
+            continue
+        if swept.bound <= tolerance:
+            low, best = middle, swept
+        else:
+            high = middle
+        if high < 1.02 * low:
+            break
+    if best is None:
+        best = program.swept(arithmetic, folds=_finest(program))
+    return _without_slack(program, best, weights, tolerance, arithmetic).compiled()
+
+
+def _without_slack(program: Program, swept: Swept, weights: np.ndarray, tolerance: float, arithmetic: Arithmetic) -> Swept:
+    for _ in range(3):
+        gain = weights * 1.5 * 0.25 ** swept.folds.astype(float)  # what one fold less adds
+        order = np.argsort(gain)
+        room, folds = tolerance - swept.bound, swept.folds.copy()
+        for i in order:
+            if gain[i] < 0.999 * room and folds[i] > 0:
+                folds[i] -= 1
+                room -= gain[i]
+        if np.array_equal(folds, swept.folds):
+            break
+        try:
+            trial = program.swept(arithmetic, folds=folds)
+        except TooWide:
+            break
+        if trial.bound > tolerance:
+            break
+        swept = trial
+    return swept
+
+
+@dataclass(eq=False)
+class Program:
+    """Concrete nodes in an order in which they can be computed: phi's, the means, psi's."""
+
+    decomposition: Decomposition
+    before: list[Node]
+    means: list[Node]
+    after: list[Node]
+
+    @staticmethod
+    def of(decomposition: Decomposition, approximation: float, margin: float, limits: Limits) -> Program:
+        """Decide tables, polynomials and kernels so that together they take ``approximation`` of the error."""
+        tolerances, margins = _distributed(decomposition, approximation, margin)
+        bases, extra = Bases(), dict[Quantity, Node]()
+        made: dict[Quantity, Quantity] = {}
+        existing = {next(iter(node.inputs[0].terms)): node for node in decomposition.nodes if isinstance(node, Mean)}
+
+        def mean(quantity: Quantity) -> Quantity:
+            if quantity in existing:
+                return existing[quantity].outputs[0]
+            if quantity not in made:
+                node = Mean(quantity)
+                extra[node.outputs[0]] = node
+                made[quantity] = node.outputs[0]
+            return made[quantity]
+
+        producer: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
+        for node in decomposition.nodes:
+            for new in _concrete(node, tolerances, margins, bases, mean, limits):
+                producer |= {q: new for q in new.outputs}
+        for basis in bases.known.values():
+            producer |= {q: basis for q in basis.outputs}
+        for product in bases.products.values():
+            producer |= {q: product for q in product.outputs}
+        producer |= extra
+        order = _sorted_from(decomposition.outputs, producer)
+        means = [node for node in order if isinstance(node, Mean)]
+        if len(means) > limits.max_latent:
+            raise Refused(f"{len(means)} pooled channels are more than --max-latent {limits.max_latent}")
+        inner = _needed([next(iter(node.inputs[0].terms)) for node in means], producer)
+        before = [node for node in order if node in inner]
+        after = [node for node in order if node not in inner and not isinstance(node, Mean)]
+        return Program(decomposition, before, list(means), after)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All nodes in order."""
+        return [*self.before, *self.means, *self.after]
+
+    @property
+    def squares(self):  # type: ignore[no-untyped-def]
+        """All squares, in a fixed order."""
+        return [square for node in self.nodes for square in node.squares]
+
+    def square_weights(self) -> np.ndarray:
+        """Return for each square the largest sensitivity of an output."""
+        worst = np.zeros(len(self.squares))
+        for output in self.decomposition.outputs:
+            sensitivities = _seeded(output)
+            for node in reversed(self.nodes):
+                node.backward(sensitivities)
+            worst = np.maximum(worst, [square.weight for square in self.squares])
+        return worst
+
+    def swept(self, arithmetic: Arithmetic, folds: np.ndarray) -> Swept:
+        """Write the units with the given folds and bound the error of every output.
+
+        Raises:
+            TooWide: an argument may leave the interval of its approximation.
+        """
+        for square, count in zip(self.squares, folds, strict=True):
+            square.folds = int(count)
+        tokens = self.decomposition.tokens
+        sweep = Sweep(arithmetic.unit, arithmetic.pooling, Wiring.of([q.name for q in tokens], "phi"))
+        for q in tokens:
+            sweep.places[q] = Placed({q.name: Fraction(1)}, Fraction(0), Fraction(size(q.range)))
+            sweep.errors[q] = arb(0)
+        for node in (*self.before, *self.means):
+            node.realise(sweep)
+        phi = sweep.wiring
+        sweep.wiring = Wiring.of([*phi.written, *map(mean_of, sweep.pooled)], "psi")
+        for node in self.after:
+            node.realise(sweep)
+        return Swept.of(self, sweep, phi, np.array(folds))
+
+
+@dataclass(frozen=True, eq=False)
+class Swept:
+    """A finished sweep: the network and its bound."""
+
+    program: Program
+    sumformer: MeanSumformer
+    bound: float
+    worst: str
+    folds: np.ndarray
+    sweep: Sweep
+
+    @staticmethod
+    def of(program: Program, sweep: Sweep, phi: Wiring, folds: np.ndarray) -> Swept:
+        """Read the outputs, drop what they do not need, and add the rounding of the readout."""
+        outputs = program.decomposition.outputs
+        placed = [sweep.places.form(form) for form in outputs]
+        readout = tuple(dict.fromkeys(c for place in placed for c in place.channels if c in sweep.wiring.written))
+        W_out = np.array([[float(place.channels.get(channel, 0)) for place in placed] for channel in readout])
+        psi_layers, alive = sweep.wiring.built(readout)
+        phi_layers, _ = phi.built({*sweep.pooled, *alive} - {mean_of(c) for c in sweep.pooled})
+        pooled = tuple(channel for channel in sweep.pooled if mean_of(channel) in alive)
+        sumformer = MeanSumformer(tuple(q.name for q in program.decomposition.tokens), phi_layers, pooled, psi_layers, readout,
+                                  W_out.reshape(len(readout), len(placed)), np.array([float(place.constant) for place in placed]))
+        bounds = [upward(size(sweep.error(form)) + sweep.rounding(place)) for form, place in zip(outputs, placed, strict=True)]
+        bounds = [b if math.isfinite(b) else math.inf for b in bounds]
+        return Swept(program, sumformer, max(bounds), _worst(program, sweep), folds, sweep)
+
+    def compiled(self) -> Compiled:
+        """Return the result with its budget."""
+        return Compiled(self.sumformer, self.bound, {}, self.program, len(self.folds))
+
+
+def _worst(program: Program, sweep: Sweep) -> str:
+    """Name the node with the largest share of the error, by sensitivity."""
+    best, name = -1.0, "the readout"
+    for output in program.decomposition.outputs:
+        sensitivities = _seeded(output)
+        for node in reversed(program.nodes):
+            node.backward(sensitivities)
+        for quantity, local in sweep.local.items():
+            share = sensitivities.get(quantity, 0.0) * size(local)
+            if share > best:
+                best, name = share, quantity.name
+    return name
+
+
+def _seeded(output: Form) -> Sensitivities:
+    sensitivities = Sensitivities()
+    pass_back(sensitivities, output, 1.0)
+    return sensitivities
+
+
+def _distributed(decomposition: Decomposition, approximation: float, margin: float) -> tuple[dict[Node, float], dict[Node, float]]:
+    """Split a share of the tolerance over the nodes that approximate, in proportion to what accuracy costs them."""
+    nodes = _abstract(decomposition)
+    weight = dict.fromkeys(nodes, 0.0)
+    argument: dict[Quantity, float] = {}
+    relative: dict[Node, float | None] = {}
+    for output in decomposition.outputs:
+        sensitivities = _seeded(output)
+        for node in reversed(decomposition.nodes):
+            node.backward(sensitivities)
+        for node in nodes:
+            weight[node] = max([weight[node], *(sensitivities.get(q, 0.0) for q in node.outputs)])
+            logarithmic = sensitivities.of_logarithm(node.outputs[0])
+            earlier = relative.get(node, 0.0)
+            relative[node] = None if logarithmic is None or earlier is None else max(earlier, logarithmic)
+        for q, s in sensitivities.items():
+            argument[q] = max(argument.get(q, 0.0), s)
+    margins = {node: _margin(node, argument, margin) for node in nodes}
+    used = [node for node in nodes if weight[node] > 0]
+    elastic = dict.fromkeys(used, 1.0)
+    tolerances: dict[Node, float] = {}
+    for _ in range(3):
+        whole = sum(elastic.values())
+        tolerances = {node: approximation * elastic[node] / whole / weight[node] for node in used}
+        for node in used:
+            if isinstance(node, Univariate):
+                log_slope = relative[node]
+                node.relative_tolerance = tolerances[node] * weight[node] / log_slope if log_slope else None
+        elastic = {node: _elasticity(node, tolerances[node], margins[node]) for node in used}
+    return tolerances | {node: approximation for node in nodes if node not in tolerances}, margins
+
+
+def _elasticity(node: Node, tolerance: float, margin: float) -> float:
+    """Parameters for one e-fold of accuracy."""
+    if isinstance(node, Univariate):
+        return node.elasticity(tolerance, margin)
+    if isinstance(node, OrderStatistic):
+        return 11.0 * node.cells(tolerance)
+    return 60.0
+
+
+def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: float) -> float:
+    """How far the network's argument may be from the exact one, when the whole tolerance were spent there."""
+    margin = 0.0
+    for form in node.inputs:
+        inexact = [q for q in form.terms if not q.name.startswith(("x.", "mean(x."))]
+        for q in inexact:
+            s = sensitivities.get(q, 0.0)
+            width = 2 * half_width(form.range())
+            margin = max(margin, min(0.05 * width, abs(float(form.terms[q])) * tolerance / s if s else math.inf))
+    return margin
+
+
+def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean, limits: Limits  # type: ignore[no-untyped-def]
+              ) -> Iterable[Node]:
+    if isinstance(node, Univariate):
+        return node.concrete(tolerances[node], margins[node], bases)
+    if isinstance(node, Kernels):
+        return node.concrete(tolerances[node], margins[node], bases, mean, limits.max_degree, limits.max_rank)
+    if isinstance(node, OrderStatistic):
+        cells = node.cells(tolerances[node])
+        if cells > limits.max_latent:
+            raise Refused(f"{node.outputs[0].name} to within {tolerances[node]:.3g} needs a thermometer of {cells} channels, more "
+                          f"than --max-latent {limits.max_latent}")
+        low, high = ends(node.form.range())
+        thermometer = Thermometer(node.form, (Fraction(low - margins[node]), Fraction(high + margins[node])), cells)
+        return [thermometer, Sorted(node, thermometer, tuple(mean(q) for q in thermometer.outputs))]
+    return [node]
+
+
+def _sorted_from(outputs: Sequence[Form], producer: Mapping[Quantity, Node]) -> list[Node]:
+    """Return all nodes that the outputs need, inputs first."""
+    order: dict[Node, None] = {}
+
+    def visit(quantity: Quantity) -> None:
+        node = producer.get(quantity)
+        if node is None or node in order:
+            return
+        for form in node.inputs:
+            for q in form.terms:
+                visit(q)
+        order[node] = None
+
+    for form in outputs:
+        for quantity in form.terms:
+            visit(quantity)
+    return list(order)
+
+
+def _needed(roots: Sequence[Quantity], producer: Mapping[Quantity, Node]) -> set[Node]:
+    return set(_sorted_from([Form({q: Fraction(1) for q in roots})], producer))
