@@ -66,6 +66,9 @@ class Form:
 
     def range(self) -> arb:
         """Enclose its exact values."""
+        if len(self.terms) == 1 and not self.constant and not self.slack:
+            (quantity, coefficient), = self.terms.items()
+            return quantity.range if coefficient == 1 else ball(coefficient) * quantity.range
         return sum((ball(c) * q.range for q, c in self.terms.items()), ball(self.constant)) + self.slack_ball
 
     def proportional(self) -> tuple[Form, Fraction, Fraction]:

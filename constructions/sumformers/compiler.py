@@ -7,6 +7,7 @@ The sweep bounds every error it makes with enclosures, so whatever the first ste
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,17 +20,18 @@ from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer, mean_of
 from constructions.network.wiring import Wiring
 from constructions.pieces.forms import Form, Placed, Quantity, ends, size, upward
-from constructions.pieces.kernel import Kernels
+from constructions.pieces.kernel import Bilinear, Kernels
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
 from constructions.pieces.square import COST_PER_FOLD, folds_for
-from constructions.pieces.univariate import Bases, TooWide, Univariate
+from constructions.pieces.univariate import Bases, Hinges, Polynomial, TooWide, Univariate
 from constructions.sumformers.sum_decomposition import Decomposition
 
 # Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares; the cheapest result is kept.
-SHARES = (0.3, 0.6)
+import os
+SHARES = tuple(map(float, os.environ.get('SHARES','0.3,0.6').split(',')))
 PER_FOLD = COST_PER_FOLD / math.log(4)  # parameters of a square for each e-fold of accuracy
 
 
@@ -60,36 +62,49 @@ class Arithmetic:
         return Arithmetic(2.0 ** (1 - bits), (n + 4096) * 2.0**-bits * 1.01)
 
 
+EXACT = Arithmetic(0.0, 0.0)
+APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A term of the error budget: the statement it comes from (mathematics id), what was done, and its part of the bound."""
+
+    id: str
+    what: str
+    bound: Fraction
+
+
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A Sumformer and the proof's figures.
-
-    Attributes:
-        sumformer: phi, psi and readout with float64 weights.
-        bound: ||f - T|| over the reals with the stored weights.
-        budget: named shares that add up to the bound.
-        nodes: the concrete nodes, to bound the evaluation in other formats by another sweep.
-    """
+    """A Sumformer, the proved bound of ||f - T||, and the shares that add up to it exactly."""
 
     sumformer: MeanSumformer
-    bound: float
-    budget: Mapping[str, float]
-    program: Program
-    squares: int
+    bound: Fraction
+    shares: tuple[Share, ...]
 
 
-def compile_decomposition(decomposition: Decomposition, tolerance: float, limits: Limits = Limits(),
-                          bits: int = 53) -> Compiled:
-    """Return the smallest network found whose proved error over the reals is at most the tolerance.
+def compile_decomposition(decomposition: Decomposition, tolerance: float, *, limits: Limits = Limits(), bits: int = 53,
+                          n: int = 4096) -> Compiled:
+    """Return the smallest network found whose proved error is at most the tolerance.
+
+    Args:
+        decomposition: what the target was rewritten into.
+        tolerance: sup-norm error, same unit as the target.
+        limits: what may be built.
+        bits: of the format of weights and evaluation (53: float64, 24: float32).
+        n: length of sequences up to which floating-point evaluation is covered; over the reals the bound does not depend on n
+            unless the decomposition does.
 
     Raises:
         Refused: no tolerance of the parts reaches it, with the term that stands in the way, or a limit is exceeded.
     """
-    best: Compiled | None = None
+    best: Swept | None = None
     reason: Refused | None = None
+    arithmetic = Arithmetic.evaluated(bits, n)
     for share in SHARES:
         try:
-            found = _with_share(decomposition, tolerance, share, limits, Arithmetic.stored(bits))
+            found = _with_share(decomposition, tolerance, share, limits, arithmetic)
         except Refused as refused:
             reason = refused
             continue
@@ -99,14 +114,60 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, limits
             break
     if best is None:
         raise reason or Refused("nothing to build")
-    return best
+    return _with_budget(best, bits, arithmetic)
+
+
+def _with_budget(swept: Swept, bits: int, arithmetic: Arithmetic) -> Compiled:
+    """Switch the sources of error on one after the other: what each adds to the bound is its share."""
+    program, folds = swept.program, swept.folds
+    exact = program.swept(EXACT, _finest(program))
+    bounds = [Fraction(exact.bound)]
+    for kind, counts in ((EXACT, folds), (Arithmetic.stored(bits), folds), (arithmetic, folds)):
+        bounds.append(max(bounds[-1], Fraction(program.swept(kind, counts).bound)))
+    rises = [after - before for before, after in itertools.pairwise(bounds)]
+    folded = sum(square.folds for square in program.squares)
+    stored = f"float{32 if bits == 24 else 64}"
+    shares = [*_approximations(exact, bounds[0]),
+              Share("square-sawtooth", f"{len(folds)} squares by {folded} folds", rises[0]),
+              Share("weight-rounding", f"weights are {stored} numbers", rises[1]),
+              Share("evaluation", f"evaluated in {stored}, any order of summation", rises[2])]
+    return Compiled(swept.sumformer, bounds[-1], tuple(share for share in shares if share.bound or share.id == "evaluation"))
+
+
+def _approximations(swept: Swept, bound: Fraction) -> list[Share]:
+    """Divide the bound of expansions and tables among the nodes, in proportion to error times sensitivity."""
+    program, weights = swept.program, dict[Node, Fraction]()
+    for output in program.decomposition.outputs:
+        sensitivities = _seeded(output)
+        for node in reversed(program.nodes):
+            node.backward(sensitivities)
+        for node in program.nodes:
+            if isinstance(node, APPROXIMATIONS):
+                part = max(sensitivities.get(q, 0.0) * size(swept.sweep.local[q]) for q in node.outputs)
+                weights[node] = max(weights.get(node, Fraction(0)), Fraction(part))
+    whole = sum(weights.values(), Fraction(0))
+    if not whole:
+        return [Share("sum-decomposition", "constants rounded to rational numbers", bound)] if bound else []
+    return [Share(*_named(node), bound * weight / whole) for node, weight in weights.items() if weight]
+
+
+def _named(node: Node) -> tuple[str, str]:
+    if isinstance(node, Hinges):
+        return "interpolation-error", f"{node.exact.g.tree} by {node.table.units} hinges"
+    if isinstance(node, Polynomial):
+        degree = len(node.expansion.coefficients) - 1
+        return "chebyshev-expansion", f"{node.exact.g.tree} by a polynomial of degree {degree}"
+    if isinstance(node, Bilinear):
+        kernels = ", ".join(str(K.tree) for K in node.exact.kernels)
+        return "separable-kernel", f"{kernels} by {len(node.U)} products"
+    return "order-statistics", f"{node.outputs[0].name} by a thermometer of {len(node.inputs)} channels"
 
 
 def _abstract(decomposition: Decomposition) -> list[Node]:
     return [node for node in decomposition.nodes if isinstance(node, Univariate | Kernels | OrderStatistic)]
 
 
-def _with_share(decomposition: Decomposition, tolerance: float, share: float, limits: Limits, arithmetic: Arithmetic) -> Compiled:
+def _with_share(decomposition: Decomposition, tolerance: float, share: float, limits: Limits, arithmetic: Arithmetic) -> Swept:
     scale, widen = share, 1.0
     for _ in range(24):
         program = Program.of(decomposition, scale * tolerance, widen * tolerance, limits)
@@ -118,8 +179,7 @@ def _with_share(decomposition: Decomposition, tolerance: float, share: float, li
         if floor.bound > tolerance:
             scale *= max(0.25, min(0.9, 0.9 * tolerance / floor.bound)) if floor.bound < np.inf else 0.25
             if scale < 1e-7:
-                raise Refused(f"eps = {tolerance:g} is below what these weights can certify: {floor.worst} alone contributes "
-                              f"{floor.bound:.3g}")
+                raise Refused(_floor_reason(program, tolerance, floor))
             continue
         if not program.squares:
             return _tightened(decomposition, tolerance, scale, widen, limits, arithmetic, floor)
@@ -127,12 +187,19 @@ def _with_share(decomposition: Decomposition, tolerance: float, share: float, li
     raise Refused(f"eps = {tolerance:g}: arguments leave the intervals their functions were approximated on")
 
 
+def _floor_reason(program: Program, tolerance: float, floor: Swept) -> str:
+    exact = program.swept(EXACT, _finest(program)).bound
+    term = "the rounding of weights and sums" if exact <= tolerance else floor.worst
+    return (f"eps = {tolerance:g} is below what these weights can certify: {term} alone contributes "
+            f"{floor.bound if exact > tolerance else floor.bound - exact:.3g}")
+
+
 def _finest(program: Program) -> np.ndarray:
     return np.full(len(program.squares), 26)
 
 
 def _tightened(decomposition: Decomposition, tolerance: float, scale: float, widen: float, limits: Limits,
-               arithmetic: Arithmetic, found: Swept) -> Compiled:
+               arithmetic: Arithmetic, found: Swept) -> Swept:
     """Without squares the tables get the whole tolerance."""
     for _ in range(6):
         trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
@@ -149,10 +216,10 @@ def _tightened(decomposition: Decomposition, tolerance: float, scale: float, wid
             scale *= 1.01
             continue
         scale, found = trial_scale, trial
-    return found.compiled()
+    return found
 
 
-def _fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic) -> Compiled:
+def _fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic) -> Swept:
     """Give every square the same share of what is left, as large as the bound allows; then take folds away one by one."""
     weights = program.square_weights()
     low, high, best = tolerance * 1e-6, tolerance * 4.0, None
@@ -172,7 +239,7 @@ def _fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic) ->
             break
     if best is None:
         best = program.swept(arithmetic, folds=_finest(program))
-    return _without_slack(program, best, weights, tolerance, arithmetic).compiled()
+    return _without_slack(program, best, weights, tolerance, arithmetic)
 
 
 def _without_slack(program: Program, swept: Swept, weights: np.ndarray, tolerance: float, arithmetic: Arithmetic) -> Swept:
@@ -308,10 +375,6 @@ class Swept:
         bounds = [upward(size(sweep.error(form)) + sweep.rounding(place)) for form, place in zip(outputs, placed, strict=True)]
         bounds = [b if math.isfinite(b) else math.inf for b in bounds]
         return Swept(program, sumformer, max(bounds), _worst(program, sweep), folds, sweep)
-
-    def compiled(self) -> Compiled:
-        """Return the result with its budget."""
-        return Compiled(self.sumformer, self.bound, {}, self.program, len(self.folds))
 
 
 def _worst(program: Program, sweep: Sweep) -> str:

@@ -221,7 +221,7 @@ class _Reader:
         if b.constant:
             return replace(self._scaled(a, ex.Binary("/", ONE, _tree(b))), order=order)
         reciprocal = self._function(ex.Power(T, ex.Number(Fraction(-1)), column=node.column), b)
-        if a.constant or self._parallel(a, b):
+        if a.constant or b.form is None or self._parallel(a, b):
             return replace(self._product([a, reciprocal]), order=order)
         p, q = self.form(a), self.form(b)
         r = next(iter(self.form(reciprocal).terms))
@@ -274,18 +274,33 @@ class _Reader:
             middle, radius = _rational(self._ball(tree))
             return Form(constant=middle, slack=radius)
         factor, tree = _without_factor(tree)
-        affine = _affine(tree)
-        if affine is not None:
-            return (value.argument * affine[0]).shifted(affine[1]) * factor
+        polynomial = coefficients(tree)
+        if polynomial is not None:
+            return self._polynomial(polynomial, value.argument) * factor
         if isinstance(tree, ex.Binary) and tree.operator in "+-":
             parts = [Value(tree=part, argument=value.argument) for part in (tree.left, tree.right)]
-            if any(_affine(part) is not None for part in (tree.left, tree.right)):
+            if any(coefficients(part) is not None for part in (tree.left, tree.right)):
                 left, right = (self.form(part) for part in parts)
                 return (left + right if tree.operator == "+" else left - right) * factor
         key = ("smooth", tree, value.argument.key())
         if key not in self.made:
             self._add(key, Univariate(Smooth(tree), value.argument))
         return Form.of(self.made[key]) * factor
+
+    def _polynomial(self, c: Sequence[Fraction], t: Form) -> Form:
+        """Return c_0 + c_1 t + c_2 t^2 + ..: all of degree 2 share one square, others are one monic node without affine part."""
+        affine = (t * c[1]).shifted(c[0]) if len(c) > 1 else Form(constant=c[0])
+        if len(c) <= 2:
+            return affine
+        tree: ex.Expression = ex.Power(T, ex.Number(Fraction(len(c) - 1)))
+        for k in range(len(c) - 2, 1, -1):
+            if c[k]:
+                power = ex.Power(T, ex.Number(Fraction(k)))
+                tree = ex.Binary("+", tree, ex.Binary("*", ex.Number(c[k] / c[-1]), power))
+        key = ("smooth", tree, t.key())
+        if key not in self.made:
+            self._add(key, Univariate(Smooth(tree), t))
+        return affine + Form.of(self.made[key]) * c[-1]
 
     def _add(self, key: object, node: Node) -> None:
         self.nodes.append(node)
@@ -511,6 +526,7 @@ class _Reader:
 
 
 MAX_SORTED = 12
+MAX_POLYNOMIAL = 40
 
 
 def _tree(value: Value) -> ex.Expression:
@@ -600,28 +616,49 @@ def _without_factor(tree: ex.Expression) -> tuple[Fraction, ex.Expression]:
     return factor, tree
 
 
-def _affine(tree: ex.Expression) -> tuple[Fraction, Fraction] | None:
-    """Return (a, b) where the tree is a t + b with rational a, b."""
+def coefficients(tree: ex.Expression) -> list[Fraction] | None:
+    """Return c_0, c_1, .. where the tree is a polynomial in its variable with rational coefficients, None otherwise."""
     constant = ex.rational_value(tree)
     if constant is not None:
-        return Fraction(0), constant
-    if isinstance(tree, ex.Own):
-        return Fraction(1), Fraction(0)
-    if isinstance(tree, ex.Apply) and tree.function == "neg":
-        inner = _affine(tree.argument)
-        return None if inner is None else (-inner[0], -inner[1])
-    if isinstance(tree, ex.Binary) and tree.operator in "+-*":
-        left, right = _affine(tree.left), _affine(tree.right)
-        if left is None or right is None:
-            return None
-        if tree.operator == "*":
-            if left[0] and right[0]:
+        return [constant]
+    match tree:
+        case ex.Own():
+            return [Fraction(0), Fraction(1)]
+        case ex.Apply(function="neg", argument=argument):
+            inner = coefficients(argument)
+            return None if inner is None else [-c for c in inner]
+        case ex.Binary(operator="/", left=left, right=right):
+            inner, divisor = coefficients(left), ex.rational_value(right)
+            return None if inner is None or not divisor else [c / divisor for c in inner]
+        case ex.Binary(operator="+" | "-" | "*" as operator, left=left, right=right):
+            a, b = coefficients(left), coefficients(right)
+            return None if a is None or b is None else _combine(operator, a, b)
+        case ex.Power(base=base, exponent=ex.Number(value=k)) if 0 <= k <= MAX_POLYNOMIAL and k.denominator == 1:
+            a = coefficients(base)
+            if a is None or (len(a) - 1) * k > MAX_POLYNOMIAL:
                 return None
-            (a, b), (c, e) = left, right
-            return a * e + c * b, b * e
-        sign = 1 if tree.operator == "+" else -1
-        return left[0] + sign * right[0], left[1] + sign * right[1]
+            result = [Fraction(1)]
+            for _ in range(int(k)):
+                result = _combine("*", result, a) or result  # the degree was checked above
+            return result
     return None
+
+
+def _combine(operator: str, a: list[Fraction], b: list[Fraction]) -> list[Fraction] | None:
+    if operator == "*":
+        if len(a) + len(b) - 2 > MAX_POLYNOMIAL:
+            return None
+        result = [Fraction(0)] * (len(a) + len(b) - 1)
+        for i, u in enumerate(a):
+            for j, v in enumerate(b):
+                result[i + j] += u * v
+    else:
+        sign, longest = (1 if operator == "+" else -1), max(len(a), len(b))
+        padded = [[*c, *[Fraction(0)] * (longest - len(c))] for c in (a, b)]
+        result = [u + sign * v for u, v in zip(*padded, strict=True)]
+    while len(result) > 1 and not result[-1]:
+        result.pop()
+    return result
 
 
 def _rational(value: arb) -> tuple[Fraction, Fraction]:
