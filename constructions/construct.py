@@ -30,6 +30,18 @@ class Construction:
     sumformer: Sumformer
     architectures: tuple[Architecture, ...]
     value_radius: Fraction
+    method: str = "grid"
+    every_n: bool = False
+
+    @property
+    def tolerance(self) -> Fraction:
+        """eps."""
+        return self.plan.tolerance
+
+    @property
+    def number_format(self) -> NumberFormat:
+        """The format the networks run in without rounding."""
+        return self.plan.number_format
 
     @property
     def bound(self) -> Fraction:

@@ -15,7 +15,6 @@ from constructions.errors import BadInput, Refused, nearest
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat, short_decimal_above
 
-METHODS = ("auto", "grid")
 CODES = ("auto", "positional", "bose-chowla", "packed")
 MAX_TABLE = 2**24
 # The share of eps kept for rounding table values; the rest is spent on the modulus (mathematics: piecewise-constant-error).

@@ -19,6 +19,7 @@ from constructions.domains import Box
 from constructions.errors import BadInput
 from constructions.number_formats import exact_number
 from constructions.progress import Report, counting, silent
+from constructions.storage import MEAN_FORMAT
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.architecture_check import POOLING_STEPS, check_architecture
 from proofs_check.floating_point import evaluation_gap
@@ -52,6 +53,13 @@ def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None
     with understanding("run directory"):
         claim, plan = Claim.from_json(run.certificate["claim"]), run.plan
         target = read_target(plan, import_callable)
+        if run.network.get("format") == MEAN_FORMAT:
+            from proofs_check.continuous import continuous_steps
+
+            pooled = [POOLING_STEPS[name] for name in run.network["architectures"]]
+            return conclude(claim, continuous_steps(run, claim, target, report), ("sum-decomposition", "evaluation", *pooled), TRUST)
+        if claim.every_n:
+            raise ValueError("a step-network is for one n")
         if max_boxes is None:
             max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
@@ -74,7 +82,8 @@ def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
             raise BadInput(f"the run's target is the Python callable {plan['expression']!r}, and importing it runs its code; "
                            f"pass --import-callable if you trust it")
         return CallableTarget.load(str(plan["expression"]), n=n, box=box)
-    return Target.from_text(str(plan["expression"]), n=n, box=box, name=str(plan["target"]))
+    return Target.from_text(str(plan["expression"]), n=n, box=box, name=str(plan["target"]),
+                            positional=plan.get("positional", False) is True)
 
 
 @dataclass

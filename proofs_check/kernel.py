@@ -34,7 +34,10 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Claim:
-    """``||f - T|| <= bound`` in the sup norm over box^n, for T the Sumformer and each named architecture."""
+    """``||f - T|| <= bound`` in the sup norm over box^n, for T the Sumformer and each named architecture.
+
+    With ``every_n`` the bound is claimed for every n >= 2 at once; n is then the length the stored heads are made for.
+    """
 
     target: str
     expression: str
@@ -44,18 +47,20 @@ class Claim:
     domain: tuple[tuple[Fraction, Fraction], ...]
     networks: tuple[str, ...]
     bound: Fraction
+    every_n: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the claim with exact numbers as strings."""
         return {"target": self.target, "expression": self.expression, "n": self.n, "d": self.d, "d_out": self.d_out,
-                "domain": [[str(a), str(b)] for a, b in self.domain], "networks": list(self.networks), "bound": str(self.bound)}
+                "domain": [[str(a), str(b)] for a, b in self.domain], "networks": list(self.networks), "bound": str(self.bound),
+                "every_n": self.every_n}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Claim:
         """Read a claim back; raises KeyError, TypeError or ValueError on anything else."""
         domain = tuple((exact_number(a), exact_number(b)) for a, b in data["domain"])
         return Claim(str(data["target"]), str(data["expression"]), int(data["n"]), int(data["d"]), int(data["d_out"]), domain,
-                     tuple(str(name) for name in data["networks"]), exact_number(data["bound"]))
+                     tuple(str(name) for name in data["networks"]), exact_number(data["bound"]), data.get("every_n", False) is True)
 
 
 @dataclass(frozen=True)

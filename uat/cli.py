@@ -31,13 +31,18 @@ def _whole_number(text: str | int) -> int:
 Target = Annotated[str, typer.Option(help="A name from `uat targets`, an expression such as 'x*mean(y)', or "
                                           "package.module:callable (then --lipschitz is required).")]
 Eps = Annotated[str, typer.Option(help="Tolerance: sup-norm error over the whole domain, e.g. 1e-2 or 1/100.")]
-N = Annotated[int | None, typer.Option(
-    parser=_whole_number, metavar="INTEGER", help="Number of tokens, at least 2. (default: the target's own, else 3)",
+N = Annotated[str | None, typer.Option(
+    metavar="INTEGER[,..]", help="Number of tokens, at least 2; or several, such as 2,3,256: a construction for every n is "
+                                 "sampled at each, any other is built for each. (default: the target's own, else 3)",
+    show_default=False)]
+Length = Annotated[int | None, typer.Option(
+    "--n", parser=_whole_number, metavar="INTEGER", help="Length to sample at, for a run about every n. (default: the run's)",
     show_default=False)]
 D = Annotated[int | None, typer.Option(
     parser=_whole_number, metavar="INTEGER", help="Coordinates a token. (default: the target's own, else 1)", show_default=False)]
 Domain = Annotated[str, typer.Option(help="LO,HI for every coordinate, or LO,HI;LO,HI;.. one pair a coordinate.")]
-Method = Annotated[str, typer.Option(help="Construction: auto or grid.")]
+Method = Annotated[str, typer.Option(help="Construction: auto (the fewest parameters), grid, sum-decomposition, power-sums or "
+                                          "order-statistics.")]
 CodeName = Annotated[str, typer.Option("--code", help="Sum code: auto, positional, bose-chowla or packed.")]
 Architectures = Annotated[str, typer.Option(
     "--architecture", help="all, sumformer, transformer, linformer, performer, performer-normalised; or several with commas.")]
@@ -49,6 +54,10 @@ LinformerK = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER"
 Features = Annotated[int, typer.Option(
     "--performer-features", parser=_whole_number, metavar="INTEGER", help="Random features of the Performer.")]
 MaxTable = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER", help="Largest number of table entries to build.")]
+MaxLatent = Annotated[int, typer.Option(
+    parser=_whole_number, metavar="INTEGER", help="Largest latent dimension d' of a continuous construction.")]
+Positional = Annotated[bool, typer.Option("--positional", help="Give every token its position i/n as one coordinate more; the "
+                                                               "target may use i, and j inside reductions.")]
 Seed = Annotated[int, typer.Option(
     parser=_whole_number, metavar="INTEGER", help="Seed of sampling and of the Performer's features.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
@@ -70,20 +79,21 @@ def targets(json_: Json = False) -> None:
 def plan(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain = "0,1", method: Method = "auto",
          code: CodeName = "auto", architecture: Architectures = "all", lipschitz: Lipschitz = None,
          precision: Precision = "float64", linformer_k: LinformerK = 1, features: Features = 4, max_table: MaxTable = 2**24,
-         json_: Json = False) -> None:
-    """Predict cells, latent dimension, bits of each code, table size, bytes and seconds, without building."""
-    from uat import pipeline, show
+         max_latent: MaxLatent = 512, positional: Positional = False, json_: Json = False) -> None:
+    """List every construction with latent dimension, parameters and depth, or why it does not apply; --method grid in detail."""
+    from uat import commands
     from uat.request import Request
 
     request = Request(target, eps, n, d, domain, method, code, architecture, lipschitz, precision, linformer_k, features,
-                      max_table)
-    show.plan(*pipeline.prepare(request), json_)
+                      max_table, max_latent, positional)
+    raise typer.Exit(commands.plan(request, as_json=json_))
 
 
 @app.command()
 def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain = "0,1", method: Method = "auto",
               code: CodeName = "auto", architecture: Architectures = "all", lipschitz: Lipschitz = None,
               precision: Precision = "float64", linformer_k: LinformerK = 1, features: Features = 4, max_table: MaxTable = 2**24,
+              max_latent: MaxLatent = 512, positional: Positional = False,
               out: Annotated[str | None, typer.Option(help="New run directory. (default: runs/NAME)", show_default=False)] = None,
               samples: Samples = 1_000_000, device: Device = "auto", seed: Seed = 0, json_: Json = False) -> None:
     """Write the weights, prove the bound, and look for a counterexample."""
@@ -91,7 +101,7 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
     from uat.request import Request
 
     request = Request(target, eps, n, d, domain, method, code, architecture, lipschitz, precision, linformer_k, features,
-                      max_table, seed)
+                      max_table, max_latent, positional, seed)
     raise typer.Exit(commands.construct(request, out=out, samples=samples, device=device, as_json=json_))
 
 
@@ -104,13 +114,13 @@ def certify(run: Run, import_callable: ImportCallable = False, json_: Json = Fal
 
 
 @app.command()
-def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", seed: Seed = 0,
+def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", seed: Seed = 0, n: Length = None,
            import_callable: ImportCallable = False, json_: Json = False) -> None:
     """Search a run directory for its worst error; a sampled error above the certified bound is a refutation."""
     from uat import commands
 
     raise typer.Exit(commands.sample(run, samples=samples, device=device, seed=seed, import_callable=import_callable,
-                                   as_json=json_))
+                                   as_json=json_, n=n))
 
 
 def main() -> None:

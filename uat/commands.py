@@ -10,8 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
+from constructions.construct import Construction
+from constructions.construct import plan as plan_grid
 from constructions.errors import BadInput
-from constructions.storage import load_sumformer
+from constructions.storage import load
 from proofs_check.certify import certify as certify_run
 from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
@@ -19,27 +21,58 @@ from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
 from uat.request import Request
-from uat.run_directory import choose_directory, write_run
+from uat.run_directory import choose_directory, method_text, write_run
 from uat.sampling import Sampled, sample_network
 
 
+def plan(request: Request, *, as_json: bool) -> int:
+    """Show what each construction would need, and the discretised one in detail where it was asked for."""
+    n = request.lengths()[0]
+    if request.method == "grid":
+        request.check_names()
+        (target, modulus), heads = request.resolved(n), request.heads()
+        planned = plan_grid(target, request.tolerance(), heads, modulus=modulus, code=request.code,
+                            number_format=request.number_format(), max_table=request.max_table)
+        show.plan(target, planned, heads, as_json)
+        return 0
+    with progress() as report:
+        target, _, found = pipeline.candidates(request, n, report)
+    show.candidates(target, request.tolerance(), found, as_json)
+    return 0 if any(c.parameters is not None for c in found) else 1
+
+
 def construct(request: Request, *, out: str | None, samples: int, device: str, as_json: bool) -> int:
-    """Build, prove, sample, write; return the exit code."""
+    """Build, prove, sample, write; return the exit code.
+
+    A construction for every n is built once and sampled at all lengths asked for; any other is built for each of them.
+    """
     _check_search(samples, device)
     if out is not None:
         choose_directory(out, "")
-    with progress() as report:
-        outcome = pipeline.run(request, samples=samples, device=device, report=report)
-    run = None
-    good = isinstance(outcome.verdict, Certificate) and not (outcome.sampled and outcome.sampled.refutes)
-    if good and isinstance(outcome.verdict, Certificate):
-        run = choose_directory(out, pipeline.default_name(request, outcome.construction.target))
-        write_run(run, outcome.stored, outcome.plan_record, outcome.verdict)
+    lengths = request.lengths()
+    sampled_at = [n for n in lengths if n is not None]
+    records, code = [], 0
+    for k, n in enumerate(lengths):
+        with progress() as report:
+            outcome = pipeline.run(request, n, sampled_at, samples=samples, device=device, report=report)
+        several = len(lengths) > 1 and not outcome.construction.every_n
+        good = isinstance(outcome.verdict, Certificate) and not outcome.refuted
+        run = None
+        if good and isinstance(outcome.verdict, Certificate):
+            place = f"{out}-n{n}" if out is not None and several else out
+            run = choose_directory(place, pipeline.default_name(request, outcome.construction))
+            write_run(run, outcome.stored, outcome.plan_record, outcome.verdict)
+        code = code if good else 1
+        records.append(construct_record(outcome, run))
+        if not as_json:
+            if k:
+                show.console().rule()
+            _show_construct(outcome, run)
+        if outcome.construction.every_n:
+            break
     if as_json:
-        show.print_json(construct_record(outcome, run))
-    else:
-        _show_construct(outcome, run)
-    return 0 if good else 1
+        show.print_json(records[0] if len(records) == 1 else {"runs": records})
+    return code
 
 
 def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
@@ -56,15 +89,18 @@ def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
     return 0 if isinstance(verdict, Certificate) else 1
 
 
-def sample(run: str, *, samples: int, device: str, seed: int, import_callable: bool, as_json: bool) -> int:
-    """Search a stored run for its worst error; return the exit code."""
+def sample(run: str, *, samples: int, device: str, seed: int, import_callable: bool, as_json: bool, n: int | None = None) -> int:
+    """Search a stored run for its worst error, for a run about every n at any length; return the exit code."""
     _check_search(samples, device)
     if samples == 0:
         raise BadInput("--samples 0: expected at least 1")
     files = read_run(Path(run))
     with understanding(run):
-        claim, target = Claim.from_json(files.certificate["claim"]), read_target(files.plan, import_callable)
-        sumformer = load_sumformer(files.arrays, files.exact, files.network)
+        claim = Claim.from_json(files.certificate["claim"])
+        if n is not None and n != claim.n and not claim.every_n:
+            raise BadInput(f"--n {n}: the run is about n = {claim.n} alone")
+        target = read_target({**files.plan, "n": n or claim.n}, import_callable)
+        sumformer = load(files.arrays, files.exact, files.network)
     with progress() as report:
         found = sample_network(target, sumformer, claim.bound, samples=samples, device=device, seed=seed, report=report)
     tightness = _tightness(claim, found)
@@ -79,18 +115,20 @@ def sample(run: str, *, samples: int, device: str, seed: int, import_callable: b
 
 def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, Any]:
     """Return the object of ``construct --json``."""
-    construction, verdict, found = outcome.construction, outcome.verdict, outcome.sampled
+    construction, verdict = outcome.construction, outcome.verdict
     record, claim = outcome.plan_record, verdict.claim
-    refuted = found is not None and found.refutes
-    certified = isinstance(verdict, Certificate) and not refuted
-    contradiction = {"status": "refuted", "reason": "a sampled error exceeds the bound"} if refuted else {}
+    worst = max(outcome.sampled, key=lambda found: found.maximum, default=None)
+    certified = isinstance(verdict, Certificate) and not outcome.refuted
+    contradiction = {"status": "refuted", "reason": "a sampled error exceeds the bound"} if outcome.refuted else {}
+    known = ("target", "expression", "n", "every_n", "d", "d_out", "domain", "positional", "eps", "method", "code")
     return {
-        **{key: record[key] for key in ("target", "expression", "n", "d", "d_out", "domain", "eps", "method", "code")},
+        **{key: record[key] for key in known if key in record},
         "d_latent": construction.sumformer.d_latent,
         "certified_bound": show.bound_text(claim.bound) if certified else None,
         "certified_bound_exact": str(claim.bound) if certified else None, **_verdict_entries(verdict), **contradiction,
-        "sampled_max": found.maximum if found else None, "tightness": _tightness(claim, found) if found else None,
-        "sample": found.to_json() if found else None,
+        "sampled_max": worst.maximum if worst else None, "tightness": _tightness(claim, worst) if worst else None,
+        "sample": worst.to_json() if worst else None,
+        "samples_by_length": [found.to_json() for found in outcome.sampled],
         "architectures": {row["name"]: {key: value for key, value in row.items() if key != "name"}
                           for row in architecture_rows(outcome)},
         "seconds": {stage: round(value, 3) for stage, value in outcome.seconds.items()}, "run": str(run) if run else None,
@@ -102,16 +140,18 @@ def certify_record(verdict: Verdict, seconds: float) -> dict[str, Any]:
     proved = verdict.proved_bound if isinstance(verdict, Certificate) else None
     return {"certified_bound": show.bound_text(proved) if proved is not None else None,
             "certified_bound_exact": str(proved) if proved is not None else None,
-            "claimed_bound": show.bound_text(verdict.claim.bound), "method": "grid: a posteriori, from weights and target text",
+            "claimed_bound": show.bound_text(verdict.claim.bound), "method": method_text(verdict),
             **_verdict_entries(verdict), "seconds": round(seconds, 3)}
 
 
 def architecture_rows(outcome: pipeline.Outcome) -> list[dict[str, Any]]:
     """Return sizes and deviations of the Sumformer and every architecture."""
-    psi = outcome.construction.sumformer.psi
-    rows: list[dict[str, Any]] = [{"name": "sumformer", "n_parameters": psi.n_parameters, "n_nonzero": psi.n_nonzero,
-                                   "depth": psi.depth, "width": psi.width, "max_deviation": 0.0}]
-    deviations = outcome.sampled.deviations if outcome.sampled else {}
+    sumformer = outcome.construction.sumformer
+    rows: list[dict[str, Any]] = [{"name": "sumformer", "n_parameters": sumformer.n_parameters, "n_nonzero": sumformer.n_nonzero,
+                                   "depth": sumformer.depth, "width": sumformer.width, "max_deviation": 0.0}]
+    deviations: dict[str, float] = {}
+    for found in outcome.sampled:
+        deviations |= {name: max(gap, deviations.get(name, 0.0)) for name, gap in found.deviations.items()}
     return rows + [{"name": a.name, "n_parameters": a.n_parameters, "n_nonzero": a.n_nonzero, "depth": a.depth,
                     "width": a.width, "max_deviation": deviations.get(a.name)} for a in outcome.construction.architectures]
 
@@ -152,22 +192,33 @@ def _refuse_without_driver() -> None:
 
 def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:
     out, construction = show.console(), outcome.construction
-    target, planned = construction.target, construction.plan
+    target = construction.target
     out.print(f"[bold]{show.escape(target.name)}[/bold]: f(X)_i = {show.escape(target.text)}")
-    out.print(f"on {show.escape(str(target.box))}, n = {target.n} tokens, eps = {float(planned.tolerance):g}; "
-              f"{planned.cells} cells, {planned.table_entries:,} table entries, {planned.code.name} code, "
-              f"d' = {construction.sumformer.d_latent}\n")
+    length = "every n >= 2" if construction.every_n else f"n = {target.n} tokens"
+    out.print(f"on {show.escape(str(target.box))}, {length}, eps = {float(construction.tolerance):g}; "
+              f"{_described(construction)}, d' = {construction.sumformer.d_latent}\n")
     _show_verdict(outcome.verdict, "")
     if not isinstance(outcome.verdict, Certificate):
         return
     out.print()
     out.print(show.architecture_table(architecture_rows(outcome)))
-    if outcome.sampled:
+    for found in outcome.sampled:
         out.print()
-        _show_sample(out, outcome.verdict.claim, outcome.sampled, outcome.construction.plan.modulus.assumption)
+        _show_sample(out, outcome.verdict.claim, found, _declared(construction))
     spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in outcome.seconds.items())
     out.print(f"\nseconds: {spent}")
     out.print(f"written to {run}" if run else "nothing written")
+
+
+def _described(construction: pipeline.AnyConstruction) -> str:
+    if isinstance(construction, Construction):
+        planned = construction.plan
+        return f"{planned.cells} cells, {planned.table_entries:,} table entries, {planned.code.name} code"
+    return f"{construction.method}, {construction.sumformer.n_nonzero:,} non-zero parameters"
+
+
+def _declared(construction: pipeline.AnyConstruction) -> str:
+    return construction.plan.modulus.assumption if isinstance(construction, Construction) else ""
 
 
 def _show_verdict(verdict: Verdict, title: str) -> None:
@@ -176,8 +227,8 @@ def _show_verdict(verdict: Verdict, title: str) -> None:
     claim = verdict.claim
     if isinstance(verdict, Certificate):
         out.print(f"\n[bold green]{verdict.status.value}[/bold green]: ||f - T|| <= "
-                  f"[bold]{show.bound_text(verdict.proved_bound)}[/bold] on the whole domain, for "
-                  f"T = {', '.join(claim.networks)}" + (f"  ({show.escape(title)})" if title else ""))
+                  f"[bold]{show.bound_text(verdict.proved_bound)}[/bold] on the whole domain"
+                  + (", for every n >= 2" if claim.every_n else "") + f", for T = {', '.join(claim.networks)}" + (f"  ({show.escape(title)})" if title else ""))
         out.print("assuming: " + "; ".join(show.escape(text) for text in verdict.assumptions))
         return
     word = "refuted" if isinstance(verdict, Refuted) else "undecided"
@@ -187,13 +238,15 @@ def _show_verdict(verdict: Verdict, title: str) -> None:
 
 
 def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) -> None:
-    out.print(f"sampled {found.samples:,} sequences on {found.device}, {found.throughput:,.0f} a second; largest error found by "
-              f"{found.found_by}")
+    length = f" of {len(found.witness)} tokens" if claim.every_n else ""
+    out.print(f"sampled {found.samples:,} sequences{length} on {found.device}, {found.throughput:,.0f} a second; largest error "
+              f"found by {found.found_by}")
     relation = ">" if found.refutes else "<="
     out.print(f"sandwich: sampled {found.maximum:.6g} {relation} certified {show.bound_text(claim.bound)}; "
               f"tightness {_shown_tightness(_tightness(claim, found))}")
-    tokens = ", ".join("(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness)
-    out.print(f"witness: token {found.own + 1} of X = [{tokens}]".replace("[", "\\["))
+    tokens = ["(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness]
+    shown = ", ".join(tokens if len(tokens) <= 8 else [*tokens[:4], f".. {len(tokens) - 8} more ..", *tokens[-4:]])
+    out.print(f"witness: token {found.own + 1} of X = [{shown}]".replace("[", "\\["))
     if found.refutes:
         blame = f"so this is false: {assumption}" if assumption else "please report this"
         out.print(f"[bold red]refuted[/bold red]: the error at the witness exceeds the bound; {show.escape(blame)}")

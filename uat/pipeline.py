@@ -1,24 +1,27 @@
-"""``construct`` from request to record: plan, build, re-prove, sample, write."""
+"""``construct`` from request to record: choose, build, re-prove, sample."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from constructions.construct import Construction, construct, plan
-from constructions.planner import GridPlan
+from constructions.continuous import ContinuousConstruction, construct_continuous
 from constructions.pooling import PoolingHead
 from constructions.progress import Report
-from constructions.storage import Stored, store
-from constructions.targets.target import AnyTarget, CallableTarget
+from constructions.storage import Stored, store, store_mean
+from constructions.survey import METHODS, Candidate, cheapest, survey
+from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.certify import certify
 from proofs_check.kernel import Certificate, Claim, Verdict
 from proofs_check.run_files import RunFiles
 from uat.request import Request
 from uat.sampling import Sampled, sample_construction
+
+AnyConstruction = Construction | ContinuousConstruction
 
 
 @dataclass
@@ -39,74 +42,122 @@ class Stopwatch:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Everything one ``construct`` found out."""
+    """Everything one ``construct`` found out; ``sampled`` has one entry a length."""
 
-    construction: Construction
+    construction: AnyConstruction
     stored: Stored
     plan_record: dict[str, Any]
     verdict: Verdict
-    sampled: Sampled | None
+    sampled: tuple[Sampled, ...]
     seconds: dict[str, float]
 
+    @property
+    def refuted(self) -> bool:
+        """Whether a sampled error exceeds the bound."""
+        return any(found.refutes for found in self.sampled)
 
-def prepare(request: Request) -> tuple[AnyTarget, GridPlan, tuple[PoolingHead, ...]]:
-    """Check the request and plan; raises BadInput or Refused before anything is built."""
+
+def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarget, tuple[PoolingHead, ...], list[Candidate]]:
+    """Return the target and every construction that was asked for, with what it would need."""
     request.check_names()
     tolerance, heads, number_format = request.tolerance(), request.heads(), request.number_format()
-    target, modulus = request.resolved()
-    return target, plan(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
-                        max_table=request.max_table), heads
+    target, modulus = request.resolved(n)
+    methods = METHODS[1:] if request.method == "auto" else (request.method,)
+    found = survey(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
+                   max_table=request.max_table, limits=request.limits(), methods=methods, report=report)
+    return target, heads, found
 
 
-def run(request: Request, *, samples: int, device: str, report: Report) -> Outcome:
-    """Plan, build, re-prove from the weights, and look for a counterexample."""
+def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int, device: str, report: Report) -> Outcome:
+    """Choose a construction, build it, re-prove it from the weights, and look for a counterexample at every length.
+
+    Args:
+        request: what was asked for.
+        n: the length to build for; None is the target's own.
+        lengths: where to sample a construction for every n; others are sampled at their own length.
+        samples, device: of the search.
+        report: progress.
+    """
     watch = Stopwatch()
     with watch("plan"):
-        target, planned, heads = prepare(request)
+        target, heads, method = _chosen(request, n, report)
+    construction: AnyConstruction
     with watch("construct"):
-        construction = construct(target, planned, heads, report)
-        stored = store(construction.sumformer, construction.architectures)
+        construction = _built(request, target, heads, method, report)
+        stored = _stored(construction)
         record = plan_record(construction, request)
     with watch("certify"):
         claim = claim_of(construction)
         verdict = certify(RunFiles(stored.arrays, stored.exact, stored.network, record, {"claim": claim.to_json()}), report)
-    sampled = None
+    sampled: list[Sampled] = []
     if samples and isinstance(verdict, Certificate):
         with watch("sample"):
-            sampled = sample_construction(construction, claim.bound, samples=samples, device=device, seed=request.seed,
-                                          report=report)
-    return Outcome(construction, stored, record, verdict, sampled, watch.seconds)
+            for length in (lengths or (target.n,)) if construction.every_n else (target.n,):
+                sampled.append(sample_construction(construction, length, claim.bound, samples=samples, device=device,
+                                                   seed=request.seed, report=report))
+    return Outcome(construction, stored, record, verdict, tuple(sampled), watch.seconds)
 
 
-def claim_of(construction: Construction) -> Claim:
+def _chosen(request: Request, n: int | None, report: Report) -> tuple[AnyTarget, tuple[PoolingHead, ...], str]:
+    if request.method == "auto":
+        target, heads, found = candidates(request, n, report)
+        return target, heads, cheapest(found).method
+    request.check_names()
+    request.tolerance()
+    request.number_format()
+    return request.resolved(n)[0], request.heads(), request.method
+
+
+def _built(request: Request, target: AnyTarget, heads: Sequence[PoolingHead], method: str, report: Report) -> AnyConstruction:
+    tolerance, number_format = request.tolerance(), request.number_format()
+    if method == "grid" or not isinstance(target, Target):
+        modulus = request.resolved(target.n)[1]
+        planned = plan(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
+                       max_table=request.max_table)
+        return construct(target, planned, heads, report)
+    return construct_continuous(target, tolerance, method, heads, limits=request.limits(), number_format=number_format)
+
+
+def _stored(construction: AnyConstruction) -> Stored:
+    if isinstance(construction, Construction):
+        return store(construction.sumformer, construction.architectures)
+    return store_mean(construction.sumformer, construction.architectures)
+
+
+def claim_of(construction: AnyConstruction) -> Claim:
     """State what is claimed of the Sumformer and of every architecture."""
     target = construction.target
-    return Claim(target.name, target.text, target.n, target.d, target.d_out,
-                 target.box.sides,
-                 ("sumformer", *(a.name for a in construction.architectures)), construction.bound)
+    return Claim(target.name, target.text, target.n, target.d, target.d_out, target.box.sides,
+                 ("sumformer", *(a.name for a in construction.architectures)), construction.bound, construction.every_n)
 
 
-def plan_record(construction: Construction, request: Request) -> dict[str, Any]:
+def plan_record(construction: AnyConstruction, request: Request) -> dict[str, Any]:
     """Return ``plan.json``: what the checker needs to read the claim, and what a reader wants to know."""
-    target, planned = construction.target, construction.plan
+    target = construction.target
+    common = {
+        "target": target.name, "expression": target.text, "callable": isinstance(target, CallableTarget),
+        "positional": request.positional, "n": target.n, "d": target.d, "d_out": target.d_out,
+        "domain": [[str(a), str(b)] for a, b in target.box.sides],
+        "eps": str(construction.tolerance), "method": construction.method, "every_n": construction.every_n,
+        "number_format": construction.number_format.name,
+        "linformer_k": request.linformer_k, "performer_features": request.performer_features, "seed": request.seed,
+    }
+    if isinstance(construction, ContinuousConstruction):
+        return common | {"limits": vars(request.limits()), "evaluated_up_to": construction.evaluated_up_to}
+    planned = construction.plan
     exact_only = any(array.dtype == object for node in construction.sumformer.psi.nodes
                      for array in (node.table.thresholds, node.table.values))
-    return {
-        "target": target.name, "expression": target.text, "callable": isinstance(target, CallableTarget),
-        "n": target.n, "d": target.d, "d_out": target.d_out,
-        "domain": [[str(a), str(b)] for a, b in target.box.sides],
-        "eps": str(planned.tolerance), "method": "grid", "code": planned.code.name,
-        "number_format": "exact" if exact_only else planned.number_format.name,
+    return common | {
+        "code": planned.code.name, "number_format": "exact" if exact_only else planned.number_format.name,
         "lipschitz": str(planned.modulus.lipschitz), "lipschitz_declared": bool(planned.modulus.assumption),
         "slope_attained": planned.modulus.attained, "cells": planned.cells, "multisets": planned.multisets,
         "table_entries": planned.table_entries, "value_radius": str(construction.value_radius),
-        "linformer_k": request.linformer_k, "performer_features": request.performer_features, "seed": request.seed,
     }
 
 
-def default_name(request: Request, target: AnyTarget) -> str:
-    """Return a folder name such as f-n3-eps1e-2."""
+def default_name(request: Request, construction: AnyConstruction) -> str:
+    """Return a folder name such as f-n3-eps1e-2, or f-eps1e-2 where the bound holds for every n."""
+    target = construction.target
     word = "".join(ch if ch.isalnum() or ch in "-_" else "-" for ch in target.name).strip("-")[:40] or "expression"
-    return f"{word}-n{target.n}-eps{request.eps.strip().replace('/', '_')[:40]}"
-
-
+    length = "" if construction.every_n else f"-n{target.n}"
+    return f"{word}{length}-eps{request.eps.strip().replace('/', '_')[:40]}"

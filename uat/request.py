@@ -9,8 +9,10 @@ from constructions.domains import parse_rational
 from constructions.errors import BadInput, nearest
 from constructions.moduli import Modulus, declared
 from constructions.number_formats import FORMATS, NumberFormat
-from constructions.planner import CODES, METHODS
+from constructions.planner import CODES
 from constructions.pooling import ARCHITECTURES, PoolingHead, pooling_head
+from constructions.sumformers.compiler import Limits
+from constructions.survey import METHODS
 from constructions.targets.library import names_callable, resolve
 from constructions.targets.target import AnyTarget
 
@@ -21,7 +23,7 @@ class Request:
 
     target: str
     eps: str
-    n: int | None = None
+    n: str | None = None
     d: int | None = None
     domain: str = "0,1"
     method: str = "auto"
@@ -32,6 +34,8 @@ class Request:
     linformer_k: int = 1
     performer_features: int = 4
     max_table: int = 2**24
+    max_latent: int = 512
+    positional: bool = False
     seed: int = 0
 
     def tolerance(self) -> Fraction:
@@ -63,11 +67,33 @@ class Request:
         for option, given, known in (("--method", self.method, METHODS), ("--code", self.code, CODES)):
             if given not in known:
                 raise BadInput(f"{option} {given!r}: {nearest(given, known)}")
-        if self.max_table < 1:
-            raise BadInput(f"--max-table {self.max_table}: expected at least 1")
+        for option, limit in (("--max-table", self.max_table), ("--max-latent", self.max_latent)):
+            if limit < 1:
+                raise BadInput(f"{option} {limit}: expected at least 1")
 
-    def resolved(self) -> tuple[AnyTarget, Modulus | None]:
-        """Return the target, and the modulus if it is declared.
+    def lengths(self) -> tuple[int | None, ...]:
+        """Return the sequence lengths asked for, (None,) for the target's own.
+
+        Raises:
+            BadInput: not whole numbers with commas, or one below 2.
+        """
+        if self.n is None:
+            return (None,)
+        try:
+            found = tuple(dict.fromkeys(int(part) for part in self.n.split(",")))
+        except ValueError:
+            raise BadInput(f"--n {self.n}: expected a whole number, or several with commas such as 2,3,16") from None
+        for n in found:
+            if n < 2:
+                raise BadInput(f"--n {n}: expected n >= 2 tokens")
+        return found
+
+    def limits(self) -> Limits:
+        """Return what a continuous construction may use."""
+        return Limits(max_latent=self.max_latent)
+
+    def resolved(self, n: int | None) -> tuple[AnyTarget, Modulus | None]:
+        """Return the target for one length, and the modulus if it is declared.
 
         Raises:
             BadInput: unknown or malformed target, a callable without ``--lipschitz``, or a negative constant.
@@ -78,5 +104,5 @@ class Request:
         if constant is None and names_callable(self.target):
             raise BadInput(f"target {self.target.strip()!r} is a callable: expected --lipschitz L, a constant that bounds its "
                            f"slope from max norm to max norm (it cannot be derived from code)")
-        target = resolve(self.target, n=self.n, d=self.d, domain=self.domain)
+        target = resolve(self.target, n=n, d=self.d, domain=self.domain, positional=self.positional)
         return target, None if constant is None else declared(constant, target.name)

@@ -16,7 +16,7 @@ from typing import Any
 
 from constructions.errors import BadInput
 from constructions.storage import Stored
-from proofs_check.kernel import Certificate
+from proofs_check.kernel import Certificate, Verdict
 from proofs_check.run_files import CERTIFICATE_FORMAT, FILES, digest, file_sha256
 
 
@@ -67,12 +67,19 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
     return {
         "format": CERTIFICATE_FORMAT, "claim": certificate.claim.to_json(), "bound": str(certificate.claim.bound),
         "proved_bound": str(certificate.proved_bound), "status": certificate.status.value,
-        "method": "grid: piecewise constant on cells, re-proved a posteriori",
+        "method": method_text(certificate),
         "assumptions": list(certificate.assumptions), "budget": [step.to_json() for step in certificate.steps],
         "tree": certificate.tree(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in
                      ("uat", "numpy", "scipy", "torch", "python-flint", "safetensors")}},
     }
+
+
+def method_text(verdict: Verdict) -> str:
+    """Say which kind of proof a verdict is about."""
+    if any(step.id == "sum-decomposition" for step in verdict.steps):
+        return "continuous: a priori error budget, derived again from the target text"
+    return "grid: piecewise constant on cells, re-proved a posteriori from weights and target text"
 
 
 @contextlib.contextmanager

@@ -6,13 +6,18 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from constructions.architectures import assemble_mean
 from constructions.construct import Construction
+from constructions.continuous import ContinuousConstruction
+from constructions.network.relu import MeanSumformer
 from constructions.progress import Report, counting
 from constructions.sumformers import Sumformer
-from constructions.targets.target import AnyTarget
+from constructions.targets.target import AnyTarget, Target
 
 EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
 PROBES = 24
+TOKENS = 30_000_000  # of a search of a continuous network: hundreds of flops each
+AnySumformer = Sumformer | MeanSumformer
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,39 +36,43 @@ class Sampled:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entries of ``sample --json``."""
-        return {"sampled_max": self.maximum, "witness": self.witness, "own_token": self.own, "samples": self.samples,
+        return {"n": len(self.witness), "sampled_max": self.maximum, "witness": self.witness, "own_token": self.own, "samples": self.samples,
                 "sequences_per_second": self.throughput, "found_by": self.found_by, "device": self.device,
                 "refutes": self.refutes}
 
 
-def sample_network(target: AnyTarget, sumformer: Sumformer, bound: Fraction, *, samples: int, device: str, seed: int,
+def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, *, samples: int, device: str, seed: int,
                    report: Report) -> Sampled:
     """Search for the worst error and confirm the witness with enclosures."""
-    from constructions.adapters import CompiledSumformer
     from proofs_check.sampling import sample
-    from proofs_check.witness import choose_device, confirmed, evaluator, thresholds_of
+    from proofs_check.witness import choose_device, confirmed, evaluator, is_exact, thresholds_of
 
     place = choose_device(device)
     evaluate = evaluator(sumformer, target, place)
-    count = samples if isinstance(evaluate, CompiledSumformer) else min(samples, EXACT_SAMPLES)
-    found = sample(target, evaluate, target.box, target.n, thresholds_of(sumformer, target.d), count, place, seed,
+    count = min(samples, EXACT_SAMPLES) if is_exact(evaluate) else samples
+    count = max(1, min(count, TOKENS // target.n)) if isinstance(sumformer, MeanSumformer) else count
+    found = sample(target, evaluate, target.box, target.n, thresholds_of(sumformer, target), count, place, seed,
                    counting(report, "sampling", count))
     estimate = confirmed(target, sumformer, found)
     return Sampled(estimate.maximum, [list(token) for token in estimate.witness], found.own, found.samples, found.throughput,
                    found.found_by, str(place), Fraction(estimate.maximum) > bound)
 
 
-def sample_construction(construction: Construction, bound: Fraction, *, samples: int, device: str, seed: int,
-                        report: Report) -> Sampled:
-    """Search, and run every architecture densely on sequences that strain it."""
+def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int,
+                        device: str, seed: int, report: Report) -> Sampled:
+    """Search at one length, and run every architecture densely on sequences that strain it."""
     import torch
 
     from proofs_check.witness import largest_deviation, probing_sequences
 
     target, sumformer = construction.target, construction.sumformer
+    if isinstance(target, Target) and n != target.n:
+        target = Target.from_text(target.text, n=n, box=target.box, name=target.name, positional=target.positional)
     sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report)
-    dtype = torch.float32 if construction.plan.number_format.bits == 24 else torch.float64
+    dtype = torch.float32 if construction.number_format.bits == 24 else torch.float64
     for architecture in construction.architectures:
+        if isinstance(sumformer, MeanSumformer) and n != construction.target.n:
+            architecture = assemble_mean(sumformer, architecture.head, n)
         tokens = probing_sequences(sumformer, target, PROBES, seed, dtype, sampled.witness)
         sampled.deviations[architecture.name] = largest_deviation(architecture, sumformer, tokens, dtype)
         report("running the architectures", len(sampled.deviations), len(construction.architectures))

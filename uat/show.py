@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from constructions.construct import roundings
+from constructions.errors import Refused
 from constructions.planner import GridPlan, code_comparison
 from constructions.pooling import PoolingHead
+from constructions.survey import Candidate, cheapest
 from constructions.targets.library import LIBRARY
 from constructions.targets.target import AnyTarget
 from proofs_check.kernel import Step, decimal_above
@@ -42,8 +44,38 @@ def targets(as_json: bool) -> None:
     console().print(table)
 
 
+def candidates(target: AnyTarget, tolerance: Fraction, found: Sequence[Candidate], as_json: bool) -> None:
+    """Print every construction, what it needs, or why it does not apply."""
+    chosen = _cheapest(found)
+    if as_json:
+        print_json({"target": target.name, "expression": target.text, "n": target.n, "d": target.d, "d_out": target.d_out,
+                    "domain": [[str(a), str(b)] for a, b in target.box.sides], "eps": str(tolerance),
+                    "method": chosen.method if chosen else None, "constructions": [vars(c) for c in found]})
+        return
+    out = console()
+    out.print(f"plan for [bold]{escape(target.name)}[/bold] on {escape(str(target.box))}, n = {target.n}, "
+              f"eps = {float(tolerance):g}")
+    table = _table("construction", "d'", "non-zero parameters", "depth", "holds for", "remark")
+    for c in found:
+        name = f"{c.method} (chosen)" if c is chosen else c.method
+        if c.parameters is None:
+            table.add_row(name, "-", "-", "-", "-", escape(c.reason))
+            continue
+        count = f"{c.parameters:,}" if c.parameters < 10**9 else f"{c.parameters:.3g}"
+        table.add_row(name, str(c.d_latent), ("at least " if c.at_least else "") + count, str(c.depth),
+                      "every n >= 2" if c.every_n else f"n = {target.n}", escape(c.reason))
+    out.print(table)
+
+
+def _cheapest(found: Sequence[Candidate]) -> Candidate | None:
+    try:
+        return cheapest(found)
+    except Refused:
+        return None
+
+
 def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_json: bool) -> None:
-    """Print what a construction will consist of and cost."""
+    """Print what the discretised construction will consist of and cost."""
     codes = code_comparison(planned, roundings(heads, planned.n))
     record = {
         "target": target.name, "expression": target.text, "n": planned.n, "d": target.d, "d_out": planned.d_out,

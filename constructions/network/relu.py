@@ -6,7 +6,7 @@ What is not written stays in the stream, so carrying a channel past a layer cost
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -140,6 +140,16 @@ class MeanSumformer:
         """Entries of all weight arrays as stored, zeros included."""
         arrays = [array for layer in (*self.phi, *self.psi) for array in (layer.W_1, layer.bias, layer.W_2)]
         return sum(array.size for array in (*arrays, self.W_out, self.b_out))
+
+    def rounded(self, kind: type[np.float32]) -> MeanSumformer:
+        """Round every weight to another format; stored as float64 all the same."""
+        def to(array: np.ndarray) -> np.ndarray:
+            return array.astype(kind).astype(np.float64)
+
+        def layers(before: Iterable[ReluLayer]) -> tuple[ReluLayer, ...]:
+            return tuple(ReluLayer(one.reads, to(one.W_1), to(one.bias), one.writes, to(one.W_2)) for one in before)
+
+        return replace(self, phi=layers(self.phi), psi=layers(self.psi), W_out=to(self.W_out), b_out=to(self.b_out))
 
     def __call__(self, tokens: np.ndarray) -> np.ndarray:
         """Evaluate on a (*batch, n, d) array, float64 or exact objects; returns (*batch, n, d_out)."""

@@ -63,16 +63,26 @@ class Smooth:
 
         cap, ctx.cap = ctx.cap, order + 1
         try:
-            functions = {"exp": arb_series.exp, "log": arb_series.log, "sqrt": arb_series.sqrt, "sin": arb_series.sin,
-                         "cos": arb_series.cos, "neg": lambda u: -u, "tanh": _series_tanh,
-                         "sigmoid": lambda u: (_series_tanh(u / 2) + 1) / 2}
             value = _walk(self.tree, [arb_series([argument, 1])], lambda q: arb_series([_arb(q)]), arb_series([arb.pi()]),
-                          functions, _multiplied)
+                          _SERIES, _multiplied)
         except ValueError:  # a division by a series that could vanish
             return [arb("nan")] * (order + 1)
         finally:
             ctx.cap = cap
         return [value[k] for k in range(order + 1)]
+
+    def partial(self, variable: int, *arguments: arb) -> arb:
+        """Enclose the partial derivative with respect to one variable on a box of balls."""
+        from flint import ctx
+
+        cap, ctx.cap = ctx.cap, 2
+        try:
+            leaves = [arb_series([u, int(v == variable)]) for v, u in enumerate(arguments)]
+            return _walk(self.tree, leaves, lambda q: arb_series([_arb(q)]), arb_series([arb.pi()]), _SERIES, _multiplied)[1]
+        except ValueError:
+            return arb("nan")
+        finally:
+            ctx.cap = cap
 
     def complex(self, *arguments: acb) -> acb:
         """Enclose the analytic continuation on a box of complex balls; not finite where it may fail to be analytic."""
@@ -150,3 +160,8 @@ def _complex_tanh(u: acb) -> acb:
         return (1 - e) / (1 + e)
     e = (2 * u).exp()
     return (e - 1) / (e + 1)
+
+
+_SERIES: Mapping[str, Callable[[Any], Any]] = {
+    "exp": arb_series.exp, "log": arb_series.log, "sqrt": arb_series.sqrt, "sin": arb_series.sin, "cos": arb_series.cos,
+    "neg": lambda u: -u, "tanh": _series_tanh, "sigmoid": lambda u: (_series_tanh(u / 2) + 1) / 2}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -82,6 +82,10 @@ class Compiled:
     sumformer: MeanSumformer
     bound: Fraction
     shares: tuple[Share, ...]
+
+    def rounded(self, kind: type[np.float32]) -> Compiled:
+        """Round the weights; the bound must have been proved for weights of that format."""
+        return replace(self, sumformer=self.sumformer.rounded(kind))
 
 
 def compile_decomposition(decomposition: Decomposition, tolerance: float, *, limits: Limits = Limits(), bits: int = 53,

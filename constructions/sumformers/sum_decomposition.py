@@ -77,6 +77,33 @@ def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, 
     return Decomposition(reader.tokens, forms, tuple(_with_shared_kernels(reader.nodes)), reader.every_n)
 
 
+def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:
+    """Decompose with every reduction written over the sorted tokens: f as a function of x and all order statistics.
+
+    Raises:
+        Refused: d > 1, n too large, or as :func:`decompose`.
+    """
+    if len(sides) != 1 or n > MAX_SORTED:
+        raise Refused(f"all order statistics need d = 1 and n <= {MAX_SORTED}, got d = {len(sides)}, n = {n}")
+    if not any(isinstance(node, ex.Reduction | ex.OrderStatistic) for output in outputs for node in output.walk()):
+        raise Refused("the target does not depend on the other tokens: there is nothing to sort")
+    return decompose([_over_sorted(output, n) for output in outputs], sides, n)
+
+
+def _over_sorted(node: ex.Expression, n: int) -> ex.Expression:
+    """Replace mean, sum, max and min by their values on the order statistics."""
+    changed = {name: _over_sorted(child, n) for name, child in vars(node).items() if isinstance(child, ex.Expression)}
+    node = replace(node, **changed) if changed else node
+    if not isinstance(node, ex.Reduction):
+        return node
+    parts = [_substituted(node.body, ex.OrderStatistic(ex.Number(Fraction(rank)))) for rank in range(1, n + 1)]
+    operator = {"max": "maximum", "min": "minimum"}.get(node.kind, "+")
+    total = parts[0]
+    for part in parts[1:]:
+        total = ex.Binary(operator, total, part)
+    return ex.Binary("/", total, ex.Number(Fraction(n))) if node.kind == "mean" else total
+
+
 def _with_shared_kernels(nodes: Sequence[Node]) -> list[Node]:
     """Join kernels of the same arguments into one node, so that they share the functions of the own token."""
     joined: dict[object, list[Kernels]] = {}

@@ -32,6 +32,26 @@ class Sumformer:
         """d', the number of channels of Sigma."""
         return len(self.phi.outputs)
 
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases; psi starts with the nodes of phi."""
+        return self.psi.n_parameters
+
+    @property
+    def n_nonzero(self) -> int:
+        """Non-zero ones among them."""
+        return self.psi.n_nonzero
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return self.psi.depth
+
+    @property
+    def width(self) -> int:
+        """Largest number of hidden units in one layer."""
+        return self.psi.width
+
     def __call__(self, tokens: np.ndarray) -> np.ndarray:
         """Evaluate on a (*batch, n, d) array, float64 or exact objects; returns (*batch, n, d_out)."""
         inside = self.phi(token_channels(tokens))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from constructions.domains import Box
 from constructions.errors import BadInput, nearest
@@ -67,8 +68,10 @@ LIBRARY = {target.name: target for target in (
 )}
 
 
-def resolve(text: str, *, n: int | None, d: int | None, domain: str) -> AnyTarget:
+def resolve(text: str, *, n: int | None, d: int | None, domain: str, positional: bool = False) -> AnyTarget:
     """Turn what the user wrote after ``--target`` into a target: a name, a ``package.module:callable`` or an expression.
+
+    With ``positional`` tokens get one coordinate more, their position i/n in [0, 1] (mathematics: positional-encoding).
 
     Raises:
         BadInput: unknown name (with the nearest ones), n or d that does not fit, or a text outside the language.
@@ -77,12 +80,14 @@ def resolve(text: str, *, n: int | None, d: int | None, domain: str) -> AnyTarge
         raise BadInput(f"d = {d}: expected d >= 1 coordinates a token")
     named = LIBRARY.get(text.strip())
     if named is not None:
-        return _named(named, n, d, domain)
+        return _named(named, n, d, domain, positional)
     n = 3 if n is None else n
     if names_callable(text):
+        if positional:
+            raise BadInput(f"--positional: {text.strip()!r} is a callable; expected an expression in x, y, i and j")
         return CallableTarget.load(text.strip(), n=n, box=Box.parse(domain, d or 1))
     try:
-        return Target.from_text(text.strip(), n=n, box=Box.parse(domain, d or 1))
+        return Target.from_text(text.strip(), n=n, box=_box(domain, d or 1, positional), positional=positional)
     except ExpressionError:
         if not text.strip().replace("-", "_").isidentifier() or text.strip() in WORDS:
             raise
@@ -90,13 +95,18 @@ def resolve(text: str, *, n: int | None, d: int | None, domain: str) -> AnyTarge
                    f"an expression such as 'x*mean(y)' or package.module:callable is accepted too")
 
 
-def _named(named: NamedTarget, n: int | None, d: int | None, domain: str) -> Target:
+def _box(domain: str, d: int, positional: bool) -> Box:
+    box = Box.parse(domain, d)
+    return Box((*box.lower, Fraction(0)), (*box.upper, Fraction(1))) if positional else box
+
+
+def _named(named: NamedTarget, n: int | None, d: int | None, domain: str, positional: bool) -> Target:
     n, d = named.n if n is None else n, named.d if d is None else d
     if named.dimensions is not None and d not in named.dimensions:
         raise BadInput(f"target {named.name!r} has d = {named.dimensions[0]}, got d = {d}")
     if named.lengths is not None and n not in named.lengths:
         raise BadInput(f"target {named.name!r} is defined for n = {named.lengths[0]} tokens, got n = {n}")
-    return Target.from_text(named.formula(d), n=n, box=Box.parse(domain, d), name=named.name)
+    return Target.from_text(named.formula(d), n=n, box=_box(domain, d, positional), name=named.name, positional=positional)
 
 
 def names_callable(text: str) -> bool:

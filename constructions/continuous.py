@@ -1,0 +1,105 @@
+"""The continuous constructions: a target and a tolerance in, a ReLU Sumformer for every n (or for one) and its budget out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from constructions.architectures import Architecture, assemble_mean
+from constructions.errors import Refused
+from constructions.network.relu import MeanSumformer
+from constructions.number_formats import FLOAT64, NumberFormat
+from constructions.pooling import PoolingHead
+from constructions.sumformers.compiler import Compiled, Limits, compile_decomposition
+from constructions.sumformers.power_sums import as_expression, polynomial_form
+from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
+from constructions.targets.target import AnyTarget, CallableTarget, Target
+
+EVALUATED_UP_TO = 4096  # tokens; over the reals nothing depends on n
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuousConstruction:
+    """What was built.
+
+    Attributes:
+        target, tolerance, method: what was asked for, and the construction that was taken.
+        every_n: whether the bound holds for every n >= 2 (over the reals) or for the target's n alone.
+        evaluated_up_to: sequence length up to which floating-point evaluation is inside the bound.
+        compiled: phi, psi, the bound and its shares.
+        architectures: the blocks for the target's n; another n changes the attention weights of some heads only.
+    """
+
+    target: Target
+    tolerance: Fraction
+    method: str
+    every_n: bool
+    evaluated_up_to: int
+    number_format: NumberFormat
+    compiled: Compiled
+    architectures: tuple[Architecture, ...]
+
+    @property
+    def sumformer(self) -> MeanSumformer:
+        """phi and psi."""
+        return self.compiled.sumformer
+
+    @property
+    def bound(self) -> Fraction:
+        """The claimed bound of ||f - T||, exact; it is at most the tolerance."""
+        return self.compiled.bound
+
+
+def sum_decomposition(target: Target) -> Decomposition:
+    """h(x, means of token-wise functions), for every n where the target allows it (mathematics: sum-decomposition)."""
+    return decompose(target.symbolic, target.box.sides, target.n)
+
+
+def power_sums(target: Target) -> Decomposition:
+    """A polynomial target through means of Chebyshev polynomials, same span as the power sums of the paper's proof
+    (mathematics: power-sums-generate, semi-invariant-form)."""
+    outputs = [as_expression(form, basis="chebyshev", box=target.box) for form in polynomial_form(target)]
+    return decompose(outputs, target.box.sides, target.n)
+
+
+def order_statistics(target: Target) -> Decomposition:
+    """All n order statistics decoded, then a function of them and the own token, d = 1 (mathematics: order-statistics)."""
+    return over_sorted_tokens(target.outputs, target.box.sides, target.n)
+
+
+CONSTRUCTIONS: dict[str, Callable[[Target], Decomposition]] = {
+    "sum-decomposition": sum_decomposition, "power-sums": power_sums, "order-statistics": order_statistics}
+
+
+def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limits: Limits = Limits(),
+                   number_format: NumberFormat = FLOAT64) -> tuple[Decomposition, Compiled]:
+    """Return the decomposition and the network of one method.
+
+    Raises:
+        Refused: the method does not apply or does not reach the tolerance, with the reason.
+    """
+    if isinstance(target, CallableTarget):
+        raise Refused(f"{method} rewrites an expression; {target.name} is an opaque callable")
+    decomposition = CONSTRUCTIONS[method](target)
+    up_to = max(EVALUATED_UP_TO, target.n)
+    compiled = compile_decomposition(decomposition, _below(tolerance), limits=limits, bits=number_format.bits, n=up_to)
+    return decomposition, compiled
+
+
+def construct_continuous(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], *,
+                         limits: Limits = Limits(), number_format: NumberFormat = FLOAT64) -> ContinuousConstruction:
+    """Write the weights down: phi and psi once, and the blocks of every architecture around them."""
+    decomposition, compiled = compile_target(target, tolerance, method, limits=limits, number_format=number_format)
+    if number_format.bits == 24:
+        compiled = compiled.rounded(np.float32)
+    architectures = tuple(assemble_mean(compiled.sumformer, head, target.n) for head in heads)
+    return ContinuousConstruction(target, tolerance, method, decomposition.every_n, max(EVALUATED_UP_TO, target.n), number_format,
+                                  compiled, architectures)
+
+
+def _below(tolerance: Fraction) -> float:
+    value = float(tolerance)
+    return value if Fraction(value) <= tolerance else float(np.nextafter(value, 0.0))

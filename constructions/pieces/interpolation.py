@@ -1,0 +1,152 @@
+"""Piecewise-linear tables with equal errors, not equal spacing (mathematics: interpolation-error)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from flint import arb, ctx
+
+from constructions.errors import Refused
+from constructions.pieces.forms import ball, ends, upward
+from constructions.pieces.smooth import Smooth
+
+MAX_KNOTS = 50_000
+FINE = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """t -> base + sum_j weights[j] relu(t - knots[j]), with float64 numbers used as they are.
+
+    Attributes:
+        knots: (m,) increasing; the first is at or below the interval.
+        lower, upper: proved, lower <= (table - g)/omega <= upper on the interval.
+    """
+
+    base: float
+    knots: np.ndarray
+    weights: np.ndarray
+    lower: float
+    upper: float
+
+    @property
+    def units(self) -> int:
+        """Number of hidden units."""
+        return len(self.knots)
+
+    def values(self, last: float) -> list[Fraction]:
+        """Return the exact values at the knots and at one more point beyond them."""
+        value, slope = Fraction(self.base), Fraction(0)
+        result = [value]
+        points = [Fraction(float(t)) for t in (*self.knots, last)]
+        for weight, (a, b) in zip(self.weights, itertools.pairwise(points), strict=True):
+            slope += Fraction(float(weight))
+            value += slope * (b - a)
+            result.append(value)
+        return result
+
+
+def predicted_units(g: Smooth, a: float, b: float, tolerance: float, weight: Smooth | None = None) -> float:
+    """Return about how many pieces are needed: the integral of sqrt(|g''| / (16 tolerance omega))."""
+    return float(_density(g, a, b, weight, tolerance)[1][-1])
+
+
+def interpolate(g: Smooth, a: float, b: float, tolerance: float, *, weight: Smooth | None = None,
+                max_knots: int = MAX_KNOTS) -> Table:
+    """Return a table with |table - g| <= tolerance * omega on [a, b], omega = 1 or the weight, with few knots.
+
+    Knots have equal density against sqrt(|g''|/omega), so all pieces err alike; values at knots are moved by half the error of
+    their neighbourhood, -h^2 g''/16, which halves the largest error (for g convex or concave, nearly elsewhere).
+
+    Raises:
+        Refused: g'' is not bounded on [a, b], or more than ``max_knots`` would be needed.
+    """
+    if not tolerance > 0 or not a < b:
+        raise Refused(f"a table of {g.tree} needs a tolerance > 0 and an interval, got {tolerance} on [{a}, {b}]")
+    grid, cumulated = _density(g, a, b, weight, tolerance)
+    pieces = max(1, math.ceil(cumulated[-1]))
+    for _ in range(12):
+        if pieces > max_knots:
+            raise Refused(f"{g.tree} to within {tolerance:.3g} needs more than {max_knots} hinges")
+        table = _certified(g, weight, _table(g, grid, cumulated, pieces, a, b), b)
+        if max(-table.lower, table.upper) <= tolerance:
+            return table
+        pieces = max(pieces + 1, math.ceil(pieces * min(1.5, math.sqrt(max(-table.lower, table.upper) / tolerance))))
+    raise Refused(f"no table of {g.tree} reaches {tolerance:.3g} on [{a:.6g}, {b:.6g}]; the best had an error of "
+                  f"{max(-table.lower, table.upper):.3g}")
+
+
+def _density(g: Smooth, a: float, b: float, weight: Smooth | None, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return points and the number of pieces needed up to each, on a grid refined where they are dense."""
+    grid = np.linspace(a, b, FINE + 1)
+    for _ in range(3):
+        cumulated = _pieces(g, grid, weight, tolerance)
+        if not np.isfinite(cumulated[-1]):
+            raise Refused(f"{g.tree} is not finite on [{a:.6g}, {b:.6g}]")
+        if cumulated[-1] <= 0:
+            return grid, np.zeros(len(grid))
+        mixed = cumulated / cumulated[-1] + (grid - a) / (b - a)
+        grid = np.interp(np.linspace(0, 2, FINE + 1), mixed, grid)
+        grid[0], grid[-1] = a, b
+    return grid, _pieces(g, grid, weight, tolerance)
+
+
+def _pieces(g: Smooth, grid: np.ndarray, weight: Smooth | None, tolerance: float) -> np.ndarray:
+    """Integrate 1/h, h the length of a piece that errs by the tolerance: from g'', around inflections from its slope."""
+    values = g.numpy(grid[:, None])
+    step = np.diff(grid)
+    bend = np.diff(np.diff(values) / step) / ((step[1:] + step[:-1]) / 2)
+    bend = np.where(np.abs(bend) > 2.0**-50 * np.abs(values).max() / step.min() ** 2, bend, 0.0)
+    bend = np.concatenate([bend[:1], bend, bend[-1:]])
+    allowed = tolerance if weight is None else tolerance * weight.numpy(grid[:, None])
+    third = np.abs(np.gradient(bend, grid))
+    # h^2 |second| = 16 tolerance; where the second derivative vanishes, h^3 |third| = 60 tolerance
+    density = np.maximum(np.sqrt(np.abs(bend) / (16 * allowed)), np.cbrt(third / (60 * allowed)) * (np.abs(bend) > 0))
+    return np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * step)])
+
+
+def _table(g: Smooth, grid: np.ndarray, cumulated: np.ndarray, pieces: int, a: float, b: float) -> Table:
+    if cumulated[-1] > 0:
+        knots = np.interp(np.linspace(0, cumulated[-1], pieces + 1), cumulated, grid)
+    else:
+        knots = np.linspace(a, b, pieces + 1)
+    knots[0], knots[-1] = a, b
+    values = g.numpy(knots[:, None])
+    middle = g.numpy(((knots[1:] + knots[:-1]) / 2)[:, None])
+    sag = (values[1:] + values[:-1]) / 2 - middle  # h^2 g''/8 on each piece
+    shift = np.concatenate([sag[:1], (sag[1:] + sag[:-1]) / 2, sag[-1:]]) / 2
+    slopes = np.diff(values - shift) / np.diff(knots)
+    weights = np.concatenate([slopes[:1], np.diff(slopes)])
+    return Table(float(values[0] - shift[0]), knots[:-1].copy(), weights, -math.inf, math.inf)
+
+
+def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float) -> Table:
+    """Enclose the error piece by piece.
+
+    On [s, t] with middle m, table - g = (linear interpolation of its values at the ends) + (x - s)(t - x) g[s, x, t]. The
+    divided difference has the slope g[s, x, x, t], a third of a half of a third derivative, so it is g[s, m, t], which three
+    values give, plus at most |x - m| sup|third derivative|/6; and |x - m| (x - s)(t - x) <= h^3/(12 sqrt 3).
+    """
+    values = table.values(last)
+    points = [float(t) for t in (*table.knots, last)]
+    low, high = math.inf, -math.inf
+    with ctx.workprec(106):  # second differences of values lose half the digits
+        at = [g.ball(arb(t)) for t in points]
+        gaps = [ball(value) - exact for value, exact in zip(values, at, strict=True)]
+        twisted = 1 / (12 * arb(3).sqrt())
+        for k, (s, t) in enumerate(itertools.pairwise(points)):
+            h, piece = arb(t) - arb(s), arb(s).union(arb(t))
+            sag = at[k] + at[k + 1] - 2 * g.ball((arb(s) + arb(t)) / 2)  # h^2/2 g[s, m, t]
+            twist = abs(g.series(piece, 3)[3]) * h**3 * twisted
+            error = gaps[k].union(gaps[k + 1]) + (sag / 2).union(arb(0)) + arb(0, twist.upper())
+            if weight is not None:
+                error = error / weight.ball(piece)
+            if not error.is_finite():
+                raise Refused(f"the curvature of {g.tree} is not bounded on [{s:.6g}, {t:.6g}]")
+            below, above = ends(error)
+            low, high = min(low, below), max(high, above)
+    return Table(table.base, table.knots, table.weights, -upward(-low), upward(high))

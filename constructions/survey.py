@@ -1,0 +1,115 @@
+"""Which constructions apply to a target, what each would need, why the others do not, and which is the cheapest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from constructions.construct import plan
+from constructions.continuous import CONSTRUCTIONS, compile_target
+from constructions.domains import cells_needed
+from constructions.errors import BadInput, Refused, nearest
+from constructions.moduli import Modulus
+from constructions.number_formats import FLOAT64, NumberFormat
+from constructions.planner import MAX_TABLE
+from constructions.pooling import PoolingHead
+from constructions.progress import Report, silent
+from constructions.sumformers.compiler import Limits
+from constructions.targets.target import AnyTarget, Target
+
+METHODS = ("auto", "grid", *CONSTRUCTIONS)
+PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One construction and what it would cost; where it does not apply ``reason`` says why and the figures are None.
+
+    ``at_least`` marks a lower bound: the table of the grid is not planned in full when it cannot be the cheapest.
+    """
+
+    method: str
+    reason: str = ""
+    d_latent: int | None = None
+    parameters: int | None = None
+    depth: int | None = None
+    every_n: bool = False
+    at_least: bool = False
+
+
+def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
+           code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE, limits: Limits = Limits(),
+           methods: Sequence[str] = METHODS[1:], report: Report = silent) -> list[Candidate]:
+    """Return a candidate for every method, in the order of ``METHODS``."""
+    found = []
+    for done, method in enumerate(methods):
+        report("comparing constructions", done, len(methods))
+        if method != "grid":
+            found.append(_continuous(target, tolerance, method, limits, number_format))
+    if "grid" in methods:
+        cheapest = min((c.parameters for c in found if c.parameters is not None), default=None)
+        found.insert(0, _grid(target, tolerance, heads, modulus, code, number_format, max_table, cheapest))
+    return found
+
+
+def cheapest(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the candidate with the fewest non-zero parameters.
+
+    Raises:
+        Refused: none applies, with every reason.
+    """
+    usable = [c for c in candidates if c.parameters is not None and not c.at_least]
+    if not usable:
+        raise Refused("no construction applies:\n" + "\n".join(f"  {c.method}: {c.reason}" for c in candidates))
+    return min(usable, key=lambda c: (c.parameters or 0, not c.every_n))
+
+
+def check_method(method: str) -> None:
+    """Refuse an unknown name."""
+    if method not in METHODS:
+        raise BadInput(f"--method {method!r}: {nearest(method, METHODS)}")
+
+
+def _continuous(target: AnyTarget, tolerance: Fraction, method: str, limits: Limits, number_format: NumberFormat) -> Candidate:
+    try:
+        decomposition, compiled = compile_target(target, tolerance, method, limits=limits, number_format=number_format)
+    except Refused as refused:
+        return Candidate(method, str(refused))
+    network = compiled.sumformer
+    return Candidate(method, "", network.d_latent, network.n_nonzero, network.depth, decomposition.every_n)
+
+
+def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], modulus: Modulus | None, code: str,
+          number_format: NumberFormat, max_table: int, cheapest_other: int | None) -> Candidate:
+    if cheapest_other is not None and modulus is None and isinstance(target, Target):
+        entries = _entries_at_least(target, tolerance)
+        if PARAMETERS_PER_ENTRY * entries > cheapest_other:
+            return Candidate("grid", f"its table has at least {entries:.3g} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
+                             at_least=True)
+    try:
+        planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table)
+    except Refused as refused:
+        return Candidate("grid", str(refused))
+    return Candidate("grid", "", planned.code.d_latent, PARAMETERS_PER_ENTRY * planned.table_entries, 4)
+
+
+def _entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:
+    """Bound the table's size from below by a slope that occurs: the modulus is never smaller."""
+    rng = np.random.default_rng(0)
+    lower, upper = (np.array([float(end) for end in ends]) for ends in (target.box.lower, target.box.upper))
+    tokens = lower + (upper - lower) * rng.random((samples, target.n, target.d))
+    step = 1e-6 * float((upper - lower).max())
+    signs = rng.choice([-1.0, 1.0], tokens.shape)
+    moved = np.clip(tokens + step * signs, lower, upper)
+    with np.errstate(all="ignore"):
+        rise = np.abs(target.numpy(moved) - target.numpy(tokens)).max(axis=(1, 2)) / np.abs(moved - tokens).max(axis=(1, 2))
+    slope = float(np.nanmax(rise, initial=0.0)) * 0.999
+    if not 0 < slope < math.inf:
+        return 1
+    radius = tolerance / Fraction(slope)
+    cells = math.prod(cells_needed(a, b, radius) for a, b in target.box.sides)
+    return cells * math.comb(cells + target.n - 2, target.n - 1)
