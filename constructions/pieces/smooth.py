@@ -14,6 +14,7 @@ import numpy as np
 from flint import acb, arb, arb_series, fmpq
 
 from constructions.targets import expression as ex
+from constructions.targets.ball_arrays import BallArray
 
 ANALYTIC = frozenset({"neg", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid"})
 
@@ -53,6 +54,18 @@ class Smooth:
         functions = {"exp": arb.exp, "log": arb.log, "sqrt": arb.sqrt, "sin": arb.sin, "cos": arb.cos, "tanh": arb.tanh,
                      "sigmoid": lambda u: ((u / 2).tanh() + 1) / 2, "neg": lambda u: -u}
         return _walk(self.tree, arguments, _arb, arb.pi(), functions, _ball_power)
+
+    def balls(self, arguments: Sequence[BallArray]) -> BallArray:
+        """Enclose the values on arrays of float64 balls that broadcast; the radius is infinite where it could be undefined."""
+        from scipy.special import expit
+
+        functions = {"exp": lambda u: u.increasing(np.exp), "log": lambda u: u.increasing(np.log, 2.0**-1000),
+                     "sqrt": lambda u: u.increasing(np.sqrt, 0.0), "sin": lambda u: u.lipschitz_one(np.sin),
+                     "cos": lambda u: u.lipschitz_one(np.cos), "tanh": lambda u: u.increasing(np.tanh),
+                     "sigmoid": lambda u: u.increasing(expit), "neg": lambda u: -u}
+        with np.errstate(all="ignore"):
+            return _walk(self.tree, arguments, BallArray.constant, BallArray(np.asarray(np.pi), np.asarray(2.0**-50)), functions,
+                         lambda u, k: u.power(k))
 
     def series(self, argument: arb, order: int) -> list[arb]:
         """Enclose g, g', g''/2, .. up to the order, p = 1: Taylor coefficients at every point of the ball.
