@@ -48,10 +48,10 @@ class Wiring:
 
     def unit(self, reads: Mapping[str, float], bias: float, writes: Mapping[str, float], layer: int | None = None) -> int:
         """Add a unit; returns its layer. A layer given by the caller may read channels that are still being written."""
+        reads = {c: w for c, w in reads.items() if w and c in self.written}
         layer = self.earliest(reads) if layer is None else layer
         while len(self.layers) <= layer:
             self.layers.append([])
-        reads = {c: w for c, w in reads.items() if w and c in self.written}
         writes = {c: w for c, w in writes.items() if w}
         self.layers[layer].append(Unit(reads, bias, writes))
         for channel in writes:

@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from flint import acb, arb
@@ -26,10 +27,11 @@ from constructions.pieces.smooth import Smooth
 from constructions.targets.ball_arrays import BallArray
 
 Box = Sequence[tuple[Fraction, Fraction]]
+Cell = tuple[Any, ...]  # a rectangle (a, b, c, e) of the complex variable, then an interval for each other one
 RADII = (1.1, 1.2, 1.35, 1.5, 1.75, 2.1, 2.6, 3.5, 5.5, 10.0, 25.0)
 OVERSAMPLING = 4
-REAL_PIECES = {0: 1, 1: 6, 2: 3, 3: 2}
-DEEPEST = 5
+REAL_PIECES = {0: 1, 1: 6, 2: 4, 3: 4}
+BUDGET = 12_000  # balls spent where the first cover does not decide
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,15 +117,54 @@ def _options(g: Smooth, box: Box, variable: int) -> list[tuple[float, float]]:
 def _largest(g: Smooth, box: Box, variable: int, rho: float) -> float:
     """Bound |g| on the filled ellipse of one variable times the real intervals of the others; inf where it may not be analytic."""
     others = [v for v in range(len(box)) if v != variable]
-    pieces = REAL_PIECES.get(len(others), 2)
-    real = [[_piece(box[v], k, pieces) for k in range(pieces)] for v in others]
-    worst = 0.0
-    for cell in itertools.product(_cover(rho), *real):
-        bound = _bound(g, box, variable, others, cell, 0)
-        if not math.isfinite(bound):
+    pieces = REAL_PIECES.get(len(others), 1)
+    real = [[_part(box[v], k, pieces) for k in range(pieces)] for v in others]
+    waiting, spent, worst = list(itertools.product(_cover(rho), *real)), 0, 0.0
+    budget = BUDGET + len(waiting)
+    while waiting:
+        cell, spent = waiting.pop(), spent + 1
+        value = g.complex(*_arguments(box, variable, others, cell))
+        if value.is_finite():
+            worst = max(worst, size(value.abs_upper()))
+        elif spent + len(waiting) > budget:
             return math.inf
-        worst = max(worst, bound)
+        else:
+            waiting += _halves(box, others, cell)
     return worst
+
+
+def _arguments(box: Box, variable: int, others: Sequence[int], cell: Cell) -> list[acb]:
+    (a, b, c, e), *real = cell
+    low, high = box[variable]
+    middle, half = ball((low + high) / 2), ball((high - low) / 2)
+    arguments: list[acb] = [acb(0)] * len(box)
+    arguments[variable] = acb(middle + half * arb(a).union(arb(b)), half * arb(c).union(arb(e)))
+    for v, (low, high) in zip(others, real, strict=True):
+        arguments[v] = acb(ball(low).union(ball(high)))
+    return arguments
+
+
+def _halves(box: Box, others: Sequence[int], cell: Cell) -> list[Cell]:
+    """Halve the relatively widest side."""
+    (a, b, c, e), *real = cell
+    widths = [(b - a) / 2, (e - c) / 2, *(float((high - low) / (box[v][1] - box[v][0])) for v, (low, high) in zip(others, real, strict=True))]
+    widest = max(range(len(widths)), key=widths.__getitem__)
+    if widest == 0:
+        return [((a, (a + b) / 2, c, e), *real), (((a + b) / 2, b, c, e), *real)]
+    if widest == 1:
+        return [((a, b, c, (c + e) / 2), *real), ((a, b, (c + e) / 2, e), *real)]
+    low, high = real[widest - 2]
+    parts = []
+    for part in ((low, (low + high) / 2), ((low + high) / 2, high)):
+        changed = list(real)
+        changed[widest - 2] = part
+        parts.append((cell[0], *changed))
+    return parts
+
+
+def _part(interval: tuple[Fraction, Fraction], k: int, pieces: int) -> tuple[Fraction, Fraction]:
+    a, b = interval
+    return a + (b - a) * k / pieces, a + (b - a) * (k + 1) / pieces
 
 
 def _cover(rho: float, columns: int = 10, rows: int = 3) -> list[tuple[float, float, float, float]]:
@@ -137,39 +178,6 @@ def _cover(rho: float, columns: int = 10, rows: int = 3) -> list[tuple[float, fl
             if (nearest / A) ** 2 + (c / B) ** 2 <= 1 + 1e-9:
                 cells.append((float(a), float(b), float(c), float(e)))
     return cells
-
-
-def _bound(g: Smooth, box: Box, variable: int, others: Sequence[int], cell: tuple, depth: int) -> float:  # type: ignore[type-arg]
-    (a, b, c, e), *real = cell
-    low, high = box[variable]
-    middle, half = ball((low + high) / 2), ball((high - low) / 2)
-    arguments: list[acb] = [acb(0)] * len(box)
-    arguments[variable] = acb(middle + half * arb(a).union(arb(b)), half * arb(c).union(arb(e)))
-    for v, value in zip(others, real, strict=True):
-        arguments[v] = acb(value)
-    value = g.complex(*arguments)
-    if value.is_finite():
-        return size(value.abs_upper())
-    if depth == DEEPEST:
-        return math.inf
-    parts = [(a, (a + b) / 2, c, e), ((a + b) / 2, b, c, e)] if b - a >= e - c else [(a, b, c, (c + e) / 2), (a, b, (c + e) / 2, e)]
-    halves = [(one,) if one.rad() == 0 or depth % 2 else _split(one) for one in real]
-    worst = 0.0
-    for part in itertools.product(parts, *halves):
-        worst = max(worst, _bound(g, box, variable, others, part, depth + 1))
-        if not math.isfinite(worst):
-            return worst
-    return worst
-
-
-def _piece(interval: tuple[Fraction, Fraction], k: int, pieces: int) -> arb:
-    a, b = interval
-    return ball(a + (b - a) * k / pieces).union(ball(a + (b - a) * (k + 1) / pieces))
-
-
-def _split(value: arb) -> tuple[arb, arb]:
-    middle = arb(value.mid())
-    return arb(value.lower()).union(middle), middle.union(arb(value.upper()))
 
 
 @dataclass(frozen=True, eq=False)

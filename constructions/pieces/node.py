@@ -67,7 +67,15 @@ class Sweep:
 
     def actual(self, form: Form) -> arb:
         """Enclose the values that the network holds in place of a form."""
-        return form.range() + self.error(form)
+        values = form.range() + self.error(form)
+        if len(form.terms) == 1 and not form.constant and not form.slack:
+            (quantity,) = form.terms
+            if quantity in self.relative:
+                low, high = ends(form.range())  # a ball around both would lose the lower end of a wide range
+                factor = 1 + self.relative[quantity]
+                sharper = (arb(low) * factor).union(arb(high) * factor)
+                values = sharper if sharper.rad() < values.rad() else values
+        return values
 
     def rounding(self, placed: Placed) -> float:
         """Bound what rounding does to an affine form of channels when a unit reads it."""

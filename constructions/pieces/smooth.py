@@ -51,9 +51,7 @@ class Smooth:
 
     def ball(self, *arguments: arb) -> arb:
         """Enclose the values on a box of balls; not finite where it could be undefined."""
-        functions = {"exp": arb.exp, "log": arb.log, "sqrt": arb.sqrt, "sin": arb.sin, "cos": arb.cos, "tanh": arb.tanh,
-                     "sigmoid": lambda u: ((u / 2).tanh() + 1) / 2, "neg": lambda u: -u}
-        return _walk(self.tree, arguments, _arb, arb.pi(), functions, _ball_power)
+        return _walk(self.tree, arguments, _arb, arb.pi(), _BALLS, _ball_power)
 
     def balls(self, arguments: Sequence[BallArray]) -> BallArray:
         """Enclose the values on arrays of float64 balls that broadcast; the radius is infinite where it could be undefined."""
@@ -99,10 +97,10 @@ class Smooth:
 
     def complex(self, *arguments: acb) -> acb:
         """Enclose the analytic continuation on a box of complex balls; not finite where it may fail to be analytic."""
-        functions = {"exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": lambda u: u.sqrt(analytic=True),
+        functions = {"exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": _complex_sqrt,
                      "sin": acb.sin, "cos": acb.cos, "tanh": _complex_tanh, "neg": lambda u: -u,
                      "sigmoid": lambda u: (_complex_tanh(u / 2) + 1) / 2}
-        return _walk(self.tree, arguments, lambda q: acb(_arb(q)), acb(arb.pi()), functions, _multiplied)
+        return _walk(self.tree, arguments, lambda q: acb(_arb(q)), acb(arb.pi()), functions, _complex_power)
 
 
 def _walk(node: ex.Expression, leaves: Sequence[Any], constant: Callable[[Any], Any], pi: Any,
@@ -158,6 +156,29 @@ def _ball_power(u: arb, k: int) -> arb:
     return ends.union(arb(0)) if k % 2 == 0 and u.contains(0) else ends
 
 
+def _increasing(function: Callable[[arb], arb]) -> Callable[[arb], arb]:
+    """Enclose an increasing function through the ends of the ball, which is sharp; NaN at an end stays NaN."""
+    return lambda u: function(arb(u.lower())).union(function(arb(u.upper())))
+
+
+def _complex_sqrt(u: acb) -> acb:
+    """Return the root with sharp parts in the right half-plane: ((|u| + a)/2)^(1/2) and b over twice that."""
+    if not u.real > 0:
+        return u.sqrt(analytic=True)
+    root = _BALLS["sqrt"]
+    size = root(_ball_power(u.real, 2) + _ball_power(u.imag, 2))
+    real = root((size + u.real) / 2)
+    return acb(real, u.imag / (2 * real))
+
+
+def _complex_power(u: acb, k: int) -> acb:
+    """Return u^k; the real part of a square is a difference of squares, each of which is sharp at 0."""
+    if k % 2 or k == 0:
+        return _multiplied(u, k)
+    square = acb(_ball_power(u.real, 2) - _ball_power(u.imag, 2), 2 * u.real * u.imag)
+    return square if k == 2 else _complex_power(square, k // 2)
+
+
 def _series_tanh(u: arb_series) -> arb_series:
     """tanh through exp(-2|u|): the argument's sign is taken from its constant term, so nothing overflows."""
     if u[0] >= 0:
@@ -178,3 +199,6 @@ def _complex_tanh(u: acb) -> acb:
 _SERIES: Mapping[str, Callable[[Any], Any]] = {
     "exp": arb_series.exp, "log": arb_series.log, "sqrt": arb_series.sqrt, "sin": arb_series.sin, "cos": arb_series.cos,
     "neg": lambda u: -u, "tanh": _series_tanh, "sigmoid": lambda u: (_series_tanh(u / 2) + 1) / 2}
+_BALLS: Mapping[str, Callable[[Any], Any]] = {
+    "exp": _increasing(arb.exp), "log": _increasing(arb.log), "sqrt": _increasing(arb.sqrt), "sin": arb.sin, "cos": arb.cos,
+    "tanh": _increasing(arb.tanh), "sigmoid": _increasing(lambda u: ((u / 2).tanh() + 1) / 2), "neg": lambda u: -u}

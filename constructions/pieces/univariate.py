@@ -46,7 +46,9 @@ class Univariate(Node):
 
     def __init__(self, g: Smooth, form: Form, values: arb | None = None) -> None:
         self.g, self.inputs = g, (form,)
-        self.relative_tolerance: float | None = None  # set where every user of the output asks for its logarithm
+        # set where every user of the output, or of the argument, asks for its logarithm
+        self.relative_tolerance: float | None = None
+        self.relative_margin: float | None = None
         exact = value_range(g, [ends(form.range())])
         self.outputs = (Quantity(f"{g.tree}", exact if values is None else exact.intersection(values), form.token),)
 
@@ -80,16 +82,20 @@ class Univariate(Node):
         """Enclose g(value held) - g(exact): by the slope times the error, or by t g'(t) times log(1 + relative error)."""
         form = self.inputs[0]
         both = sweep.actual(form).union(form.range())
-        passed = self.slope(both) * sweep.error(form)
         (quantity, *others) = form.terms
         if not others and not form.constant and quantity in sweep.relative and both > 0:
-            other = self.logarithmic_slope(both) * (1 + sweep.relative[quantity]).log()
-            passed = other if size(other) < size(passed) else passed
-        return passed
+            relative = self.logarithmic_slope(both) * (1 + sweep.relative[quantity]).log()
+            if size(relative) <= size(sweep.error(form)) * 1e-3:
+                return relative
+            absolute = self.slope(both) * sweep.error(form)
+            return relative if size(relative) < size(absolute) else absolute
+        return self.slope(both) * sweep.error(form)
 
     def widened(self, margin: float) -> Interval:
         """Return the argument's range, wider by the margin on both sides."""
         low, high = ends(self.inputs[0].range())
+        if self.relative_margin is not None and low > 0:
+            return Fraction(low * (1 - self.relative_margin)), Fraction(high * (1 + self.relative_margin))
         margin = max(margin, 2.0**-26 * (abs(low) + abs(high) + (high - low)))
         return Fraction(low - margin), Fraction(high + margin)
 

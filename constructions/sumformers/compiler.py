@@ -20,7 +20,7 @@ from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer, mean_of
 from constructions.network.wiring import Wiring
 from constructions.pieces.forms import Form, Placed, Quantity, ends, size, upward
-from constructions.pieces.kernel import Bilinear, Kernels
+from constructions.pieces.kernel import Bilinear, Kernels, Means
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
@@ -39,7 +39,7 @@ PER_FOLD = COST_PER_FOLD / math.log(4)  # parameters of a square for each e-fold
 class Limits:
     """What may be built: pooled channels, degree of expansions, terms of a separation."""
 
-    max_latent: int = 512
+    max_latent: int = 1024
     max_degree: int = 64
     max_rank: int = 128
 
@@ -105,8 +105,9 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
     """
     best: Swept | None = None
     reason: Refused | None = None
+    shares = SHARES if any(not isinstance(node, OrderStatistic) for node in _abstract(decomposition)) else (1.0,)
     arithmetic = Arithmetic.evaluated(bits, n)
-    for share in SHARES:
+    for share in shares:
         try:
             found = _with_share(decomposition, tolerance, share, limits, arithmetic)
         except Refused as refused:
@@ -294,8 +295,9 @@ class Program:
             return made[quantity]
 
         producer: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
+        thermometers = _thermometers(decomposition, tolerances, margins, limits)
         for node in decomposition.nodes:
-            for new in _concrete(node, tolerances, margins, bases, mean, limits):
+            for new in _concrete(node, tolerances, margins, bases, mean, limits, thermometers):
                 producer |= {q: new for q in new.outputs}
         for basis in bases.known.values():
             producer |= {q: basis for q in basis.outputs}
@@ -407,6 +409,7 @@ def _distributed(decomposition: Decomposition, approximation: float, margin: flo
     weight = dict.fromkeys(nodes, 0.0)
     argument: dict[Quantity, float] = {}
     relative: dict[Node, float | None] = {}
+    logarithms: dict[Quantity, float | None] = {}
     for output in decomposition.outputs:
         sensitivities = _seeded(output)
         for node in reversed(decomposition.nodes):
@@ -418,7 +421,12 @@ def _distributed(decomposition: Decomposition, approximation: float, margin: flo
             relative[node] = None if logarithmic is None or earlier is None else max(earlier, logarithmic)
         for q, s in sensitivities.items():
             argument[q] = max(argument.get(q, 0.0), s)
+            log_slope = sensitivities.of_logarithm(q)
+            logarithms[q] = None if log_slope is None or logarithms.get(q, 0.0) is None else max(logarithms.get(q) or 0.0, log_slope)
     margins = {node: _margin(node, argument, margin) for node in nodes}
+    for node in nodes:
+        if isinstance(node, Univariate):
+            node.relative_margin = _relative_margin(node, logarithms, margin)
     used = [node for node in nodes if weight[node] > 0]
     elastic = dict.fromkeys(used, 1.0)
     tolerances: dict[Node, float] = {}
@@ -454,21 +462,45 @@ def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: floa
     return margin
 
 
-def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean, limits: Limits  # type: ignore[no-untyped-def]
-              ) -> Iterable[Node]:
+def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | None], tolerance: float) -> float | None:
+    """The same as a factor, where the argument is one positive quantity all of whose users look at its logarithm."""
+    form = node.inputs[0]
+    (quantity, *others) = form.terms
+    log_slope = logarithms.get(quantity)
+    if others or form.constant or not log_slope or quantity.name.startswith(("x.", "mean(x.")):
+        return None
+    return min(0.5, max(1.5 * tolerance / log_slope, 2.0**-26))
+
+
+def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
+              limits: Limits, thermometers: Mapping[object, Thermometer]) -> Iterable[Node]:
     if isinstance(node, Univariate):
         return node.concrete(tolerances[node], margins[node], bases)
     if isinstance(node, Kernels):
         return node.concrete(tolerances[node], margins[node], bases, mean, limits.max_degree, limits.max_rank)
     if isinstance(node, OrderStatistic):
-        cells = node.cells(tolerances[node])
-        if cells > limits.max_latent:
-            raise Refused(f"{node.outputs[0].name} to within {tolerances[node]:.3g} needs a thermometer of {cells} channels, more "
-                          f"than --max-latent {limits.max_latent}")
-        low, high = ends(node.form.range())
-        thermometer = Thermometer(node.form, (Fraction(low - margins[node]), Fraction(high + margins[node])), cells)
+        thermometer = thermometers[node.form.key()]
         return [thermometer, Sorted(node, thermometer, tuple(mean(q) for q in thermometer.outputs))]
     return [node]
+
+
+def _thermometers(decomposition: Decomposition, tolerances: Mapping[Node, float], margins: Mapping[Node, float],
+                  limits: Limits) -> dict[object, Thermometer]:
+    """Return one thermometer for all order statistics of the same quantity, as fine as the most demanding one needs."""
+    wanted: dict[object, list[OrderStatistic]] = {}
+    for node in decomposition.nodes:
+        if isinstance(node, OrderStatistic):
+            wanted.setdefault(node.form.key(), []).append(node)
+    found: dict[object, Thermometer] = {}
+    for key, nodes in wanted.items():
+        cells = max(node.cells(tolerances[node]) for node in nodes)
+        if cells > limits.max_latent:
+            raise Refused(f"{nodes[0].outputs[0].name} to within {min(tolerances[node] for node in nodes):.3g} needs a thermometer "
+                          f"of {cells} channels, more than --max-latent {limits.max_latent}")
+        low, high = ends(nodes[0].form.range())
+        margin = max(margins[node] for node in nodes)
+        found[key] = Thermometer(nodes[0].form, (Fraction(low - margin), Fraction(high + margin)), cells)
+    return found
 
 
 def _sorted_from(outputs: Sequence[Form], producer: Mapping[Quantity, Node]) -> list[Node]:
