@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from constructions.architectures import Architecture
+from constructions.architectures import Architecture, FeedForward
 from constructions.network import Network, Node, Staircase
+from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.number_formats import exact_number
 from constructions.sumformers import Sumformer
 
 NETWORK_FORMAT = "uat-network/1"
+MEAN_FORMAT = "uat-relu-network/1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +58,48 @@ def load_sumformer(arrays: Mapping[str, np.ndarray], exact: Mapping[str, Any], n
                      Network(tuple(network["inputs"]), nodes, tuple(network["outputs"])), int(network["n"]))
 
 
+def store_mean(sumformer: MeanSumformer, architectures: Sequence[Architecture]) -> Stored:
+    """Describe a continuous Sumformer and the architectures around it; their FC layers are phi's and psi's, stored once."""
+    stored = Stored({}, {}, {
+        "format": MEAN_FORMAT, "tokens": list(sumformer.tokens), "pooled": list(sumformer.pooled),
+        "readout": list(sumformer.readout),
+        **{part: [{"reads": list(layer.reads), "writes": list(layer.writes)} for layer in layers]
+           for part, layers in (("phi", sumformer.phi), ("psi", sumformer.psi))},
+        "architectures": {a.name: {"channels": list(a.layout.channels), "pooling_block": len(sumformer.phi)}
+                          for a in architectures}})
+    for part, layers in (("phi", sumformer.phi), ("psi", sumformer.psi)):
+        for i, layer in enumerate(layers):
+            for name in ("W_1", "bias", "W_2"):
+                _put(stored, f"{part}.{i}.{name}", getattr(layer, name))
+    _put(stored, "readout.W_out", sumformer.W_out)
+    _put(stored, "readout.b_out", sumformer.b_out)
+    for architecture in architectures:
+        _put_architecture(stored, architecture)
+    return stored
+
+
+def load(arrays: Mapping[str, np.ndarray], exact: Mapping[str, Any], network: Mapping[str, Any]) -> Sumformer | MeanSumformer:
+    """Rebuild a Sumformer of either kind; raises KeyError, TypeError or ValueError like :func:`load_sumformer`."""
+    if network.get("format") == MEAN_FORMAT:
+        return load_mean_sumformer(arrays, network)
+    return load_sumformer(arrays, exact, network)
+
+
+def load_mean_sumformer(arrays: Mapping[str, np.ndarray], network: Mapping[str, Any]) -> MeanSumformer:
+    """Rebuild a continuous Sumformer; raises KeyError, TypeError or ValueError when the description does not fit the arrays."""
+    def layers(part: str) -> tuple[ReluLayer, ...]:
+        return tuple(ReluLayer(tuple(layer["reads"]), arrays[f"{part}.{i}.W_1"], arrays[f"{part}.{i}.bias"],
+                               tuple(layer["writes"]), arrays[f"{part}.{i}.W_2"]) for i, layer in enumerate(network[part]))
+
+    return MeanSumformer(tuple(network["tokens"]), layers("phi"), tuple(network["pooled"]), layers("psi"),
+                         tuple(network["readout"]), arrays["readout.W_out"], arrays["readout.b_out"])
+
+
 def _describe(architecture: Architecture, nodes: Sequence[Node]) -> dict[str, Any]:
     number = {id(node): i for i, node in enumerate(nodes)}
     blocks = [{"attention": block.attention is not None, "steps": [number[id(node)] for node in block.feed_forward.steps],
-               "carries": list(block.feed_forward.carries)} for block in architecture.blocks]
+               "carries": list(block.feed_forward.carries)}
+              for block in architecture.blocks if isinstance(block.feed_forward, FeedForward)]
     return {"channels": list(architecture.layout.channels), "blocks": blocks}
 
 

@@ -7,18 +7,23 @@ is a number certainly below |f - T|. Agreement of architectures is measured on t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
-from constructions.adapters import CompiledSumformer, TorchArchitecture
+from constructions.adapters import CompiledMeanSumformer, CompiledSumformer, TorchArchitecture
 from constructions.architectures import Architecture
 from constructions.errors import BadInput, Refused
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.sumformers import Sumformer
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.kernel import SampledEstimate
 from proofs_check.sampling import SampleResult
 from proofs_check.workers import one_thread
+
+AnySumformer = Sumformer | MeanSumformer
+GRID = 1022
 
 
 def choose_device(name: str) -> torch.device:
@@ -35,27 +40,71 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and available else "cpu")
 
 
-def confirmed(target: AnyTarget, sumformer: Sumformer, found: SampleResult) -> SampledEstimate:
+def confirmed(target: AnyTarget, sumformer: AnySumformer, found: SampleResult) -> SampledEstimate:
     """Return the lower bound of ||f - T|| that the witness proves (for a callable target: that float64 evaluation shows)."""
+    from flint import arb, ctx
+
     tokens = np.asarray(found.witness, dtype=np.float64)
-    network = float(sumformer(tokens)[found.own, found.output])
-    if isinstance(target, Target):
-        from flint import arb
-
-        balls = np.frompyfunc(lambda v: arb(float(v)), 1, 1)(tokens)
-        gap = abs(target.balls(balls)[found.own, found.output] - arb(network))
+    with ctx.workprec(128):
+        exact = np.frompyfunc(lambda v: arb(float(v)), 1, 1)
+        if isinstance(sumformer, MeanSumformer):
+            network = in_balls(sumformer, exact(tokens))[found.own, found.output]
+        else:
+            network = arb(float(sumformer(tokens)[found.own, found.output]))
+        wanted = target.balls(exact(tokens)) if isinstance(target, Target) else exact(target.numpy(tokens))
+        gap = abs(wanted[found.own, found.output] - network)
         maximum = np.nextafter(float(gap.abs_lower()), 0.0)
-    else:
-        maximum = abs(target.numpy(tokens)[found.own, found.output] - network)
-    return SampledEstimate(float(maximum), tuple(tuple(token) for token in tokens.tolist()), found.samples)
+    return SampledEstimate(max(0.0, float(maximum)), tuple(tuple(token) for token in tokens.tolist()), found.samples)
 
 
-def evaluator(sumformer: Sumformer, target: AnyTarget, device: torch.device) -> CompiledSumformer | _ByObjects:
-    """Return T as a function of token tensors: by look-up, or over exact integers where codes exceed int64."""
+def in_balls(sumformer: MeanSumformer, tokens: np.ndarray) -> np.ndarray:
+    """Evaluate a continuous Sumformer on an (n, d) array of balls by loops over its weights; every result contains the true one."""
+    from flint import arb
+
+    zero = arb(0)
+    rows = [dict(zip(sumformer.tokens, token, strict=True)) for token in tokens]
+
+    def through(layers: Sequence[ReluLayer], known: dict[str, Any]) -> None:
+        for layer in layers:
+            stream = [known.get(channel, zero) for channel in layer.reads]
+            hidden = []
+            for unit in range(layer.units):
+                column = layer.W_1[:, unit]
+                total = sum((stream[i] * float(column[i]) for i in np.flatnonzero(column)), arb(float(layer.bias[unit])))
+                hidden.append(total.max(zero))
+            for k, channel in enumerate(layer.writes):
+                column = layer.W_2[:, k]
+                added = sum((hidden[i] * float(column[i]) for i in np.flatnonzero(column)), zero)
+                known[channel] = known.get(channel, zero) + added
+
+    for known in rows:
+        through(sumformer.phi, known)
+    for channel in sumformer.pooled:
+        mean = sum((known[channel] for known in rows), zero) / len(rows)
+        for known in rows:
+            known[mean_of(channel)] = mean
+    values = np.empty((len(rows), sumformer.d_out), dtype=object)
+    for i, known in enumerate(rows):
+        through(sumformer.psi, known)
+        for k in range(sumformer.d_out):
+            values[i, k] = sum((known[channel] * float(w) for channel, w in zip(sumformer.readout, sumformer.W_out[:, k], strict=True)),
+                               arb(float(sumformer.b_out[k])))
+    return values
+
+
+def evaluator(sumformer: AnySumformer, target: AnyTarget, device: torch.device) -> Evaluator:
+    """Return T as a function of token tensors: by look-up, layer by layer, or over exact integers where codes exceed int64."""
+    if isinstance(sumformer, MeanSumformer):
+        return CompiledMeanSumformer(sumformer, device)
     try:
         return CompiledSumformer(sumformer, target.box, device)
     except Refused:
         return _ByObjects(sumformer)
+
+
+def is_exact(evaluate: Evaluator) -> bool:
+    """Whether T is evaluated over Python integers, a hundred thousand times slower than in torch."""
+    return isinstance(evaluate, _ByObjects)
 
 
 class _ByObjects:
@@ -69,7 +118,10 @@ class _ByObjects:
         return torch.as_tensor(values).to(tokens)
 
 
-def largest_deviation(architecture: Architecture, sumformer: Sumformer, tokens: np.ndarray, dtype: torch.dtype) -> float:
+Evaluator = CompiledSumformer | CompiledMeanSumformer | _ByObjects
+
+
+def largest_deviation(architecture: Architecture, sumformer: AnySumformer, tokens: np.ndarray, dtype: torch.dtype) -> float:
     """Return max |T_architecture - S| over the given (batch, n, d) sequences, the architecture run densely in torch."""
     module = TorchArchitecture.of(architecture, dtype)
     with torch.no_grad(), one_thread():
@@ -77,7 +129,7 @@ def largest_deviation(architecture: Architecture, sumformer: Sumformer, tokens: 
     return float(np.abs(values - sumformer(tokens)).max())
 
 
-def probing_sequences(sumformer: Sumformer, target: AnyTarget, count: int, seed: int, dtype: torch.dtype,
+def probing_sequences(sumformer: AnySumformer, target: AnyTarget, count: int, seed: int, dtype: torch.dtype,
                       witness: Sequence[Sequence[float]] = ()) -> np.ndarray:
     """Return sequences that strain an architecture: random ones, thresholds from both sides, corners, equal tokens."""
     rng = np.random.default_rng(seed)
@@ -89,11 +141,14 @@ def probing_sequences(sumformer: Sumformer, target: AnyTarget, count: int, seed:
     return np.concatenate([mixed, equal, *extra])
 
 
-def _interesting(sumformer: Sumformer, target: AnyTarget, c: int, rng: np.random.Generator, count: int,
+def _interesting(sumformer: AnySumformer, target: AnyTarget, c: int, rng: np.random.Generator, count: int,
                  floats: type[np.float32] | type[np.float64]) -> Iterator[np.ndarray]:
     low, high = float(target.box.lower[c]), float(target.box.upper[c])
     drawn = (low + (high - low) * rng.random(count)).astype(floats).astype(np.float64)
     yield np.clip(drawn, low, high)
+    if isinstance(sumformer, MeanSumformer):
+        yield np.linspace(low, high, 17).astype(floats).astype(np.float64)
+        return
     for node in sumformer.phi.nodes:
         if node.reads == ((f"x.{c}", 1),):
             thresholds = node.table.thresholds.astype(floats)
@@ -101,7 +156,13 @@ def _interesting(sumformer: Sumformer, target: AnyTarget, c: int, rng: np.random
             yield np.nextafter(thresholds, floats(-np.inf)).astype(np.float64)
 
 
-def thresholds_of(sumformer: Sumformer, d: int) -> list[np.ndarray]:
-    """Return the cell boundaries of every token coordinate."""
+def thresholds_of(sumformer: AnySumformer, target: AnyTarget) -> list[np.ndarray]:
+    """Return the points of every token coordinate that a search should look at from both sides.
+
+    These are the cell boundaries of a discretised construction. A continuous one errs most between its many kinks: an even
+    grid stands in for them.
+    """
+    if isinstance(sumformer, MeanSumformer):
+        return [np.linspace(float(a), float(b), GRID + 2)[1:-1] for a, b in target.box.sides]
     found = {node.reads: node.table.thresholds for node in sumformer.phi.nodes}
-    return [np.asarray(found[((f"x.{c}", 1),)], dtype=np.float64) for c in range(d)]
+    return [np.asarray(found[((f"x.{c}", 1),)], dtype=np.float64) for c in range(target.d)]

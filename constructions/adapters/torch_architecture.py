@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from constructions.adapters.attention import Attention
-from constructions.architectures import Architecture, Block, FeedForward, Layout
+from constructions.architectures import Architecture, Block, FeedForward, Layout, ReluFeedForward
 from constructions.errors import Refused
 
 # Hidden numbers held at once, and units of one matrix product: a hidden layer can have 2^20 units, times tokens of a batch.
@@ -103,9 +103,10 @@ def _block(architecture: Architecture, i: int, block: Block, dtype: torch.dtype)
     return TorchBlock(attention, _feed_forward(block.feed_forward, architecture.layout, dtype, f"blocks.{i}.fc"))
 
 
-def _feed_forward(feed_forward: FeedForward, layout: Layout, dtype: torch.dtype, place: str) -> TorchFeedForward:
+def _feed_forward(feed_forward: FeedForward | ReluFeedForward, layout: Layout, dtype: torch.dtype, place: str) -> TorchFeedForward:
     # Before the dense arrays are made: in exact integers they would be large and slow, only to be refused.
-    if any(array.dtype == object for node in feed_forward.steps for array in (node.table.thresholds, node.table.values)):
+    if isinstance(feed_forward, FeedForward) and any(
+            array.dtype == object for node in feed_forward.steps for array in (node.table.thresholds, node.table.values)):
         raise Refused(f"{place}.W_1 holds integers beyond float64; no torch module has such weights "
                       f"(use a packed or Bose-Chowla code)")
     first, second, relu = feed_forward.dense(layout)

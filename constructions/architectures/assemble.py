@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from constructions.architectures.blocks import Architecture, Block, FeedForward
+from constructions.architectures.blocks import Architecture, Block, FeedForward, ReluFeedForward
 from constructions.architectures.layout import Layout
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.pooling import Arrays, PoolingHead
 from constructions.sumformers import Sumformer
 
@@ -21,6 +22,36 @@ def assemble(sumformer: Sumformer, head: PoolingHead) -> Architecture:
     pooling = Block(_pool(head, layout, sumformer.n), FeedForward(first, carries=sigma))
     after = [Block(None, FeedForward(level)) for level in rest]
     return Architecture(head, layout, (*before, pooling, *after), *_ends(sumformer, layout))
+
+
+def assemble_mean(sumformer: MeanSumformer, head: PoolingHead, n: int) -> Architecture:
+    """Return the architecture that computes a continuous Sumformer on n tokens: one block a layer, one pooling block.
+
+    Attention writes the means into channels that are still 0; the pooling block's FC carries them over by
+    t = relu(t) - relu(-t), since the skip connection carries X and not X + Att(X) (mathematics: identity-channel). n enters
+    through the head's weights alone.
+    """
+    layout = Layout(("1", *sumformer.channels))
+    means = tuple(mean_of(channel) for channel in sumformer.pooled)
+    routes = [(layout[channel], layout[mean_of(channel)]) for channel in sumformer.pooled]
+    pooling = Block(head.weights(layout.d_model, routes, n, mean=True), ReluFeedForward(_carried(means)))
+    phi, psi = ([Block(None, ReluFeedForward(layer)) for layer in layers] for layers in (sumformer.phi, sumformer.psi))
+    W_embed, b_embed = np.zeros((len(sumformer.tokens), layout.d_model)), np.zeros(layout.d_model)
+    W_out = np.zeros((layout.d_model, sumformer.d_out))
+    b_embed[layout["1"]] = 1
+    for c, channel in enumerate(sumformer.tokens):
+        W_embed[c, layout[channel]] = 1
+    for row, channel in zip(sumformer.W_out, sumformer.readout, strict=True):
+        W_out[layout[channel]] += row
+    W_out[layout["1"]] += sumformer.b_out
+    return Architecture(head, layout, (*phi, pooling, *psi), W_embed, b_embed, W_out)
+
+
+def _carried(channels: tuple[str, ...]) -> ReluLayer:
+    """Write channels back as they are."""
+    one = np.eye(len(channels))
+    return ReluLayer(channels, np.concatenate([one, -one], axis=1), np.zeros(2 * len(channels)), channels,
+                     np.concatenate([one, -one], axis=0))
 
 
 def _pool(head: PoolingHead, layout: Layout, n: int) -> Arrays:

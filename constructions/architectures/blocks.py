@@ -8,6 +8,7 @@ import numpy as np
 
 from constructions.architectures.layout import Layout
 from constructions.network import Node
+from constructions.network.relu import ReluLayer
 from constructions.pooling import Arrays, PoolingHead
 from constructions.pooling.head import as_fractions
 
@@ -61,11 +62,36 @@ class FeedForward:
 
 
 @dataclass(frozen=True, eq=False)
+class ReluFeedForward:
+    """FC(X) = relu(X W_1) W_2 for a layer of a continuous Sumformer; biases sit in the row of the channel 1."""
+
+    layer: ReluLayer
+
+    @property
+    def d_ff(self) -> int:
+        """Number of hidden units."""
+        return self.layer.units
+
+    def dense(self, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return W_1 (d_model, d_ff), W_2 (d_ff, d_model) and the mask of ReLU units, all true."""
+        layer = self.layer
+        first, second = np.zeros((layout.d_model, self.d_ff)), np.zeros((self.d_ff, layout.d_model))
+        first[[layout[channel] for channel in layer.reads]] = layer.W_1
+        first[layout["1"]] = layer.bias
+        second[:, [layout[channel] for channel in layer.writes]] = layer.W_2
+        return first, second, np.ones(self.d_ff, dtype=bool)
+
+    def nonzero(self) -> int:
+        """Number of non-zero entries of W_1 and W_2."""
+        return self.layer.n_nonzero
+
+
+@dataclass(frozen=True, eq=False)
 class Block:
     """One block; ``attention`` None is the zero head."""
 
     attention: Arrays | None
-    feed_forward: FeedForward
+    feed_forward: FeedForward | ReluFeedForward
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from constructions.sumformers import Sumformer
 
@@ -20,7 +21,11 @@ class Layout:
 
     def __getitem__(self, channel: str) -> int:
         """Return the position of a channel."""
-        return self.channels.index(channel)
+        return self._positions[channel]
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {channel: k for k, channel in enumerate(self.channels)}
 
     @staticmethod
     def of(sumformer: Sumformer) -> Layout:

@@ -23,8 +23,11 @@ class PoolingHead(Protocol):
     def name(self) -> str:
         """The architecture's name on the command line."""
 
-    def weights(self, d_model: int, routes: Sequence[Route], n: int) -> dict[str, np.ndarray]:
-        """Return named float64 arrays, all exactly representable, that write sum_k X[k, i] to channel j for each route."""
+    def weights(self, d_model: int, routes: Sequence[Route], n: int, *, mean: bool = False) -> dict[str, np.ndarray]:
+        """Return named float64 arrays that write sum_k X[k, i], or its n-th part, to channel j for each route.
+
+        For the sum all are exact; for the mean a factor 1/n is rounded once where the head needs one.
+        """
 
     def reference(self, stream: np.ndarray, weights: Arrays) -> np.ndarray:
         """Evaluate the head exactly on an (n, d_model) object array of ``Fraction``.
@@ -48,7 +51,7 @@ def require_zero(scores: np.ndarray, what: str) -> None:
         raise NotExact(f"{what} are not all 0: exp of another rational number is irrational")
 
 
-def routing(d_model: int, routes: Sequence[Route], factor: int) -> np.ndarray:
+def routing(d_model: int, routes: Sequence[Route], factor: float) -> np.ndarray:
     """Return W_V: ``factor`` from each read channel to its write channel."""
     matrix = np.zeros((d_model, d_model))
     for read, write in routes:

@@ -27,11 +27,11 @@ class LinformerHead:
         if self.k < 1:
             raise BadInput(f"linformer k = {self.k}: expected k >= 1")
 
-    def weights(self, d_model: int, routes: Sequence[Route], n: int) -> dict[str, np.ndarray]:
+    def weights(self, d_model: int, routes: Sequence[Route], n: int, *, mean: bool = False) -> dict[str, np.ndarray]:
         """Return W_Q, W_K (d_model, 1), W_V (d_model, d_model), E and F (k, n)."""
         zero = np.zeros((d_model, 1))
         ones = np.ones((self.k, n))
-        return {"W_Q": zero, "W_K": zero.copy(), "W_V": routing(d_model, routes, 1), "E": ones, "F": ones.copy()}
+        return {"W_Q": zero, "W_K": zero.copy(), "W_V": routing(d_model, routes, 1), "E": ones, "F": ones / n if mean else ones.copy()}
 
     def reference(self, stream: np.ndarray, weights: Arrays) -> np.ndarray:
         """Evaluate exactly; equal scores make the weight of every slot 1/k."""

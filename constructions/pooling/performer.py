@@ -27,9 +27,9 @@ class PerformerHead:
     def __post_init__(self) -> None:
         _require_features(self.features)
 
-    def weights(self, d_model: int, routes: Sequence[Route], n: int) -> dict[str, np.ndarray]:
+    def weights(self, d_model: int, routes: Sequence[Route], n: int, *, mean: bool = False) -> dict[str, np.ndarray]:
         """Return W_Q, W_K (d_model, 1), W_V (d_model, d_model) and the random features w (k, 1)."""
-        return _performer_weights(d_model, routes, 1, self.features, self.seed)
+        return _performer_weights(d_model, routes, 1 / n if mean else 1, self.features, self.seed)
 
     def reference(self, stream: np.ndarray, weights: Arrays) -> np.ndarray:
         """Evaluate exactly; zero queries and keys make every kernel value (1/k) sum_j 1 = 1."""
@@ -51,9 +51,9 @@ class NormalisedPerformerHead:
     def __post_init__(self) -> None:
         _require_features(self.features)
 
-    def weights(self, d_model: int, routes: Sequence[Route], n: int) -> dict[str, np.ndarray]:
+    def weights(self, d_model: int, routes: Sequence[Route], n: int, *, mean: bool = False) -> dict[str, np.ndarray]:
         """Return W_Q, W_K (d_model, 1), W_V (d_model, d_model) and the random features w (k, 1)."""
-        return _performer_weights(d_model, routes, n, self.features, self.seed)
+        return _performer_weights(d_model, routes, 1 if mean else n, self.features, self.seed)
 
     def reference(self, stream: np.ndarray, weights: Arrays) -> np.ndarray:
         """Evaluate exactly: the rows of the kernel are divided by their sums."""
@@ -70,7 +70,7 @@ def _require_features(features: int) -> None:
         raise BadInput(f"performer features = {features}: expected at least 1")
 
 
-def _performer_weights(d_model: int, routes: Sequence[Route], factor: int, features: int, seed: int) -> dict[str, np.ndarray]:
+def _performer_weights(d_model: int, routes: Sequence[Route], factor: float, features: int, seed: int) -> dict[str, np.ndarray]:
     zero = np.zeros((d_model, 1))
     # drawn in float32, so that both formats hold the same features
     w = np.random.default_rng(seed).standard_normal((features, 1), dtype=np.float32).astype(np.float64)

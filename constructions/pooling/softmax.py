@@ -17,10 +17,10 @@ class SoftmaxHead:
 
     name: str = "transformer"
 
-    def weights(self, d_model: int, routes: Sequence[Route], n: int) -> dict[str, np.ndarray]:
+    def weights(self, d_model: int, routes: Sequence[Route], n: int, *, mean: bool = False) -> dict[str, np.ndarray]:
         """Return W_Q, W_K (d_model, 1) and W_V (d_model, d_model)."""
         zero = np.zeros((d_model, 1))
-        return {"W_Q": zero, "W_K": zero.copy(), "W_V": routing(d_model, routes, n)}
+        return {"W_Q": zero, "W_K": zero.copy(), "W_V": routing(d_model, routes, 1 if mean else n)}
 
     def reference(self, stream: np.ndarray, weights: Arrays) -> np.ndarray:
         """Evaluate exactly; equal scores make every attention weight 1/n."""
