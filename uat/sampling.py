@@ -17,6 +17,7 @@ from constructions.targets.target import AnyTarget, Target
 EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
 PROBES = 24
 TOKENS = 30_000_000  # of a search of a continuous network: hundreds of flops each
+PAIRS = 500_000_000  # of tokens, where f compares each with all others
 AnySumformer = Sumformer | MeanSumformer
 
 
@@ -50,7 +51,7 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     place = choose_device(device)
     evaluate = evaluator(sumformer, target, place)
     count = min(samples, EXACT_SAMPLES) if is_exact(evaluate) else samples
-    count = max(1, min(count, TOKENS // target.n)) if isinstance(sumformer, MeanSumformer) else count
+    count = max(1, min(count, TOKENS // target.n, PAIRS // target.n**2)) if isinstance(sumformer, MeanSumformer) else count
     found = sample(target, evaluate, target.box, target.n, thresholds_of(sumformer, target), count, place, seed,
                    counting(report, "sampling", count))
     estimate = confirmed(target, sumformer, found)

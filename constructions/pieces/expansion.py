@@ -31,7 +31,8 @@ Cell = tuple[Any, ...]  # a rectangle (a, b, c, e) of the complex variable, then
 RADII = (1.1, 1.2, 1.35, 1.5, 1.75, 2.1, 2.6, 3.5, 5.5, 10.0, 25.0)
 OVERSAMPLING = 4
 REAL_PIECES = {0: 1, 1: 6, 2: 4, 3: 4}
-BUDGET = 12_000  # balls spent where the first cover does not decide
+BUDGET = {1: 100, 2: 1500}  # balls spent where the first cover does not decide, by number of variables
+LARGE_BUDGET = 12_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +121,12 @@ def _largest(g: Smooth, box: Box, variable: int, rho: float) -> float:
     pieces = REAL_PIECES.get(len(others), 1)
     real = [[_part(box[v], k, pieces) for k in range(pieces)] for v in others]
     waiting, spent, worst = list(itertools.product(_cover(rho), *real)), 0, 0.0
-    budget = BUDGET + len(waiting)
+    budget = BUDGET.get(len(box), LARGE_BUDGET) + len(waiting)
+    low, high = box[variable]
+    middle, half = ball((low + high) / 2), ball((high - low) / 2)
     while waiting:
         cell, spent = waiting.pop(), spent + 1
-        value = g.complex(*_arguments(box, variable, others, cell))
+        value = g.complex(*_arguments(middle, half, variable, others, cell))
         if value.is_finite():
             worst = max(worst, size(value.abs_upper()))
         elif spent + len(waiting) > budget:
@@ -133,11 +136,9 @@ def _largest(g: Smooth, box: Box, variable: int, rho: float) -> float:
     return worst
 
 
-def _arguments(box: Box, variable: int, others: Sequence[int], cell: Cell) -> list[acb]:
+def _arguments(middle: arb, half: arb, variable: int, others: Sequence[int], cell: Cell) -> list[acb]:
     (a, b, c, e), *real = cell
-    low, high = box[variable]
-    middle, half = ball((low + high) / 2), ball((high - low) / 2)
-    arguments: list[acb] = [acb(0)] * len(box)
+    arguments: list[acb] = [acb(0)] * (len(others) + 1)
     arguments[variable] = acb(middle + half * arb(a).union(arb(b)), half * arb(c).union(arb(e)))
     for v, (low, high) in zip(others, real, strict=True):
         arguments[v] = acb(ball(low).union(ball(high)))

@@ -16,6 +16,7 @@ from constructions.pieces.smooth import Smooth
 
 MAX_KNOTS = 50_000
 FINE = 2048
+REFINED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +125,21 @@ def _table(g: Smooth, grid: np.ndarray, cumulated: np.ndarray, pieces: int, a: f
     return Table(float(values[0] - shift[0]), knots[:-1].copy(), weights, -math.inf, math.inf)
 
 
+def _refined(points: list[float], values: list[Fraction], parts: int) -> tuple[list[float], list[Fraction]]:
+    """Cut every piece of a piecewise-linear function into parts; a weight varies over a piece, and less over a part."""
+    if parts == 1:
+        return points, values
+    fine, exact = [points[0]], [values[0]]
+    for (s, t), (u, v) in zip(itertools.pairwise(points), itertools.pairwise(values), strict=True):
+        for k in range(1, parts):
+            middle = s + (t - s) * k / parts
+            fine.append(middle)
+            exact.append(u + (v - u) * (Fraction(middle) - Fraction(s)) / (Fraction(t) - Fraction(s)))
+        fine.append(t)
+        exact.append(v)
+    return fine, exact
+
+
 def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float) -> Table:
     """Enclose the error piece by piece.
 
@@ -131,8 +147,7 @@ def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float) -> T
     divided difference has the slope g[s, x, x, t], a third of a half of a third derivative, so it is g[s, m, t], which three
     values give, plus at most |x - m| sup|third derivative|/6; and |x - m| (x - s)(t - x) <= h^3/(12 sqrt 3).
     """
-    values = table.values(last)
-    points = [float(t) for t in (*table.knots, last)]
+    points, values = _refined([float(t) for t in (*table.knots, last)], table.values(last), 1 if weight is None else REFINED)
     low, high = math.inf, -math.inf
     with ctx.workprec(106):  # second differences of values lose half the digits
         at = [g.ball(arb(t)) for t in points]
