@@ -13,7 +13,7 @@ from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import PoolingHead
-from constructions.sumformers.compiler import Compiled, Limits, compile_decomposition
+from constructions.sumformers.compiler import DEFAULT_LIMITS, Compiled, Limits, compile_decomposition
 from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
 from constructions.targets.target import AnyTarget, CallableTarget, Target
@@ -76,7 +76,7 @@ CONSTRUCTIONS: dict[str, Callable[[Target], Decomposition]] = {
     "sum-decomposition": sum_decomposition, "power-sums": power_sums, "order-statistics": order_statistics}
 
 
-def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limits: Limits = Limits(),
+def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limits: Limits = DEFAULT_LIMITS,
                    number_format: NumberFormat = FLOAT64) -> tuple[Decomposition, Compiled]:
     """Return the decomposition and the network of one method.
 
@@ -92,7 +92,7 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limit
 
 
 def construct_continuous(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], *,
-                         limits: Limits = Limits(), number_format: NumberFormat = FLOAT64) -> ContinuousConstruction:
+                         limits: Limits = DEFAULT_LIMITS, number_format: NumberFormat = FLOAT64) -> ContinuousConstruction:
     """Write the weights down: phi and psi once, and the blocks of every architecture around them."""
     decomposition, compiled = compile_target(target, tolerance, method, limits=limits, number_format=number_format)
     if number_format.bits == 24:

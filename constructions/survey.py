@@ -18,7 +18,7 @@ from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.planner import MAX_TABLE
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
-from constructions.sumformers.compiler import Limits
+from constructions.sumformers.compiler import DEFAULT_LIMITS, Limits
 from constructions.targets.target import AnyTarget, Target
 
 METHODS = ("auto", "grid", *CONSTRUCTIONS)
@@ -42,7 +42,7 @@ class Candidate:
 
 
 def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
-           code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE, limits: Limits = Limits(),
+           code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE, limits: Limits = DEFAULT_LIMITS,
            methods: Sequence[str] = METHODS[1:], report: Report = silent) -> list[Candidate]:
     """Return a candidate for every method, in the order of ``METHODS``."""
     found = []

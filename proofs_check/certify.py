@@ -56,8 +56,8 @@ def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None
         if run.network.get("format") == MEAN_FORMAT:
             from proofs_check.continuous import continuous_steps
 
-            pooled = [POOLING_STEPS[name] for name in run.network["architectures"]]
-            return conclude(claim, continuous_steps(run, claim, target, report), ("sum-decomposition", "evaluation", *pooled), TRUST)
+            required = ("sum-decomposition", "evaluation", *(POOLING_STEPS[name] for name in run.network["architectures"]))
+            return conclude(claim, continuous_steps(run, claim, target, report), required, TRUST)
         if claim.every_n:
             raise ValueError("a step-network is for one n")
         if max_boxes is None:

@@ -49,8 +49,7 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     scope = "every n >= 2" if built.every_n else f"n = {target.n}"
     steps = [Step("sum-decomposition", f"f is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
                   Status.CERTIFIED, assumption=A_PRIORI)]
-    for name in run.network["architectures"]:
-        steps.append(_pooling(run, name, target.n, built.number_format.name))
+    steps += [_pooling(run, name, target.n, built.number_format.name) for name in run.network["architectures"]]
     steps += [Step(share.id, _scoped(share.id, share.what, built), Status.CERTIFIED, share.bound, needs=("sum-decomposition",))
               for share in built.compiled.shares]
     return steps

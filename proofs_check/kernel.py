@@ -60,7 +60,8 @@ class Claim:
         """Read a claim back; raises KeyError, TypeError or ValueError on anything else."""
         domain = tuple((exact_number(a), exact_number(b)) for a, b in data["domain"])
         return Claim(str(data["target"]), str(data["expression"]), int(data["n"]), int(data["d"]), int(data["d_out"]), domain,
-                     tuple(str(name) for name in data["networks"]), exact_number(data["bound"]), data.get("every_n", False) is True)
+                     tuple(str(name) for name in data["networks"]), exact_number(data["bound"]),
+                     data.get("every_n", False) is True)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def confirmed(target: AnyTarget, sumformer: AnySumformer, found: SampleResult) -
 
 
 def in_balls(sumformer: MeanSumformer, tokens: np.ndarray) -> np.ndarray:
-    """Evaluate a continuous Sumformer on an (n, d) array of balls by loops over its weights; every result contains the true one."""
+    """Evaluate a continuous Sumformer on an (n, d) array of balls by loops over its weights; results contain the true values."""
     from flint import arb
 
     zero = arb(0)
@@ -87,8 +87,8 @@ def in_balls(sumformer: MeanSumformer, tokens: np.ndarray) -> np.ndarray:
     for i, known in enumerate(rows):
         through(sumformer.psi, known)
         for k in range(sumformer.d_out):
-            values[i, k] = sum((known[channel] * float(w) for channel, w in zip(sumformer.readout, sumformer.W_out[:, k], strict=True)),
-                               arb(float(sumformer.b_out[k])))
+            weights = zip(sumformer.readout, sumformer.W_out[:, k], strict=True)
+            values[i, k] = sum((known[channel] * float(w) for channel, w in weights), arb(float(sumformer.b_out[k])))
     return values
 
 

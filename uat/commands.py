@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from constructions.construct import Construction
-from constructions.construct import plan as plan_grid
 from constructions.errors import BadInput
 from constructions.storage import load
 from proofs_check.certify import certify as certify_run
@@ -29,11 +28,7 @@ def plan(request: Request, *, as_json: bool) -> int:
     """Show what each construction would need, and the discretised one in detail where it was asked for."""
     n = request.lengths()[0]
     if request.method == "grid":
-        request.check_names()
-        (target, modulus), heads = request.resolved(n), request.heads()
-        planned = plan_grid(target, request.tolerance(), heads, modulus=modulus, code=request.code,
-                            number_format=request.number_format(), max_table=request.max_table)
-        show.plan(target, planned, heads, as_json)
+        show.plan(*pipeline.prepare(request, n), as_json)
         return 0
     with progress() as report:
         target, _, found = pipeline.candidates(request, n, report)
@@ -226,9 +221,10 @@ def _show_verdict(verdict: Verdict, title: str) -> None:
     out.print(show.budget_table(verdict.steps))
     claim = verdict.claim
     if isinstance(verdict, Certificate):
+        scope = "on the whole domain" + (", for every n >= 2" if claim.every_n else "")
         out.print(f"\n[bold green]{verdict.status.value}[/bold green]: ||f - T|| <= "
-                  f"[bold]{show.bound_text(verdict.proved_bound)}[/bold] on the whole domain"
-                  + (", for every n >= 2" if claim.every_n else "") + f", for T = {', '.join(claim.networks)}" + (f"  ({show.escape(title)})" if title else ""))
+                  f"[bold]{show.bound_text(verdict.proved_bound)}[/bold] {scope}, for T = {', '.join(claim.networks)}"
+                  + (f"  ({show.escape(title)})" if title else ""))
         out.print("assuming: " + "; ".join(show.escape(text) for text in verdict.assumptions))
         return
     word = "refuted" if isinstance(verdict, Refuted) else "undecided"

@@ -10,6 +10,7 @@ from typing import Any
 
 from constructions.construct import Construction, construct, plan
 from constructions.continuous import ContinuousConstruction, construct_continuous
+from constructions.planner import GridPlan
 from constructions.pooling import PoolingHead
 from constructions.progress import Report
 from constructions.storage import Stored, store, store_mean
@@ -68,6 +69,15 @@ def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarg
     return target, heads, found
 
 
+def prepare(request: Request, n: int | None) -> tuple[AnyTarget, GridPlan, tuple[PoolingHead, ...]]:
+    """Check the request and plan the discretised construction; raises BadInput or Refused before anything is built."""
+    request.check_names()
+    tolerance, heads, number_format = request.tolerance(), request.heads(), request.number_format()
+    target, modulus = request.resolved(n)
+    return target, plan(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
+                        max_table=request.max_table), heads
+
+
 def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int, device: str, report: Report) -> Outcome:
     """Choose a construction, build it, re-prove it from the weights, and look for a counterexample at every length.
 
@@ -89,13 +99,13 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
     with watch("certify"):
         claim = claim_of(construction)
         verdict = certify(RunFiles(stored.arrays, stored.exact, stored.network, record, {"claim": claim.to_json()}), report)
-    sampled: list[Sampled] = []
+    sampled: tuple[Sampled, ...] = ()
     if samples and isinstance(verdict, Certificate):
         with watch("sample"):
-            for length in (lengths or (target.n,)) if construction.every_n else (target.n,):
-                sampled.append(sample_construction(construction, length, claim.bound, samples=samples, device=device,
-                                                   seed=request.seed, report=report))
-    return Outcome(construction, stored, record, verdict, tuple(sampled), watch.seconds)
+            sampled = tuple(sample_construction(construction, length, claim.bound, samples=samples, device=device,
+                                                seed=request.seed, report=report)
+                            for length in ((lengths or (target.n,)) if construction.every_n else (target.n,)))
+    return Outcome(construction, stored, record, verdict, sampled, watch.seconds)
 
 
 def _chosen(request: Request, n: int | None, report: Report) -> tuple[AnyTarget, tuple[PoolingHead, ...], str]:
@@ -109,13 +119,10 @@ def _chosen(request: Request, n: int | None, report: Report) -> tuple[AnyTarget,
 
 
 def _built(request: Request, target: AnyTarget, heads: Sequence[PoolingHead], method: str, report: Report) -> AnyConstruction:
-    tolerance, number_format = request.tolerance(), request.number_format()
     if method == "grid" or not isinstance(target, Target):
-        modulus = request.resolved(target.n)[1]
-        planned = plan(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
-                       max_table=request.max_table)
-        return construct(target, planned, heads, report)
-    return construct_continuous(target, tolerance, method, heads, limits=request.limits(), number_format=number_format)
+        return construct(*prepare(request, target.n), report)
+    return construct_continuous(target, request.tolerance(), method, heads, limits=request.limits(),
+                                number_format=request.number_format())
 
 
 def _stored(construction: AnyConstruction) -> Stored:

@@ -23,7 +23,7 @@ class Request:
 
     target: str
     eps: str
-    n: str | None = None
+    n: str | int | None = None
     d: int | None = None
     domain: str = "0,1"
     method: str = "auto"
@@ -80,7 +80,7 @@ class Request:
         if self.n is None:
             return (None,)
         try:
-            found = tuple(dict.fromkeys(int(part) for part in self.n.split(",")))
+            found = tuple(dict.fromkeys(int(part) for part in str(self.n).split(",")))
         except ValueError:
             raise BadInput(f"--n {self.n}: expected a whole number, or several with commas such as 2,3,16") from None
         for n in found:

@@ -37,7 +37,8 @@ class Sampled:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entries of ``sample --json``."""
-        return {"n": len(self.witness), "sampled_max": self.maximum, "witness": self.witness, "own_token": self.own, "samples": self.samples,
+        return {"n": len(self.witness), "sampled_max": self.maximum, "witness": self.witness, "own_token": self.own,
+                "samples": self.samples,
                 "sequences_per_second": self.throughput, "found_by": self.found_by, "device": self.device,
                 "refutes": self.refutes}
 

@@ -122,7 +122,7 @@ class CompiledMeanSumformer:
         return torch.addmm(self._b_out, self._W_out, stream.index_select(0, self._readout)).T
 
     def _layer(self, layer: ReluLayer, rows: dict[str, int]) -> _Layer | _Table:
-        if layer.units >= 64 and len(layer.reads) == 1 and np.all(layer.W_1 == layer.W_1[0, 0]) and layer.W_1[0, 0]:
+        if layer.units >= 64 and len(layer.reads) == 1 and np.all(layer.W_1[0, 0] == layer.W_1) and layer.W_1[0, 0]:
             return self._table(layer, rows)
         return _Layer(self._index([rows[c] for c in layer.reads]), self._tensor(layer.W_1.T), self._tensor(layer.bias[:, None]),
                       self._index([rows[c] for c in layer.writes]), self._tensor(layer.W_2.T))

@@ -103,7 +103,8 @@ def _block(architecture: Architecture, i: int, block: Block, dtype: torch.dtype)
     return TorchBlock(attention, _feed_forward(block.feed_forward, architecture.layout, dtype, f"blocks.{i}.fc"))
 
 
-def _feed_forward(feed_forward: FeedForward | ReluFeedForward, layout: Layout, dtype: torch.dtype, place: str) -> TorchFeedForward:
+def _feed_forward(feed_forward: FeedForward | ReluFeedForward, layout: Layout, dtype: torch.dtype,
+                  place: str) -> TorchFeedForward:
     # Before the dense arrays are made: in exact integers they would be large and slow, only to be refused.
     if isinstance(feed_forward, FeedForward) and any(
             array.dtype == object for node in feed_forward.steps for array in (node.table.thresholds, node.table.values)):

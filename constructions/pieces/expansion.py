@@ -65,7 +65,7 @@ def expand(g: Smooth, box: Box, tolerance: float, max_degree: int = 64) -> Expan
     full = grid.coefficients()
     tail = np.cumsum(np.abs(full)[::-1])[::-1]
     tiny = tolerance * 1e-4 / (len(full) + 1)
-    first = next((D for D in range(len(full)) if D + 1 == len(full) or 0.5 * tail[D + 1] <= tolerance), len(full) - 1)
+    first = next((D for D in range(len(full)) if len(full) == D + 1 or 0.5 * tail[D + 1] <= tolerance), len(full) - 1)
     for D in range(first, min(len(full) - 1, max_degree) + 1):
         kept = np.where(np.abs(full[: D + 1]) > tiny, full[: D + 1], 0.0)
         error = grid.error(kept)
@@ -116,7 +116,7 @@ def _options(g: Smooth, box: Box, variable: int) -> list[tuple[float, float]]:
 
 
 def _largest(g: Smooth, box: Box, variable: int, rho: float) -> float:
-    """Bound |g| on the filled ellipse of one variable times the real intervals of the others; inf where it may not be analytic."""
+    """Bound |g| on the filled ellipse of one variable times the intervals of the others; inf where it may not be analytic."""
     others = [v for v in range(len(box)) if v != variable]
     pieces = REAL_PIECES.get(len(others), 1)
     real = [[_part(box[v], k, pieces) for k in range(pieces)] for v in others]
@@ -148,7 +148,8 @@ def _arguments(middle: arb, half: arb, variable: int, others: Sequence[int], cel
 def _halves(box: Box, others: Sequence[int], cell: Cell) -> list[Cell]:
     """Halve the relatively widest side."""
     (a, b, c, e), *real = cell
-    widths = [(b - a) / 2, (e - c) / 2, *(float((high - low) / (box[v][1] - box[v][0])) for v, (low, high) in zip(others, real, strict=True))]
+    sides = [box[v][1] - box[v][0] for v in others]
+    widths = [(b - a) / 2, (e - c) / 2, *(float((high - low) / side) for (low, high), side in zip(real, sides, strict=True))]
     widest = max(range(len(widths)), key=widths.__getitem__)
     if widest == 0:
         return [((a, (a + b) / 2, c, e), *real), (((a + b) / 2, b, c, e), *real)]

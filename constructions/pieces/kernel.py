@@ -17,7 +17,6 @@ from flint import arb
 from constructions.pieces.basis import Interval
 from constructions.pieces.enclosure import value_range
 from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, upward
-from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.product import Product, TwoSquares
 from constructions.pieces.separation import Separation, separate_many
@@ -178,7 +177,7 @@ class Bilinear(Node):
         for form, (low, high) in zip(self.exact.outer, self.box, strict=False):
             values = sweep.actual(form)
             if not (values >= ball(low) and values <= ball(high)):
-                raise TooWide(f"a kernel is expanded on [{float(low):.6g}, {float(high):.6g}], but its argument may be in {values}")
+                raise TooWide(f"a kernel is expanded on [{float(low):.6g}, {float(high):.6g}], but its argument may be {values}")
 
     def backward(self, sensitivities: Sensitivities) -> None:
         """Through the mixed matrix, not through single alphas and betas."""
@@ -186,7 +185,8 @@ class Bilinear(Node):
             s = sensitivities.get(output, 0.0)
             for a, b, pair in zip(self.alpha_range, self.beta_range[o], self.pairs[o], strict=True):
                 pair.weigh(a, b, s)
-            for quantity, weight in [*zip(self.columns, self.by_column[o], strict=True), *zip(self.rows, self.by_row[o], strict=True)]:
+            weights = itertools.chain(self.by_column[o], self.by_row[o])
+            for quantity, weight in zip(itertools.chain(self.columns, self.rows), weights, strict=True):
                 if quantity is not None:
                     sensitivities.add(quantity, s * float(weight))
         self.exact.backward(sensitivities)

@@ -13,7 +13,6 @@ from constructions.pieces.forms import Form, Placed, Places, Quantity, ball, end
 from constructions.pieces.square import Square
 
 
-
 @dataclass(eq=False)
 class Sensitivities(dict[Quantity, float]):
     """Bounds of |d target / d quantity|; ``relative`` those of |d target / d log quantity| where every user knows one.

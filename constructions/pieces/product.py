@@ -14,7 +14,6 @@ from fractions import Fraction
 
 from flint import arb
 
-from constructions.network.wiring import Wiring
 from constructions.pieces.forms import Form, Placed, Quantity, ends, size, upward
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.square import Square
@@ -32,7 +31,8 @@ class TwoSquares:
         for square in self.squares:
             square.weight = sensitivity * scale
 
-    def emit(self, sweep: Sweep, p: Placed, q: Placed, p_values: arb, q_values: arb, target: str) -> tuple[Fraction, float, Fraction]:
+    def emit(self, sweep: Sweep, p: Placed, q: Placed, p_values: arb, q_values: arb,
+             target: str) -> tuple[Fraction, float, Fraction]:
         """Add p q - constant to the target channel.
 
         Args:

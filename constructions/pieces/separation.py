@@ -49,7 +49,8 @@ def separate_many(kernels: Sequence[Smooth], x_variables: int, box: Box, toleran
     """
     certifiers = [certifier(K, box, tolerance / 50, max_degree) for K in kernels]
     x_shape, y_shape = _shapes(certifiers, x_variables)
-    stacked = np.concatenate([_padded(c.coefficients, (*x_shape, *y_shape)).reshape(math.prod(x_shape), -1) for c in certifiers], axis=1)
+    matrices = [_padded(c.coefficients, (*x_shape, *y_shape)).reshape(math.prod(x_shape), -1) for c in certifiers]
+    stacked = np.concatenate(matrices, axis=1)
     proposals = [*_by_singular_values(stacked, len(kernels), certifiers, x_shape, y_shape, tolerance, max_rank),
                  *_direct(stacked, len(kernels), certifiers, x_shape, y_shape, tolerance, max_rank)]
     if not proposals:
@@ -81,7 +82,8 @@ def _by_singular_values(stacked: np.ndarray, outputs: int, certifiers: Sequence[
 
     def error(rank: int, threshold: float) -> float:
         U, V = rounded(rank, threshold)
-        return max(c.error((U.T @ part).reshape(*x_shape, *y_shape)) for c, part in zip(certifiers, np.split(V, outputs, axis=1), strict=True))
+        parts = zip(certifiers, np.split(V, outputs, axis=1), strict=True)
+        return max(c.error((U.T @ part).reshape(*x_shape, *y_shape)) for c, part in parts)
 
     if error(high, 0.0) > tolerance:
         return found
@@ -192,13 +194,12 @@ class ByCoefficients:
     @staticmethod
     def of(K: Smooth, box: Box, near: Degrees) -> ByCoefficients:
         """Interpolate at D + 1 Chebyshev points a variable; small coefficients of high degree are set to 0 and paid for."""
-        near = Degrees(near.degrees, near.tail)
         grid = Grid.of(K, box, near, oversampling=1.0, extra=1)
         full, size = grid.coefficients(), float(np.abs(grid.values).max())
         p = len(box)
         each = 2.0**p * (grid.radius + size * (sum(near.degrees) + 8 * p) * 2.0**-50)
-        low = tuple(slice(0, _last(np.abs(full).sum(axis=tuple(a for a in range(p) if a != v)), near.tail / p) + 1) for v in range(p))
-        kept = full[low]
+        sizes = [np.abs(full).sum(axis=tuple(a for a in range(p) if a != v)) for v in range(p)]
+        kept = full[tuple(slice(0, _last(one, near.tail / p) + 1) for one in sizes)]
         dropped = float(np.abs(full).sum() - np.abs(kept).sum()) * (1 + 2.0**-30) + 2.0**-40 * float(np.abs(full).sum()) * 2.0**-8
         return ByCoefficients(np.ascontiguousarray(kept), each, near.tail + dropped + each * full.size)
 

@@ -102,7 +102,8 @@ class Univariate(Node):
     def hinges(self, tolerance: float, margin: float) -> tuple[float, Smooth | None, float]:
         """Predict the parameters of a table, absolute or relative; returns also the weight and the tolerance it is for."""
         a, b = (float(end) for end in self.widened(margin))
-        choices = [(TABLE_UNIT * predicted_units(self.g, a, b, tolerance) + 2, None, tolerance)]
+        plain = TABLE_UNIT * predicted_units(self.g, a, b, tolerance) + 2
+        choices: list[tuple[float, Smooth | None, float]] = [(plain, None, tolerance)]
         if self.relative_tolerance is not None and least_size(self.outputs[0].range) > 0:
             weighted = predicted_units(self.g, a, b, self.relative_tolerance, self.g)
             choices.append((TABLE_UNIT * weighted + 2, self.g, self.relative_tolerance))
@@ -155,7 +156,8 @@ class Hinges(Node):
         mass = float(np.abs(table.weights) @ np.maximum(ends(argument)[1] - table.knots, 0.0)) if table.units else 0.0
         lost = upward(steep * 1.001 * off + (mass * 1.001 + steep * width) * (table.units + 4) * sweep.unit)
         base = Fraction(float(table.base))
-        sweep.places[output] = Placed({channel: Fraction(1)}, base, Fraction(upward(size(output.range) + 2 * abs(table.base) + 1e-3)))
+        largest = Fraction(upward(size(output.range) + 2 * abs(table.base) + 1e-3))
+        sweep.places[output] = Placed({channel: Fraction(1)}, base, largest)
         own, passed = between(table.lower, table.upper), self.exact.passed(sweep)
         if self.relative:
             around = arb(0, upward((size(passed) + lost) / least_size(output.range)))

@@ -31,7 +31,8 @@ class LinformerHead:
         """Return W_Q, W_K (d_model, 1), W_V (d_model, d_model), E and F (k, n)."""
         zero = np.zeros((d_model, 1))
         ones = np.ones((self.k, n))
-        return {"W_Q": zero, "W_K": zero.copy(), "W_V": routing(d_model, routes, 1), "E": ones, "F": ones / n if mean else ones.copy()}
+        F = ones / n if mean else ones.copy()
+        return {"W_Q": zero, "W_K": zero.copy(), "W_V": routing(d_model, routes, 1), "E": ones, "F": F}
 
     def reference(self, stream: np.ndarray, weights: Arrays) -> np.ndarray:
         """Evaluate exactly; equal scores make the weight of every slot 1/k."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
+
+# Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares; the cheapest result is kept.
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -25,12 +28,10 @@ from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
-from constructions.pieces.square import COST_PER_FOLD, folds_for
+from constructions.pieces.square import COST_PER_FOLD, Square, folds_for
 from constructions.pieces.univariate import Bases, Hinges, Polynomial, TooWide, Univariate
 from constructions.sumformers.sum_decomposition import Decomposition
 
-# Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares; the cheapest result is kept.
-import os
 SHARES = tuple(map(float, os.environ.get('SHARES','0.3,0.6').split(',')))
 PER_FOLD = COST_PER_FOLD / math.log(4)  # parameters of a square for each e-fold of accuracy
 
@@ -63,6 +64,7 @@ class Arithmetic:
 
 
 EXACT = Arithmetic(0.0, 0.0)
+DEFAULT_LIMITS = Limits()
 APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted)
 
 
@@ -88,7 +90,7 @@ class Compiled:
         return replace(self, sumformer=self.sumformer.rounded(kind))
 
 
-def compile_decomposition(decomposition: Decomposition, tolerance: float, *, limits: Limits = Limits(), bits: int = 53,
+def compile_decomposition(decomposition: Decomposition, tolerance: float, *, limits: Limits = DEFAULT_LIMITS, bits: int = 53,
                           n: int = 4096) -> Compiled:
     """Return the smallest network found whose proved error is at most the tolerance.
 
@@ -298,11 +300,11 @@ class Program:
         thermometers = _thermometers(decomposition, tolerances, margins, limits)
         for node in decomposition.nodes:
             for new in _concrete(node, tolerances, margins, bases, mean, limits, thermometers):
-                producer |= {q: new for q in new.outputs}
+                producer |= dict.fromkeys(new.outputs, new)
         for basis in bases.known.values():
-            producer |= {q: basis for q in basis.outputs}
+            producer |= dict.fromkeys(basis.outputs, basis)
         for product in bases.products.values():
-            producer |= {q: product for q in product.outputs}
+            producer |= dict.fromkeys(product.outputs, product)
         producer |= extra
         order = _sorted_from(decomposition.outputs, producer)
         means = [node for node in order if isinstance(node, Mean)]
@@ -319,7 +321,7 @@ class Program:
         return [*self.before, *self.means, *self.after]
 
     @property
-    def squares(self):  # type: ignore[no-untyped-def]
+    def squares(self) -> list[Square]:
         """All squares, in a fixed order."""
         return [square for node in self.nodes for square in node.squares]
 
@@ -403,7 +405,8 @@ def _seeded(output: Form) -> Sensitivities:
     return sensitivities
 
 
-def _distributed(decomposition: Decomposition, approximation: float, margin: float) -> tuple[dict[Node, float], dict[Node, float]]:
+def _distributed(decomposition: Decomposition, approximation: float,
+                 margin: float) -> tuple[dict[Node, float], dict[Node, float]]:
     """Split a share of the tolerance over the nodes that approximate, in proportion to what accuracy costs them."""
     nodes = _abstract(decomposition)
     weight = dict.fromkeys(nodes, 0.0)
@@ -422,7 +425,8 @@ def _distributed(decomposition: Decomposition, approximation: float, margin: flo
         for q, s in sensitivities.items():
             argument[q] = max(argument.get(q, 0.0), s)
             log_slope = sensitivities.of_logarithm(q)
-            logarithms[q] = None if log_slope is None or logarithms.get(q, 0.0) is None else max(logarithms.get(q) or 0.0, log_slope)
+            known = logarithms.get(q, 0.0)
+            logarithms[q] = None if log_slope is None or known is None else max(known, log_slope)
     margins = {node: _margin(node, argument, margin) for node in nodes}
     for node in nodes:
         if isinstance(node, Univariate):
@@ -495,8 +499,9 @@ def _thermometers(decomposition: Decomposition, tolerances: Mapping[Node, float]
     for key, nodes in wanted.items():
         cells = max(node.cells(tolerances[node]) for node in nodes)
         if cells > limits.max_latent:
-            raise Refused(f"{nodes[0].outputs[0].name} to within {min(tolerances[node] for node in nodes):.3g} needs a thermometer "
-                          f"of {cells} channels, more than --max-latent {limits.max_latent}")
+            finest = min(tolerances[node] for node in nodes)
+            raise Refused(f"{nodes[0].outputs[0].name} to within {finest:.3g} needs a thermometer of {cells} channels, more than "
+                          f"--max-latent {limits.max_latent}")
         low, high = ends(nodes[0].form.range())
         margin = max(margins[node] for node in nodes)
         found[key] = Thermometer(nodes[0].form, (Fraction(low - margin), Fraction(high + margin)), cells)

@@ -163,17 +163,19 @@ def _expand(node: ex.Expression, n: int, d: int) -> Expanded:
             if set(divisor) == {(none, none, ())}:
                 return {key: c / divisor[none, none, ()] for key, c in _expand(left, n, d).items()}
         case ex.Power(base=base, exponent=ex.Number(value=k)) if k >= 0 and k.denominator == 1 and k <= 64:
-            inner, result = _expand(base, n, d), {(none, none, ()): Fraction(1)}
+            inner = _expand(base, n, d)
+            result: Expanded = {(none, none, ()): Fraction(1)}
             for _ in range(int(k)):
                 result = _limited(_multiplied(result, inner), node)
             return result
         case ex.Reduction(kind="sum" | "mean" as kind, body=body):
             inner = _expand(body, n, d)
             summed: Expanded = {}
-            for (a, b, powers), c in inner.items():
-                key = (a, none, tuple(sorted((*powers, b))) if any(b) else powers)
-                summed[key] = summed.get(key, Fraction(0)) + (c if any(b) else c * n) / (n if kind == "mean" else 1)
-            return {key: c for key, c in summed.items() if c}
+            for (a, b, powers), coefficient in inner.items():
+                key: Key = (a, none, tuple(sorted((*powers, b))) if any(b) else powers)
+                weight = Fraction(1 if any(b) else n, n if kind == "mean" else 1)
+                summed[key] = summed.get(key, Fraction(0)) + coefficient * weight
+            return {term: value for term, value in summed.items() if value}
     raise Refused(f"{node} (column {node.column}) is not a polynomial with rational coefficients")
 
 

@@ -61,7 +61,7 @@ def _separated(node: ex.Expression) -> list[Term]:
                 return [_exponential(terms, node)]
         case ex.Apply(function="sin" | "cos" as wave, argument=argument):
             terms = _separated(argument)
-            if _pure(terms) and all(outer == ONE or inner == ONE or ex.rational_value(outer) is not None for outer, inner in terms):
+            if _pure(terms) and all(ONE in term or ex.rational_value(term[0]) is not None for term in terms):
                 return _wave(wave, terms, node)
     return [(ONE, node)]
 
@@ -102,11 +102,9 @@ def _wave(wave: str, terms: list[Term], node: ex.Expression) -> list[Term]:
     inner = [_times(a, b) for a, b in terms if b != ONE]
     if not outer or not inner:
         return [(ONE, node)]
-    a, b = _total(outer), _total(inner)
-    s, c = (lambda u: ex.Apply("sin", u, column=node.column)), (lambda u: ex.Apply("cos", u, column=node.column))
-    if wave == "sin":
-        return [(s(a), c(b)), (c(a), s(b))]
-    return [(c(a), c(b)), (_negated(s(a)), s(b))]
+    (s_a, c_a), (s_b, c_b) = ([ex.Apply(name, part, column=node.column) for name in ("sin", "cos")]
+                              for part in (_total(outer), _total(inner)))
+    return [(s_a, c_b), (c_a, s_b)] if wave == "sin" else [(c_a, c_b), (_negated(s_a), s_b)]
 
 
 def _factored(node: ex.Expression) -> Term:

@@ -92,8 +92,7 @@ def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[F
 
 def _over_sorted(node: ex.Expression, n: int) -> ex.Expression:
     """Replace mean, sum, max and min by their values on the order statistics."""
-    changed = {name: _over_sorted(child, n) for name, child in vars(node).items() if isinstance(child, ex.Expression)}
-    node = replace(node, **changed) if changed else node
+    node = ex.mapped(node, lambda child: _over_sorted(child, n))
     if not isinstance(node, ex.Reduction):
         return node
     parts = [_substituted(node.body, ex.OrderStatistic(ex.Number(Fraction(rank)))) for rank in range(1, n + 1)]
@@ -444,14 +443,12 @@ class _Reader:
                         return _composed(_tree(simple), ex.Own(v))
                 outer.append((node, simple.argument))
                 return _composed(_tree(simple), ex.Own(len(outer) - 1))
-            changed = {name: visit(child) for name, child in vars(node).items() if isinstance(child, ex.Expression)}
-            return replace(node, **changed)
+            return ex.mapped(node, visit)
 
         def settle(node: ex.Expression) -> ex.Expression:
             if isinstance(node, ex.Own) and node.coordinate >= 10_000:
                 return ex.Own(node.coordinate - 10_000 + len(outer), column=node.column)
-            changed = {name: settle(child) for name, child in vars(node).items() if isinstance(child, ex.Expression)}
-            return replace(node, **changed) if changed else node
+            return ex.mapped(node, settle)
 
         return settle(visit(body)), [form for _, form in outer]
 
@@ -538,14 +535,12 @@ class _Reader:
                 return self.natural(left).max(self.natural(right))
             case ex.Binary(operator="minimum", left=left, right=right):
                 return self.natural(left).min(self.natural(right))
-            case ex.Apply() | ex.Power() | ex.Binary():
-                children = list(node.children())
-                if isinstance(node, ex.Power):
-                    children = children[:1]
-                inner = [self.natural(child) for child in children]
-                names = [name for name, child in vars(node).items() if isinstance(child, ex.Expression)][:len(children)]
-                tree = replace(node, **{name: ex.Own(v) for v, name in enumerate(names)})
-                return Smooth(tree, len(inner)).ball(*inner)
+            case ex.Power(base=base):
+                return Smooth(replace(node, base=T)).ball(self.natural(base))
+            case ex.Apply(argument=argument):
+                return Smooth(replace(node, argument=T)).ball(self.natural(argument))
+            case ex.Binary(left=left, right=right):
+                return Smooth(replace(node, left=T, right=ex.Own(1)), 2).ball(self.natural(left), self.natural(right))
         raise TypeError(f"{node} has no range")
 
     def _ball(self, tree: ex.Expression) -> arb:
@@ -599,8 +594,7 @@ def _with_own(body: ex.Expression) -> ex.Expression:
         return ex.Own(body.coordinate, column=body.column)
     if isinstance(body, ex.Reduction):
         return body
-    changed = {name: _with_own(child) for name, child in vars(body).items() if isinstance(child, ex.Expression)}
-    return replace(body, **changed) if changed else body
+    return ex.mapped(body, _with_own)
 
 
 def _substituted(body: ex.Expression, token: ex.Expression) -> ex.Expression:
@@ -608,15 +602,13 @@ def _substituted(body: ex.Expression, token: ex.Expression) -> ex.Expression:
         return token
     if isinstance(body, ex.Reduction):
         return body
-    changed = {name: _substituted(child, token) for name, child in vars(body).items() if isinstance(child, ex.Expression)}
-    return replace(body, **changed) if changed else body
+    return ex.mapped(body, lambda child: _substituted(child, token))
 
 
 def _composed(outer: ex.Expression, inner: ex.Expression) -> ex.Expression:
     if isinstance(outer, ex.Own):
         return inner
-    changed = {name: _composed(child, inner) for name, child in vars(outer).items() if isinstance(child, ex.Expression)}
-    return replace(outer, **changed) if changed else outer
+    return ex.mapped(outer, lambda child: _composed(child, inner))
 
 
 def _constant_tree(node: ex.Expression) -> bool:

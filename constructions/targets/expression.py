@@ -8,7 +8,7 @@ function is defined, and every node remembers its column so that a refusal can p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Any
@@ -143,6 +143,13 @@ class OrderStatistic(Expression):
         return f"order({self.rank})"
 
 
+def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Return the node with every direct sub-expression changed."""
+    changed: dict[str, Any] = {part.name: change(getattr(expression, part.name)) for part in fields(expression)
+                               if isinstance(getattr(expression, part.name), Expression)}
+    return replace(expression, **changed) if changed else expression
+
+
 def depends_on(expression: Expression, kind: type[Expression]) -> bool:
     """Say whether a *free* node of the kind occurs: ``y`` inside a reduction is bound by it."""
     if isinstance(expression, kind):
@@ -192,9 +199,7 @@ def specialise(expression: Expression, n: int | None) -> Expression:
     """
     if isinstance(expression, Length) and n is not None:
         return Number(Fraction(n), column=expression.column)
-    changed: dict[str, Any] = {part.name: specialise(getattr(expression, part.name), n)
-               for part in fields(expression) if isinstance(getattr(expression, part.name), Expression)}
-    result = replace(expression, **changed) if changed else expression
+    result = mapped(expression, lambda child: specialise(child, n))
     if isinstance(result, OrderStatistic) and n is not None:
         rank = rational_value(result.rank)
         if rank is None or rank.denominator != 1 or not 1 <= rank <= n:

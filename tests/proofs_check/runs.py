@@ -45,7 +45,7 @@ def own_times_mean(tokens: np.ndarray) -> np.ndarray:
 def built(name: str) -> tuple[Construction, Stored, RunFiles]:
     """Construct one of ``REQUESTS``."""
     request = REQUESTS[name]
-    construction = construct(*pipeline.prepare(request))
+    construction = construct(*pipeline.prepare(request, request.lengths()[0]))
     stored = store(construction.sumformer, construction.architectures)
     claim = pipeline.claim_of(construction).to_json()
     exact, network, plan = (json.loads(json.dumps(part)) for part in
