@@ -85,10 +85,14 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limit
     """
     if isinstance(target, CallableTarget):
         raise Refused(f"{method} rewrites an expression; {target.name} is an opaque callable")
-    decomposition = CONSTRUCTIONS[method](target)
     up_to = max(EVALUATED_UP_TO, target.n)
-    compiled = compile_decomposition(decomposition, _below(tolerance), limits=limits, bits=number_format.bits, n=up_to)
-    return decomposition, compiled
+    try:
+        with np.errstate(all="ignore"):  # design by estimates may overflow; what is certified is finite
+            decomposition = CONSTRUCTIONS[method](target)
+            return decomposition, compile_decomposition(decomposition, _below(tolerance), limits=limits,
+                                                        bits=number_format.bits, n=up_to)
+    except OverflowError:
+        raise Refused(f"{target.name} has values on {target.box} that float64 cannot hold") from None
 
 
 def construct_continuous(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], *,

@@ -106,7 +106,7 @@ class Certificate:
         inner = {name for step in self.steps for name in step.needs}
 
         def branch(step: Step) -> dict[str, Any]:
-            below = [branch(premise) for name in step.needs for premise in self.steps if premise.id == name]
+            below = [branch(premise) for name in step.needs for premise in self.steps if premise.id == name != step.id]
             return {"step": step.id, "status": step.status.value, "bound": str(step.bound)} | ({"from": below} if below else {})
 
         return {"claim": f"||f - T|| <= {self.claim.bound}", "rule": "triangle inequality", "bound": str(self.proved_bound),

@@ -94,7 +94,7 @@ def sample(run: str, *, samples: int, device: str, seed: int, import_callable: b
         claim = Claim.from_json(files.certificate["claim"])
         if n is not None and n != claim.n and not claim.every_n:
             raise BadInput(f"--n {n}: the run is about n = {claim.n} alone")
-        target = read_target({**files.plan, "n": n or claim.n}, import_callable)
+        target = read_target(files.plan if n is None else {**files.plan, "n": n}, import_callable)
         sumformer = load(files.arrays, files.exact, files.network)
     with progress() as report:
         found = sample_network(target, sumformer, claim.bound, samples=samples, device=device, seed=seed, report=report)

@@ -64,6 +64,8 @@ def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarg
     tolerance, heads, number_format = request.tolerance(), request.heads(), request.number_format()
     target, modulus = request.resolved(n)
     methods = METHODS[1:] if request.method == "auto" else (request.method,)
+    if request.code != "auto" and request.method == "auto":
+        methods = ("grid",)  # only the discretised construction has a code
     found = survey(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
                    max_table=request.max_table, limits=request.limits(), methods=methods, report=report)
     return target, heads, found

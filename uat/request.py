@@ -64,6 +64,7 @@ class Request:
 
     def check_names(self) -> None:
         """Refuse unknown methods and codes and an empty table budget."""
+        self.lengths()
         for option, given, known in (("--method", self.method, METHODS), ("--code", self.code, CODES)):
             if given not in known:
                 raise BadInput(f"{option} {given!r}: {nearest(given, known)}")

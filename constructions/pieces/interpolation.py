@@ -70,6 +70,8 @@ def interpolate(g: Smooth, a: float, b: float, tolerance: float, *, weight: Smoo
         raise Refused(f"a table of {g.tree} needs a tolerance > 0 and an interval, got {tolerance} on [{a}, {b}]")
     grid, cumulated = _density(g, a, b, weight, tolerance)
     pieces = max(1, math.ceil(cumulated[-1]))
+    if not np.all(np.isfinite(g.numpy(grid[:, None]))):
+        raise Refused(f"{g.tree} is not finite in float64 on [{a:.6g}, {b:.6g}]")
     for _ in range(12):
         if pieces > max_knots:
             raise Refused(f"{g.tree} to within {tolerance:.3g} needs more than {max_knots} hinges")

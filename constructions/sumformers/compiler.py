@@ -154,7 +154,7 @@ def _approximations(swept: Swept, bound: Fraction) -> list[Share]:
                 weights[node] = max(weights.get(node, Fraction(0)), Fraction(part))
     whole = sum(weights.values(), Fraction(0))
     if not whole:
-        return [Share("sum-decomposition", "constants rounded to rational numbers", bound)] if bound else []
+        return [Share("rational-constants", "constants rounded to rational numbers", bound)] if bound else []
     return [Share(*_named(node), bound * weight / whole) for node, weight in weights.items() if weight]
 
 

@@ -59,7 +59,7 @@ def test_the_worst_sampled_error_of_a_certified_run_is_below_its_bound(name: str
 def worst_error(run: RunFiles, count: int = 2000) -> float:
     """Return a confirmed lower bound of the error of the stored Sumformer."""
     target, sumformer = read_target(run.plan, import_callable=False), load_sumformer(run.arrays, run.exact, run.network)
-    found = sample(target, evaluator(sumformer, target, "cpu"), target.box, target.n, thresholds_of(sumformer, target.d),
+    found = sample(target, evaluator(sumformer, target, "cpu"), target.box, target.n, thresholds_of(sumformer, target),
                    count, "cpu", 0)
     return confirmed(target, sumformer, found).maximum
 
