@@ -18,7 +18,9 @@ from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 
-EVALUATED_UP_TO = 4096  # tokens; over the reals nothing depends on n
+# Tokens up to which floating-point evaluation is inside the bound, unless longer sequences are asked for; over the reals the
+# bound does not depend on n.
+EVALUATED_UP_TO = {"float64": 4096, "float32": 64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,12 @@ CONSTRUCTIONS: dict[str, Callable[[Target], Decomposition]] = {
     "sum-decomposition": sum_decomposition, "power-sums": power_sums, "order-statistics": order_statistics}
 
 
-def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limits: Limits = DEFAULT_LIMITS,
+def evaluated_up_to(target: Target, every_n: bool, number_format: NumberFormat) -> int:
+    """Return the sequence length up to which the bound covers evaluation in the format."""
+    return max(EVALUATED_UP_TO[number_format.name], target.n) if every_n else target.n
+
+
+def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequence[PoolingHead] = (), *, limits: Limits = DEFAULT_LIMITS,
                    number_format: NumberFormat = FLOAT64) -> tuple[Decomposition, Compiled]:
     """Return the decomposition and the network of one method.
 
@@ -85,12 +92,13 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limit
     """
     if isinstance(target, CallableTarget):
         raise Refused(f"{method} rewrites an expression; {target.name} is an opaque callable")
-    up_to = max(EVALUATED_UP_TO, target.n)
     try:
         with np.errstate(all="ignore"):  # design by estimates may overflow; what is certified is finite
             decomposition = CONSTRUCTIONS[method](target)
+            longest = evaluated_up_to(target, decomposition.every_n, number_format)
+            roundings = 64 + max((head.roundings(longest) for head in heads), default=longest)
             return decomposition, compile_decomposition(decomposition, _below(tolerance), limits=limits,
-                                                        bits=number_format.bits, n=up_to)
+                                                        bits=number_format.bits, roundings=roundings)
     except OverflowError:
         raise Refused(f"{target.name} has values on {target.box} that float64 cannot hold") from None
 
@@ -98,12 +106,12 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, *, limit
 def construct_continuous(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], *,
                          limits: Limits = DEFAULT_LIMITS, number_format: NumberFormat = FLOAT64) -> ContinuousConstruction:
     """Write the weights down: phi and psi once, and the blocks of every architecture around them."""
-    decomposition, compiled = compile_target(target, tolerance, method, limits=limits, number_format=number_format)
+    decomposition, compiled = compile_target(target, tolerance, method, heads, limits=limits, number_format=number_format)
     if number_format.bits == 24:
         compiled = compiled.rounded(np.float32)
-    architectures = tuple(assemble_mean(compiled.sumformer, head, target.n) for head in heads)
-    return ContinuousConstruction(target, tolerance, method, decomposition.every_n, max(EVALUATED_UP_TO, target.n), number_format,
-                                  compiled, architectures)
+    architectures = tuple(assemble_mean(compiled.sumformer, head, target.n, number_format) for head in heads)
+    longest = evaluated_up_to(target, decomposition.every_n, number_format)
+    return ContinuousConstruction(target, tolerance, method, decomposition.every_n, longest, number_format, compiled, architectures)
 
 
 def _below(tolerance: Fraction) -> float:

@@ -49,7 +49,7 @@ def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead],
     for done, method in enumerate(methods):
         report("comparing constructions", done, len(methods))
         if method != "grid":
-            found.append(_continuous(target, tolerance, method, limits, number_format))
+            found.append(_continuous(target, tolerance, method, heads, limits, number_format))
     if "grid" in methods:
         cheapest = min((c.parameters for c in found if c.parameters is not None), default=None)
         found.insert(0, _grid(target, tolerance, heads, modulus, code, number_format, max_table, cheapest))
@@ -74,9 +74,11 @@ def check_method(method: str) -> None:
         raise BadInput(f"--method {method!r}: {nearest(method, METHODS)}")
 
 
-def _continuous(target: AnyTarget, tolerance: Fraction, method: str, limits: Limits, number_format: NumberFormat) -> Candidate:
+def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,
+                number_format: NumberFormat) -> Candidate:
     try:
-        decomposition, compiled = compile_target(target, tolerance, method, limits=limits, number_format=number_format)
+        decomposition, compiled = compile_target(target, tolerance, method, heads, limits=limits,
+                                                 number_format=number_format)
     except Refused as refused:
         return Candidate(method, str(refused))
     network = compiled.sumformer

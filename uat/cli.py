@@ -79,7 +79,7 @@ def targets(json_: Json = False) -> None:
 def plan(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain = "0,1", method: Method = "auto",
          code: CodeName = "auto", architecture: Architectures = "all", lipschitz: Lipschitz = None,
          precision: Precision = "float64", linformer_k: LinformerK = 1, features: Features = 4, max_table: MaxTable = 2**24,
-         max_latent: MaxLatent = 512, positional: Positional = False, json_: Json = False) -> None:
+         max_latent: MaxLatent = 1024, positional: Positional = False, json_: Json = False) -> None:
     """List every construction with latent dimension, parameters and depth, or why it does not apply; --method grid in detail."""
     from uat import commands
     from uat.request import Request
@@ -93,7 +93,7 @@ def plan(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain = "0
 def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain = "0,1", method: Method = "auto",
               code: CodeName = "auto", architecture: Architectures = "all", lipschitz: Lipschitz = None,
               precision: Precision = "float64", linformer_k: LinformerK = 1, features: Features = 4, max_table: MaxTable = 2**24,
-              max_latent: MaxLatent = 512, positional: Positional = False,
+              max_latent: MaxLatent = 1024, positional: Positional = False,
               out: Annotated[str | None, typer.Option(help="New run directory. (default: runs/NAME)", show_default=False)] = None,
               samples: Samples = 1_000_000, device: Device = "auto", seed: Seed = 0, json_: Json = False) -> None:
     """Write the weights, prove the bound, and look for a counterexample."""

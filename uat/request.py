@@ -34,7 +34,7 @@ class Request:
     linformer_k: int = 1
     performer_features: int = 4
     max_table: int = 2**24
-    max_latent: int = 512
+    max_latent: int = 1024
     positional: bool = False
     seed: int = 0
 

@@ -74,7 +74,7 @@ def sample_construction(construction: Construction | ContinuousConstruction, n: 
     dtype = torch.float32 if construction.number_format.bits == 24 else torch.float64
     for architecture in construction.architectures:
         if isinstance(sumformer, MeanSumformer) and n != construction.target.n:
-            architecture = assemble_mean(sumformer, architecture.head, n)
+            architecture = assemble_mean(sumformer, architecture.head, n, construction.number_format)
         tokens = probing_sequences(sumformer, target, PROBES, seed, dtype, sampled.witness)
         sampled.deviations[architecture.name] = largest_deviation(architecture, sumformer, tokens, dtype)
         report("running the architectures", len(sampled.deviations), len(construction.architectures))

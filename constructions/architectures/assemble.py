@@ -7,6 +7,7 @@ import numpy as np
 from constructions.architectures.blocks import Architecture, Block, FeedForward, ReluFeedForward
 from constructions.architectures.layout import Layout
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import Arrays, PoolingHead
 from constructions.sumformers import Sumformer
 
@@ -24,17 +25,19 @@ def assemble(sumformer: Sumformer, head: PoolingHead) -> Architecture:
     return Architecture(head, layout, (*before, pooling, *after), *_ends(sumformer, layout))
 
 
-def assemble_mean(sumformer: MeanSumformer, head: PoolingHead, n: int) -> Architecture:
+def assemble_mean(sumformer: MeanSumformer, head: PoolingHead, n: int, number_format: NumberFormat = FLOAT64) -> Architecture:
     """Return the architecture that computes a continuous Sumformer on n tokens: one block a layer, one pooling block.
 
     Attention writes the means into channels that are still 0; the pooling block's FC carries them over by
     t = relu(t) - relu(-t), since the skip connection carries X and not X + Att(X) (mathematics: identity-channel). n enters
-    through the head's weights alone.
+    through the head's weights alone, which are rounded to the format.
     """
     layout = Layout(("1", *sumformer.channels))
     means = tuple(mean_of(channel) for channel in sumformer.pooled)
     routes = [(layout[channel], layout[mean_of(channel)]) for channel in sumformer.pooled]
-    pooling = Block(head.weights(layout.d_model, routes, n, mean=True), ReluFeedForward(_carried(means)))
+    kind = np.float32 if number_format.bits == 24 else np.float64
+    weights = {name: array.astype(kind).astype(np.float64) for name, array in head.weights(layout.d_model, routes, n, mean=True).items()}
+    pooling = Block(weights, ReluFeedForward(_carried(means)))
     phi, psi = ([Block(None, ReluFeedForward(layer)) for layer in layers] for layers in (sumformer.phi, sumformer.psi))
     W_embed, b_embed = np.zeros((len(sumformer.tokens), layout.d_model)), np.zeros(layout.d_model)
     W_out = np.zeros((layout.d_model, sumformer.d_out))

@@ -58,9 +58,9 @@ class Arithmetic:
         return Arithmetic(2.0**-bits, 4 * 2.0**-bits)
 
     @staticmethod
-    def evaluated(bits: int, n: int) -> Arithmetic:
-        """Floating-point evaluation, sums over n tokens in any order (Higham 2002, lemma 3.1), as are sums over features."""
-        return Arithmetic(2.0 ** (1 - bits), (n + 4096) * 2.0**-bits * 1.01)
+    def evaluated(bits: int, roundings: int) -> Arithmetic:
+        """Floating-point evaluation; a mean passes so many rounded operations, in any order (Higham 2002, lemma 3.1)."""
+        return Arithmetic(2.0 ** (1 - bits), roundings * 2.0**-bits * 1.01)
 
 
 EXACT = Arithmetic(0.0, 0.0)
@@ -91,7 +91,7 @@ class Compiled:
 
 
 def compile_decomposition(decomposition: Decomposition, tolerance: float, *, limits: Limits = DEFAULT_LIMITS, bits: int = 53,
-                          n: int = 4096) -> Compiled:
+                          roundings: int = 8192) -> Compiled:
     """Return the smallest network found whose proved error is at most the tolerance.
 
     Args:
@@ -99,8 +99,8 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
         tolerance: sup-norm error, same unit as the target.
         limits: what may be built.
         bits: of the format of weights and evaluation (53: float64, 24: float32).
-        n: length of sequences up to which floating-point evaluation is covered; over the reals the bound does not depend on n
-            unless the decomposition does.
+        roundings: rounded operations that separate a token's value from the mean; they grow with the length of sequences, and
+            nothing else in the bound does unless the decomposition is for one n.
 
     Raises:
         Refused: no tolerance of the parts reaches it, with the term that stands in the way, or a limit is exceeded.
@@ -108,7 +108,7 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
     best: Swept | None = None
     reason: Refused | None = None
     shares = SHARES if any(not isinstance(node, OrderStatistic) for node in _abstract(decomposition)) else (1.0,)
-    arithmetic = Arithmetic.evaluated(bits, n)
+    arithmetic = Arithmetic.evaluated(bits, roundings)
     for share in shares:
         try:
             found = _with_share(decomposition, tolerance, share, limits, arithmetic)
@@ -120,8 +120,26 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
         if not _abstract(decomposition):
             break
     if best is None:
-        raise reason or Refused("nothing to build")
+        raise _below_rounding(decomposition, tolerance, limits, arithmetic) or reason or Refused("nothing to build")
     return _with_budget(best, bits, arithmetic)
+
+
+def _below_rounding(decomposition: Decomposition, tolerance: float, limits: Limits, arithmetic: Arithmetic) -> Refused | None:
+    """Say so where rounding alone exceeds the tolerance: build for a larger one and look at what rounding adds."""
+    largest = max(size(form.range()) for form in decomposition.outputs)
+    larger = max(1e-5 * largest, 4 * tolerance)
+    if not tolerance < 1e-7 * largest < math.inf:
+        return None
+    try:
+        swept = _with_share(decomposition, larger, SHARES[0], limits, arithmetic)
+    except Refused:
+        return None
+    exact = swept.program.swept(EXACT, swept.folds).bound
+    rounding = swept.bound - exact
+    if rounding < tolerance:
+        return None
+    return Refused(f"eps = {tolerance:g} is below what these weights can certify: rounding weights and operations alone adds "
+                   f"{rounding:.3g} to the bound")
 
 
 def _with_budget(swept: Swept, bits: int, arithmetic: Arithmetic) -> Compiled:
