@@ -20,18 +20,57 @@ STREAM_NUMBERS = {"cpu": 2**19}
 LARGE_STREAM = 2**27
 
 
+Rows = slice | Tensor  # a slice where rows are adjacent, which is a view and not a copy
+
+
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    reads: Tensor
+    reads: Rows
     W_1: Tensor
     bias: Tensor
-    writes: Tensor
+    writes: Rows
     W_2: Tensor
 
     def __call__(self, stream: Tensor) -> None:
         """Add the layer's output to the (channels, tokens) stream, in place."""
-        hidden = torch.addmm(self.bias, self.W_1, stream.index_select(0, self.reads)).relu_()
-        stream.index_add_(0, self.writes, self.W_2 @ hidden)
+        hidden = torch.addmm(self.bias, self.W_1, _take(stream, self.reads)).relu_()
+        _add(stream, self.writes, self.W_2, hidden)
+
+
+@dataclass(frozen=True, eq=False)
+class _Folds:
+    """A layer whose units read one channel each, with weight 1: no product is needed to form them.
+
+    ``folded`` are the channels that get -2 times their unit, unit by unit; ``rest`` all other writes.
+    """
+
+    reads: Rows
+    bias: Tensor
+    folded: Rows | None
+    by: Rows
+    rest: Rows | None
+    W_2: Tensor
+
+    def __call__(self, stream: Tensor) -> None:
+        """Add the layer's output to the stream, in place."""
+        hidden = _take(stream, self.reads).add(self.bias).relu_()
+        if self.rest is not None:
+            _add(stream, self.rest, self.W_2, hidden)
+        if isinstance(self.folded, slice):
+            stream[self.folded].add_(_take(hidden, self.by), alpha=-2)
+        elif self.folded is not None:
+            stream.index_add_(0, self.folded, _take(hidden, self.by), alpha=-2)
+
+
+def _take(stream: Tensor, rows: Rows) -> Tensor:
+    return stream[rows] if isinstance(rows, slice) else stream.index_select(0, rows)
+
+
+def _add(stream: Tensor, rows: Rows, W: Tensor, hidden: Tensor) -> None:
+    if isinstance(rows, slice):
+        stream[rows].addmm_(W, hidden)
+    else:
+        stream.index_add_(0, rows, W @ hidden)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +100,7 @@ class CompiledMeanSumformer:
     def __init__(self, sumformer: MeanSumformer, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64) -> None:
         self.device, self.dtype = torch.device(device), dtype
         self.d, self.d_out = len(sumformer.tokens), sumformer.d_out
-        rows = {channel: row for row, channel in enumerate(sumformer.channels)}
+        rows = {channel: row for row, channel in enumerate(_ordered(sumformer))}
         self.width = len(rows)
         self._phi, self._psi = ([self._layer(layer, rows) for layer in layers] for layers in (sumformer.phi, sumformer.psi))
         self._pooled = self._index([rows[channel] for channel in sumformer.pooled])
@@ -121,11 +160,35 @@ class CompiledMeanSumformer:
             layer(stream)
         return torch.addmm(self._b_out, self._W_out, stream.index_select(0, self._readout)).T
 
-    def _layer(self, layer: ReluLayer, rows: dict[str, int]) -> _Layer | _Table:
+    def _layer(self, layer: ReluLayer, rows: dict[str, int]) -> _Layer | _Folds | _Table:
         if layer.units >= 64 and len(layer.reads) == 1 and np.all(layer.W_1[0, 0] == layer.W_1) and layer.W_1[0, 0]:
             return self._table(layer, rows)
-        return _Layer(self._index([rows[c] for c in layer.reads]), self._tensor(layer.W_1.T), self._tensor(layer.bias[:, None]),
-                      self._index([rows[c] for c in layer.writes]), self._tensor(layer.W_2.T))
+        if np.all(np.count_nonzero(layer.W_1, axis=0) == 1) and np.all(layer.W_1.max(axis=0) == 1):
+            return self._folds(layer, rows)
+        reads, writes = (np.argsort([rows[c] for c in names]) for names in (layer.reads, layer.writes))
+        return _Layer(self._rows([rows[layer.reads[k]] for k in reads]), self._tensor(layer.W_1[reads].T),
+                      self._tensor(layer.bias[:, None]), self._rows([rows[layer.writes[k]] for k in writes]),
+                      self._tensor(layer.W_2[:, writes].T))
+
+    def _folds(self, layer: ReluLayer, rows: dict[str, int]) -> _Folds:
+        read = np.array([rows[layer.reads[i]] for i in np.argmax(layer.W_1, axis=0)])
+        units = np.argsort(read, kind="stable")
+        W_2 = layer.W_2[units]
+        write = np.array([rows[c] for c in layer.writes])
+        single = (np.count_nonzero(W_2, axis=0) == 1) & (W_2.min(axis=0) == -2)
+        folded = np.flatnonzero(single)
+        folded, rest = folded[np.argsort(write[folded])], np.flatnonzero(~single)
+        rest = rest[np.argsort(write[rest])]
+        reads = read[units] if len(set(read)) > 1 else read[:1]  # one row broadcasts over all units
+        return _Folds(self._rows(reads), self._tensor(layer.bias[units][:, None]),
+                      self._rows(write[folded]) if len(folded) else None, self._rows(np.argmin(W_2[:, folded], axis=0)),
+                      self._rows(write[rest]) if len(rest) else None, self._tensor(W_2[:, rest].T))
+
+    def _rows(self, rows: Sequence[int] | np.ndarray) -> Rows:
+        found = [int(row) for row in rows]
+        if found and found == list(range(found[0], found[0] + len(found))):
+            return slice(found[0], found[0] + len(found))
+        return self._index(found)
 
     def _table(self, layer: ReluLayer, rows: dict[str, int]) -> _Table:
         """relu(w t + b_j) = w t + b_j beyond the knot -b_j: running sums of slopes and intercepts, in order of the knots."""
@@ -142,3 +205,24 @@ class CompiledMeanSumformer:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, self.dtype)
+
+
+def _ordered(sumformer: MeanSumformer) -> list[str]:
+    """Order channels so that those a layer reads or writes together are adjacent: tokens, then by first and last use.
+
+    Channels that are folded are read one by one in every layer, the others are mostly written.
+    """
+    reads: dict[str, list[int]] = {}
+    writes: dict[str, list[int]] = {}
+    for k, layer in enumerate((*sumformer.phi, *sumformer.psi)):
+        for uses, channels in ((reads, layer.reads), (writes, layer.writes)):
+            for channel in channels:
+                uses.setdefault(channel, []).append(k)
+
+    def key(channel: str) -> tuple[int, bool, int]:
+        written, read = writes.get(channel, [0]), reads.get(channel, [0])
+        folds = len(set(written) & set(read)) > 0
+        return min(written), not folds, -max(read if folds else written)
+
+    others = [channel for channel in sumformer.channels if channel not in sumformer.tokens]
+    return [*sumformer.tokens, *sorted(others, key=key)]
