@@ -51,7 +51,9 @@ class ReluLayer:
 
     def __call__(self, known: Channels) -> dict[str, Any]:
         """Return the channels after the layer; float64 arrays or object arrays of exact numbers, all of one shape."""
-        stream = np.stack([known[channel] for channel in self.reads], axis=-1)
+        some = np.asarray(next(iter(known.values())))
+        columns = [known[channel] for channel in self.reads]
+        stream = np.stack(columns, axis=-1) if columns else np.zeros((*some.shape, 0), some.dtype)
         exact = stream.dtype == object
         W_1, bias, W_2 = (_exact(array) if exact else array for array in (self.W_1, self.bias, self.W_2))
         hidden = np.maximum(stream @ W_1 + bias, _exact(np.zeros(())) if exact else 0.0)
