@@ -125,7 +125,9 @@ def _direct(stacked: np.ndarray, outputs: int, certifiers: Sequence[Certifier], 
 def _separation(U: np.ndarray, V: np.ndarray, outputs: int, x_shape: Index, y_shape: Index, bound: float) -> Separation:
     """Drop what does not occur."""
     V = V.reshape(len(U), outputs, -1)
-    rows, columns = np.flatnonzero(np.any(U, axis=0)), np.flatnonzero(np.any(V, axis=(0, 1)))
+    used_rows, used_columns = np.any(U, axis=0), np.any(V, axis=(0, 1))
+    used_rows[0] = used_columns[0] = True  # the constant 1, so that neither side is empty
+    rows, columns = np.flatnonzero(used_rows), np.flatnonzero(used_columns)
     index = [list(itertools.product(*(range(D) for D in shape))) for shape in (x_shape, y_shape)]
     return Separation(U[:, rows], V[:, :, columns], tuple(index[0][k] for k in rows), tuple(index[1][k] for k in columns), bound)
 

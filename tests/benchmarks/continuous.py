@@ -1,0 +1,101 @@
+"""Sizes, tightness and speed of the continuous constructions.
+
+Two tables: non-zero parameters of phi and psi with certified and sampled errors, beside those of a first prototype without
+rigorous bounds; and the forward pass against sequence length, with its ratio to torch's scaled dot product attention.
+Run ``python -m tests.benchmarks.continuous [target ..]``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+
+import torch
+
+from constructions.adapters import CompiledMeanSumformer
+from constructions.continuous import compile_target
+from constructions.errors import Refused
+from constructions.targets.library import resolve
+from constructions.targets.target import Target
+from proofs_check.sampling import sample
+from proofs_check.witness import evaluator, thresholds_of
+
+EPS = ("1/100", "1/10000", "1/1000000")
+# Non-zero parameters of the prototype, float64 without outward rounding, at the same tolerances (None: not reached).
+PROTOTYPE: dict[str, tuple[int | None, int | None, int | None]] = {
+    "own-times-mean": (38, 95, 140), "standardise": (283, 1913, 17431), "f": (1144, 5284, 60853),
+    "kernel-density": (961, 5956, 55340), "soft-rank": (913, 5832, 53561), "smooth-maximum": (82, 634, 6226),
+    "figure-2": (313, 2092, 18014), "max": (None, None, None), "moments": (None, None, None)}
+LENGTHS = (3, 16, 256)
+SEARCHED = {3: 200_000, 16: 40_000, 256: 1_500}
+FORWARD = (2**12, 2**14, 2**16, 2**18)
+
+
+def sizes(name: str, eps: str) -> str:
+    """Compile once and search at several lengths; one line of the table."""
+    target = resolve(name, n=None, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    start = time.perf_counter()
+    try:
+        decomposition, compiled = compile_target(target, Fraction(eps), "sum-decomposition")
+    except Refused as refused:
+        return f"{name:15s} {float(Fraction(eps)):7.0e}  refused: {str(refused)[:90]}"
+    seconds = time.perf_counter() - start
+    worst = 0.0
+    for n in LENGTHS if decomposition.every_n else (target.n,):
+        at_n = Target.from_text(target.text, n=n, box=target.box, name=name)
+        found = sample(at_n, evaluator(compiled.sumformer, at_n, torch.device("cpu")), target.box, n,
+                       thresholds_of(compiled.sumformer, at_n), SEARCHED.get(n, 200_000), "cpu", 0)
+        worst = max(worst, found.maximum)
+    earlier = PROTOTYPE.get(name, (None, None, None))[EPS.index(eps)]
+    network = compiled.sumformer
+    scope = "every n" if decomposition.every_n else f"n = {target.n}"
+    return (f"{name:15s} {float(Fraction(eps)):7.0e} {network.n_nonzero:8,d} {earlier or '-':>9} {network.d_latent:5d} "
+            f"{network.depth:6d} {float(compiled.bound):11.4g} {worst:11.4g} {float(compiled.bound) / worst:7.2f} {seconds:7.2f} s "
+            f"  {scope}")
+
+
+def forward(name: str, eps: str) -> str:
+    """Time the forward pass at growing lengths, and attention of the same width at the first one."""
+    target = resolve(name, n=None, d=None, domain="0,1")
+    compiled = compile_target(target, Fraction(eps), "sum-decomposition")[1]
+    run, width = CompiledMeanSumformer(compiled.sumformer), len(compiled.sumformer.channels)
+    times = []
+    for n in FORWARD:
+        tokens = torch.rand(1, n, len(compiled.sumformer.tokens), dtype=torch.float64)
+        times.append(_median(lambda tokens=tokens: run(tokens)))
+    q = torch.rand(1, 1, FORWARD[0], width, dtype=torch.float64)
+    attention = _median(lambda: torch.nn.functional.scaled_dot_product_attention(q, q, q))
+    growth = times[-1] / times[0] / (FORWARD[-1] / FORWARD[0])
+    return (f"{name:15s} {float(Fraction(eps)):7.0e} {width:6d} " + " ".join(f"{1e3 * t:9.2f}" for t in times)
+            + f" {growth:8.2f} {1e3 * attention:10.1f} {attention / times[0]:8.1f}")
+
+
+def _median(call: Callable[[], object], repetitions: int = 5) -> float:
+    call()
+    seen = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        call()
+        seen.append(time.perf_counter() - start)
+    return statistics.median(seen)
+
+
+def main(names: list[str]) -> None:
+    """Print both tables."""
+    print("target              eps  non-zero prototype    d'  depth   certified     sampled   ratio    build")
+    for name in names or PROTOTYPE:
+        for eps in EPS:
+            print(sizes(name, eps), flush=True)
+    lengths = " ".join(f"n = {n:5,d}"[-9:].rjust(9) for n in FORWARD)
+    print(f"\nforward in ms       eps  width {lengths}   growth  attention    ratio")
+    for name in names or ("own-times-mean", "standardise", "f", "kernel-density"):
+        for eps in EPS[:2]:
+            print(forward(name, eps), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
