@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test lint slow gpu bench clean
 
 demo: $(VENV)/installed
-	$(BIN)/python -m uat construct --target f --eps 1e-2
+	$(BIN)/python -m uat construct --target f --eps 1e-2 --n 3,256
 
 test: $(VENV)/installed-dev lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal

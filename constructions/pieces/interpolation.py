@@ -85,7 +85,8 @@ def interpolate(g: Smooth, a: float, b: float, tolerance: float, *, weight: Smoo
 
 def _density(g: Smooth, a: float, b: float, weight: Smooth | None, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Return points and the number of pieces needed up to each, on a grid refined where they are dense."""
-    grid = np.linspace(a, b, FINE + 1)
+    grid = np.linspace(a, b, FINE + 1) if a <= 0 or b < 16 * a else np.geomspace(a, b, FINE + 1)
+    grid[0], grid[-1] = a, b
     for _ in range(3):
         cumulated = _pieces(g, grid, weight, tolerance)
         if not np.isfinite(cumulated[-1]):
@@ -103,7 +104,8 @@ def _pieces(g: Smooth, grid: np.ndarray, weight: Smooth | None, tolerance: float
     values = g.numpy(grid[:, None])
     step = np.diff(grid)
     bend = np.diff(np.diff(values) / step) / ((step[1:] + step[:-1]) / 2)
-    bend = np.where(np.abs(bend) > 2.0**-50 * np.abs(values).max() / step.min() ** 2, bend, 0.0)
+    noise = 2.0**-50 * np.abs(values).max() / np.minimum(step[1:], step[:-1]) ** 2
+    bend = np.where(np.abs(bend) > noise, bend, 0.0)
     bend = np.concatenate([bend[:1], bend, bend[-1:]])
     allowed = tolerance if weight is None else tolerance * weight.numpy(grid[:, None])
     third = np.abs(np.gradient(bend, grid))

@@ -195,7 +195,7 @@ def _abstract(decomposition: Decomposition) -> list[Node]:
 def _with_share(decomposition: Decomposition, tolerance: float, share: float, limits: Limits, arithmetic: Arithmetic) -> Swept:
     scale, widen = share, 1.0
     for _ in range(24):
-        program = Program.of(decomposition, scale * tolerance, widen * tolerance, limits)
+        program = Program.of(decomposition, scale * tolerance, tolerance, widen, limits)
         try:
             floor = program.swept(arithmetic, folds=_finest(program))
         except TooWide:
@@ -230,7 +230,7 @@ def _tightened(decomposition: Decomposition, tolerance: float, scale: float, wid
         trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
         if trial_scale < 1.02 * scale:
             break
-        program = Program.of(decomposition, trial_scale * tolerance, widen * tolerance, limits)
+        program = Program.of(decomposition, trial_scale * tolerance, tolerance, widen, limits)
         try:
             trial = program.swept(arithmetic, folds=_finest(program))
         except TooWide:
@@ -298,9 +298,12 @@ class Program:
     after: list[Node]
 
     @staticmethod
-    def of(decomposition: Decomposition, approximation: float, margin: float, limits: Limits) -> Program:
-        """Decide tables, polynomials and kernels so that together they take ``approximation`` of the error."""
-        tolerances, margins = _distributed(decomposition, approximation, margin)
+    def of(decomposition: Decomposition, approximation: float, tolerance: float, widen: float, limits: Limits) -> Program:
+        """Decide tables, polynomials and kernels so that together they take ``approximation`` of the error.
+
+        Their intervals allow for arguments that are off by what the whole tolerance permits, times ``widen``.
+        """
+        tolerances, margins = _distributed(decomposition, approximation, tolerance, widen)
         bases, extra = Bases(), dict[Quantity, Node]()
         made: dict[Quantity, Quantity] = {}
         existing = {next(iter(node.inputs[0].terms)): node for node in decomposition.nodes if isinstance(node, Mean)}
@@ -423,8 +426,8 @@ def _seeded(output: Form) -> Sensitivities:
     return sensitivities
 
 
-def _distributed(decomposition: Decomposition, approximation: float,
-                 margin: float) -> tuple[dict[Node, float], dict[Node, float]]:
+def _distributed(decomposition: Decomposition, approximation: float, tolerance: float,
+                 widen: float) -> tuple[dict[Node, float], dict[Node, float]]:
     """Split a share of the tolerance over the nodes that approximate, in proportion to what accuracy costs them."""
     nodes = _abstract(decomposition)
     weight = dict.fromkeys(nodes, 0.0)
@@ -445,10 +448,10 @@ def _distributed(decomposition: Decomposition, approximation: float,
             log_slope = sensitivities.of_logarithm(q)
             known = logarithms.get(q, 0.0)
             logarithms[q] = None if log_slope is None or known is None else max(known, log_slope)
-    margins = {node: _margin(node, argument, margin) for node in nodes}
+    margins = {node: _margin(node, argument, tolerance, widen) for node in nodes}
     for node in nodes:
         if isinstance(node, Univariate):
-            node.relative_margin = _relative_margin(node, logarithms, margin)
+            node.relative_margin = _relative_margin(node, logarithms, widen * tolerance)
     used = [node for node in nodes if weight[node] > 0]
     elastic = dict.fromkeys(used, 1.0)
     tolerances: dict[Node, float] = {}
@@ -472,7 +475,7 @@ def _elasticity(node: Node, tolerance: float, margin: float) -> float:
     return 60.0
 
 
-def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: float) -> float:
+def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: float, widen: float) -> float:
     """How far the network's argument may be from the exact one, when the whole tolerance were spent there."""
     margin = 0.0
     for form in node.inputs:
@@ -480,7 +483,7 @@ def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: floa
         for q in inexact:
             s = sensitivities.get(q, 0.0)
             width = 2 * half_width(form.range())
-            margin = max(margin, min(0.05 * width, abs(float(form.terms[q])) * tolerance / s if s else math.inf))
+            margin = max(margin, widen * min(0.05 * width, abs(float(form.terms[q])) * tolerance / s if s else math.inf))
     return margin
 
 
@@ -491,7 +494,8 @@ def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | Non
     log_slope = logarithms.get(quantity)
     if others or form.constant or not log_slope or quantity.name.startswith(("x.", "mean(x.")):
         return None
-    return min(0.5, max(1.5 * tolerance / log_slope, 2.0**-26))
+    margin = max(1.5 * tolerance / log_slope, 2.0**-26)
+    return margin if margin < 0.5 else None
 
 
 def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,

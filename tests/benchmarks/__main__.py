@@ -1,15 +1,16 @@
-"""Everything docs/benchmarks.md records: ``python -m tests.benchmarks`` (about two minutes on a quiet machine)."""
+"""Everything docs/benchmarks.md records: ``python -m tests.benchmarks`` (about five minutes on a quiet machine)."""
 
 from __future__ import annotations
 
-from tests.benchmarks import commands, sampling, value_table
+from tests.benchmarks import commands, continuous, sampling, value_table
 
 
 def main() -> None:
-    """Print the command timings, then the two ratios."""
+    """Print the command timings, the two ratios, and the tables of the continuous constructions."""
     commands.main()
     value_table.main()
     sampling.main([])
+    continuous.main([])
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for i, (target, eps, n, d) in enumerate(JOBS):
             out = str(Path(folder) / f"run{i}")
-            options = ("--target", target, "--eps", eps, "--n", n, "--d", d)
+            options = ("--target", target, "--eps", eps, "--n", n, "--d", d, "--method", "grid")
             seconds, peak, output = run(("construct", *options, "--out", out, "--json"))
             record = json.loads(output)
             planned = json.loads(run(("plan", *options, "--json"))[2])
