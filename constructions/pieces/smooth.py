@@ -105,12 +105,12 @@ class Smooth:
 
 def _walk(node: ex.Expression, leaves: Sequence[Any], constant: Callable[[Any], Any], pi: Any,
           functions: Mapping[str, Callable[[Any], Any]], power: Callable[[Any, int], Any]) -> Any:
-    known: dict[ex.Expression, Any] = {}
+    known: dict[int, Any] = {}  # by identity: hashing a tree costs more than evaluating it
 
     def value(node: ex.Expression) -> Any:
-        if node not in known:
-            known[node] = compute(node)
-        return known[node]
+        if id(node) not in known:
+            known[id(node)] = compute(node)
+        return known[id(node)]
 
     def compute(node: ex.Expression) -> Any:
         match node:

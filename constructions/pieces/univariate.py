@@ -21,7 +21,7 @@ from constructions.pieces.product import Product, least_size
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.square import folds_for
 
-MAX_DEGREE = 64
+MAX_DEGREE = 128
 TABLE_UNIT = 3  # parameters of a hinge: read, bias, write
 
 
