@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -83,8 +84,9 @@ def evaluated_up_to(target: Target, every_n: bool, number_format: NumberFormat) 
     return max(EVALUATED_UP_TO[number_format.name], target.n) if every_n else target.n
 
 
-def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequence[PoolingHead] = (), *, limits: Limits = DEFAULT_LIMITS,
-                   number_format: NumberFormat = FLOAT64) -> tuple[Decomposition, Compiled]:
+@functools.lru_cache(maxsize=4)  # a plan compares constructions, then one of them is built
+def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: tuple[PoolingHead, ...] = (), *,
+                   limits: Limits = DEFAULT_LIMITS, number_format: NumberFormat = FLOAT64) -> tuple[Decomposition, Compiled]:
     """Return the decomposition and the network of one method.
 
     Raises:
@@ -106,12 +108,13 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: S
 def construct_continuous(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], *,
                          limits: Limits = DEFAULT_LIMITS, number_format: NumberFormat = FLOAT64) -> ContinuousConstruction:
     """Write the weights down: phi and psi once, and the blocks of every architecture around them."""
-    decomposition, compiled = compile_target(target, tolerance, method, heads, limits=limits, number_format=number_format)
+    decomposition, compiled = compile_target(target, tolerance, method, tuple(heads), limits=limits, number_format=number_format)
     if number_format.bits == 24:
         compiled = compiled.rounded(np.float32)
     architectures = tuple(assemble_mean(compiled.sumformer, head, target.n, number_format) for head in heads)
     longest = evaluated_up_to(target, decomposition.every_n, number_format)
-    return ContinuousConstruction(target, tolerance, method, decomposition.every_n, longest, number_format, compiled, architectures)
+    return ContinuousConstruction(target, tolerance, method, decomposition.every_n, longest, number_format, compiled,
+                                  architectures)
 
 
 def _below(tolerance: Fraction) -> float:

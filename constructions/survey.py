@@ -77,7 +77,7 @@ def check_method(method: str) -> None:
 def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,
                 number_format: NumberFormat) -> Candidate:
     try:
-        decomposition, compiled = compile_target(target, tolerance, method, heads, limits=limits,
+        decomposition, compiled = compile_target(target, tolerance, method, tuple(heads), limits=limits,
                                                  number_format=number_format)
     except Refused as refused:
         return Candidate(method, str(refused))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from constructions.continuous import ContinuousConstruction, construct_continuous
+from constructions.continuous import ContinuousConstruction, compile_target, construct_continuous
 from constructions.errors import Refused
 from constructions.number_formats import FORMATS, exact_number
 from constructions.pooling import pooling_head
@@ -56,7 +56,8 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
 
 
 def rebuilt(plan: Mapping[str, Any], target: Target, architectures: Sequence[str]) -> ContinuousConstruction:
-    """Run the construction that ``plan.json`` describes."""
+    """Run the construction that ``plan.json`` describes, from the start."""
+    compile_target.cache_clear()
     heads = [pooling_head(name, linformer_k=int(plan["linformer_k"]), performer_features=int(plan["performer_features"]),
                           seed=int(plan["seed"])) for name in architectures]
     limits = Limits(**{key: int(value) for key, value in plan["limits"].items()})

@@ -36,7 +36,8 @@ def assemble_mean(sumformer: MeanSumformer, head: PoolingHead, n: int, number_fo
     means = tuple(mean_of(channel) for channel in sumformer.pooled)
     routes = [(layout[channel], layout[mean_of(channel)]) for channel in sumformer.pooled]
     kind = np.float32 if number_format.bits == 24 else np.float64
-    weights = {name: array.astype(kind).astype(np.float64) for name, array in head.weights(layout.d_model, routes, n, mean=True).items()}
+    exact = head.weights(layout.d_model, routes, n, mean=True)
+    weights = {name: array.astype(kind).astype(np.float64) for name, array in exact.items()}
     pooling = Block(weights, ReluFeedForward(_carried(means)))
     phi, psi = ([Block(None, ReluFeedForward(layer)) for layer in layers] for layers in (sumformer.phi, sumformer.psi))
     W_embed, b_embed = np.zeros((len(sumformer.tokens), layout.d_model)), np.zeros(layout.d_model)

@@ -11,6 +11,7 @@ is within ``tail`` of g. Any polynomial P of that degree is then compared with g
 from __future__ import annotations
 
 import functools
+import heapq
 import itertools
 import math
 from collections.abc import Sequence
@@ -24,15 +25,18 @@ from flint import acb, arb
 from constructions.errors import Refused
 from constructions.pieces.forms import ball, size, upward
 from constructions.pieces.smooth import Smooth
+from constructions.targets import expression as ex
 from constructions.targets.ball_arrays import BallArray
 
 Box = Sequence[tuple[Fraction, Fraction]]
+Rectangle = tuple[float, float, float, float]
 Cell = tuple[Any, ...]  # a rectangle (a, b, c, e) of the complex variable, then an interval for each other one
 RADII = (1.1, 1.2, 1.35, 1.5, 1.75, 2.1, 2.6, 3.5, 5.5, 10.0, 25.0)
 OVERSAMPLING = 4
 REAL_PIECES = {0: 1, 1: 6, 2: 4, 3: 4}
-BUDGET = {1: 100, 2: 1500}  # balls spent where the first cover does not decide, by number of variables
+BUDGET = {1: 200, 2: 1500}  # balls spent where the first cover does not decide, by number of variables
 LARGE_BUDGET = 12_000
+SETTLED = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,23 +121,64 @@ def _options(g: Smooth, box: Box, variable: int) -> list[tuple[float, float]]:
 
 def _largest(g: Smooth, box: Box, variable: int, rho: float) -> float:
     """Bound |g| on the filled ellipse of one variable times the intervals of the others; inf where it may not be analytic."""
+    low, high = box[variable]
+    middle, half, cover = ball((low + high) / 2), ball((high - low) / 2), _cover(rho)
+    reduced = in_differences(g)
+    if reduced is not None:
+        g, box, variable, cover = reduced, *_differences(box, variable, rho)
+        middle, half = ball(0), ball(1)
     others = [v for v in range(len(box)) if v != variable]
     pieces = REAL_PIECES.get(len(others), 1)
     real = [[_part(box[v], k, pieces) for k in range(pieces)] for v in others]
-    waiting, spent, worst = list(itertools.product(_cover(rho), *real)), 0, 0.0
-    budget = BUDGET.get(len(box), LARGE_BUDGET) + len(waiting)
-    low, high = box[variable]
-    middle, half = ball((low + high) / 2), ball((high - low) / 2)
-    while waiting:
-        cell, spent = waiting.pop(), spent + 1
+    budget = BUDGET.get(len(box), LARGE_BUDGET)
+
+    def bound(cell: Cell) -> float:
         value = g.complex(*_arguments(middle, half, variable, others, cell))
-        if value.is_finite():
-            worst = max(worst, size(value.abs_upper()))
-        elif spent + len(waiting) > budget:
-            return math.inf
-        else:
-            waiting += _halves(box, others, cell)
-    return worst
+        return size(value.abs_upper()) if value.is_finite() else math.inf
+
+    # the worst cell first: halved until its bound is not far above the largest of the smaller cells around it
+    heap = [(-bound(cell), k, cell) for k, cell in enumerate(itertools.product(cover, *real))]
+    heapq.heapify(heap)
+    for k in range(budget):
+        above, _, cell = heapq.heappop(heap)
+        halves = [(-bound(part), len(box) * budget + 2 * k + side, part) for side, part in enumerate(_halves(box, others, cell))]
+        for half_cell in halves:
+            heapq.heappush(heap, half_cell)
+        if math.isfinite(above) and -min(halves)[0] > SETTLED * -above:
+            break
+    return -heap[0][0]
+
+
+def in_differences(g: Smooth) -> Smooth | None:
+    """Return k with g(x, y) = k(y - x) where the tree shows it, for twice as many variables as k has; else None."""
+    q, rest = divmod(g.p, 2)
+
+    def visit(node: ex.Expression) -> ex.Expression:
+        match node:
+            case ex.Binary(operator="-", left=ex.Own(coordinate=i), right=ex.Own(coordinate=j)) if i == j + q:
+                return ex.Own(j)
+            case ex.Binary(operator="-", left=ex.Own(coordinate=i), right=ex.Own(coordinate=j)) if j == i + q:
+                return ex.Apply("neg", ex.Own(i))
+            case ex.Own():
+                raise LookupError
+        return ex.mapped(node, visit)
+
+    try:
+        return Smooth(visit(g.tree), q) if q and not rest else None
+    except LookupError:
+        return None
+
+
+def _differences(box: Box, variable: int, rho: float) -> tuple[Box, int, list[Rectangle]]:
+    """Return the box of the differences y - x, and rectangles that cover the one whose x or y is on the filled ellipse."""
+    q = len(box) // 2
+    sides = tuple((box[c + q][0] - box[c][1], box[c + q][1] - box[c][0]) for c in range(q))
+    c, grown = variable % q, (box[variable][1] - box[variable][0]) / 2
+    A, B = (rho + 1 / rho) / 2 * (1 + 1e-12), (rho - 1 / rho) / 2 * (1 + 1e-12)
+    low, high = float(sides[c][0]) - float(grown) * (A - 1) - 1e-12, float(sides[c][1]) + float(grown) * (A - 1) + 1e-12
+    xs, ys = np.linspace(low, high, 13), np.linspace(0, float(grown) * B, 3)
+    cells = itertools.product(itertools.pairwise(xs), itertools.pairwise(ys))
+    return sides, c, [(float(a), float(b), float(e), float(f)) for (a, b), (e, f) in cells]
 
 
 def _arguments(middle: arb, half: arb, variable: int, others: Sequence[int], cell: Cell) -> list[acb]:
@@ -169,7 +214,7 @@ def _part(interval: tuple[Fraction, Fraction], k: int, pieces: int) -> tuple[Fra
     return a + (b - a) * k / pieces, a + (b - a) * (k + 1) / pieces
 
 
-def _cover(rho: float, columns: int = 10, rows: int = 3) -> list[tuple[float, float, float, float]]:
+def _cover(rho: float, columns: int = 10, rows: int = 3) -> list[Rectangle]:
     """Cover the upper half of the filled ellipse in u-coordinates by rectangles; |g| is the same in the lower half."""
     A, B = (rho + 1 / rho) / 2 * (1 + 1e-12), (rho - 1 / rho) / 2 * (1 + 1e-12)
     xs, ys = np.linspace(-A, A, columns + 1), np.linspace(0, B, rows + 1)

@@ -38,6 +38,8 @@ class Separation:
 
 PRODUCT = 40  # parameters of a product, and of one Chebyshev polynomial or product of them, roughly
 POLYNOMIAL = 24
+LARGEST_GRID = 3e7
+ASSUMED_LOSS = 4.0  # of the proof against random points, in four variables
 
 
 def separate_many(kernels: Sequence[Smooth], x_variables: int, box: Box, tolerance: float, max_degree: int = 64,
@@ -107,19 +109,36 @@ def _direct(stacked: np.ndarray, outputs: int, certifiers: Sequence[Certifier], 
     """Keep the large coefficients as they are, one product for each polynomial of x: no mixing, for kernels of many variables."""
     if len(x_shape) + len(y_shape) <= 2:
         return []
-    small, large = tolerance * 1e-6, tolerance
     best: Separation | None = None
-    for _ in range(5):
-        threshold = math.sqrt(small * large)
+    threshold = _proposed_threshold(stacked, outputs, (*x_shape, *y_shape), tolerance)
+    for _ in range(4):
         kept = np.where(np.abs(stacked) > threshold, stacked, 0.0)
         parts = np.split(kept, outputs, axis=1)
         bound = max(c.error(part.reshape(*x_shape, *y_shape)) for c, part in zip(certifiers, parts, strict=True))
         if bound <= tolerance:
-            small, rows = threshold, np.flatnonzero(np.any(kept, axis=1))
+            rows = np.flatnonzero(np.any(kept, axis=1))
             best = _separation(np.eye(len(stacked))[rows], kept[rows], outputs, x_shape, y_shape, bound)
-        else:
-            large = threshold
+            break
+        threshold *= min(0.8, 0.9 * tolerance / bound)
     return [best] if best is not None and len(best.U) <= 4 * max_rank else []
+
+
+def _proposed_threshold(stacked: np.ndarray, outputs: int, shape: Index, tolerance: float) -> float:
+    """Find by random points the size below which coefficients may go, with the usual loss of the proof allowed for."""
+    rng = np.random.default_rng(0)
+    tables = [np.cos(np.outer(np.arange(n), np.arccos(rng.uniform(-1, 1, 400)))) for n in shape]
+    small, large = tolerance * 1e-5, tolerance
+    for _ in range(9):
+        threshold = math.sqrt(small * large)
+        dropped = np.where(np.abs(stacked) > threshold, 0.0, stacked)
+        worst = 0.0
+        for part in np.split(dropped, outputs, axis=1):
+            values = part.reshape(shape)
+            letters = "abcdefgh"[: len(shape)]
+            values = np.einsum(f"{letters},{','.join(f'{c}z' for c in letters)}->z", values, *tables, optimize=True)
+            worst = max(worst, float(np.abs(values).max()))
+        small, large = (threshold, large) if worst <= tolerance / ASSUMED_LOSS else (small, threshold)
+    return small
 
 
 def _separation(U: np.ndarray, V: np.ndarray, outputs: int, x_shape: Index, y_shape: Index, bound: float) -> Separation:
@@ -182,7 +201,7 @@ class ByGrid:
 
 @dataclass(frozen=True, eq=False)
 class ByCoefficients:
-    """Compare with the interpolant's coefficients: low degrees on a grid three times as fine, the rest by its l1 norm.
+    """Compare with the interpolant's coefficients: low degrees on a grid two and a half times as fine, the rest by its l1 norm.
 
     Attributes:
         coefficients: of the interpolant, each right to ``slack``.
@@ -209,9 +228,9 @@ class ByCoefficients:
         """Bound the low part on a grid where that is affordable."""
         difference = _padded(self.coefficients, P.shape) - P
         l1 = float(np.abs(difference).sum())
-        counts = [3 * n for n in P.shape]
+        counts = [math.ceil(2.5 * n) for n in P.shape]
         bound = l1
-        if math.prod(counts) <= 2.0e7:
+        if math.prod(counts) <= LARGEST_GRID:
             values = difference
             for n, N in zip(P.shape, counts, strict=True):
                 values = np.tensordot(values, cosines(n - 1, N), axes=(0, 0))

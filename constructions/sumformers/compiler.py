@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-
-# Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares; the cheapest result is kept.
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -28,12 +25,15 @@ from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
-from constructions.pieces.square import COST_PER_FOLD, Square, folds_for
+from constructions.pieces.square import Square, folds_for
 from constructions.pieces.univariate import Bases, Hinges, Polynomial, TooWide, Univariate
 from constructions.sumformers.sum_decomposition import Decomposition
 
-SHARES = tuple(map(float, os.environ.get('SHARES','0.3,0.6').split(',')))
-PER_FOLD = COST_PER_FOLD / math.log(4)  # parameters of a square for each e-fold of accuracy
+# Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares. The errors of many squares
+# rarely meet in one place, those of an expansion do: with a larger share the bound is tighter, for which a tenth more
+# parameters are spent.
+SHARES = (0.6, 0.9)
+TIGHTER_IS_WORTH = 1.1
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
         except Refused as refused:
             reason = refused
             continue
-        if best is None or found.sumformer.n_nonzero < best.sumformer.n_nonzero:
+        if best is None or found.sumformer.n_nonzero <= TIGHTER_IS_WORTH * best.sumformer.n_nonzero:
             best = found
         if not _abstract(decomposition):
             break

@@ -446,11 +446,16 @@ class _Reader:
             return ex.mapped(node, visit)
 
         def settle(node: ex.Expression) -> ex.Expression:
-            if isinstance(node, ex.Own) and node.coordinate >= 10_000:
-                return ex.Own(node.coordinate - 10_000 + len(outer), column=node.column)
+            if isinstance(node, ex.Own):
+                v = node.coordinate
+                return ex.Own(v - 10_000 + len(outer) if v >= 10_000 else place[v], column=node.column)
             return ex.mapped(node, settle)
 
-        return settle(visit(body)), [form for _, form in outer]
+        # one order of the arguments whatever the text, so that kernels of the same arguments are seen to be such
+        tree = visit(body)
+        order = sorted(range(len(outer)), key=lambda v: sorted(q.name for q in outer[v][1].terms))
+        place = {v: k for k, v in enumerate(order)}
+        return settle(tree), [outer[v][1] for v in order]
 
     def _over_sorted(self, body: ex.Expression, kink: ex.Expression) -> Value:
         """d = 1: mean over y of a body with a kink between x and y, through all order statistics of this n."""

@@ -54,8 +54,8 @@ def sizes(name: str, eps: str) -> str:
     network = compiled.sumformer
     scope = "every n" if decomposition.every_n else f"n = {target.n}"
     return (f"{name:15s} {float(Fraction(eps)):7.0e} {network.n_nonzero:8,d} {earlier or '-':>9} {network.d_latent:5d} "
-            f"{network.depth:6d} {float(compiled.bound):11.4g} {worst:11.4g} {float(compiled.bound) / worst:7.2f} {seconds:7.2f} s "
-            f"  {scope}")
+            f"{network.depth:6d} {float(compiled.bound):11.4g} {worst:11.4g} {float(compiled.bound) / worst:7.2f} "
+            f"{seconds:7.2f} s   {scope}")
 
 
 def forward(name: str, eps: str) -> str:

@@ -14,7 +14,6 @@ import pytest
 from constructions.continuous import ContinuousConstruction, construct_continuous
 from constructions.pooling import ARCHITECTURES, pooling_head
 from constructions.storage import load_mean_sumformer, store_mean
-from constructions.targets.library import resolve
 from constructions.targets.target import Target
 from proofs_check.certify import certify
 from proofs_check.kernel import Certificate, Verdict
