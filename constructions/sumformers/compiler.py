@@ -451,7 +451,7 @@ def _distributed(decomposition: Decomposition, approximation: float, tolerance: 
     margins = {node: _margin(node, argument, tolerance, widen) for node in nodes}
     for node in nodes:
         if isinstance(node, Univariate):
-            node.relative_margin = _relative_margin(node, logarithms, widen * tolerance)
+            node.relative_margin = _relative_margin(node, logarithms, tolerance, widen)
     used = [node for node in nodes if weight[node] > 0]
     elastic = dict.fromkeys(used, 1.0)
     tolerances: dict[Node, float] = {}
@@ -461,7 +461,7 @@ def _distributed(decomposition: Decomposition, approximation: float, tolerance: 
         for node in used:
             if isinstance(node, Univariate):
                 log_slope = relative[node]
-                node.relative_tolerance = tolerances[node] * weight[node] / log_slope if log_slope else None
+                node.relative_tolerance = min(0.3, tolerances[node] * weight[node] / log_slope) if log_slope else None
         elastic = {node: _elasticity(node, tolerances[node], margins[node]) for node in used}
     return tolerances | {node: approximation for node in nodes if node not in tolerances}, margins
 
@@ -487,15 +487,17 @@ def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: floa
     return margin
 
 
-def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | None], tolerance: float) -> float | None:
+def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | None], tolerance: float,
+                     widen: float) -> float | None:
     """The same as a factor, where the argument is one positive quantity all of whose users look at its logarithm."""
     form = node.inputs[0]
     (quantity, *others) = form.terms
     log_slope = logarithms.get(quantity)
     if others or form.constant or not log_slope or quantity.name.startswith(("x.", "mean(x.")):
         return None
-    margin = max(1.5 * tolerance / log_slope, 2.0**-26)
-    return margin if margin < 0.5 else None
+    if widen > 16:  # it was not the relative error that mattered
+        return None
+    return min(0.5, max(1.5 * widen * tolerance / log_slope, 2.0**-26))
 
 
 def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
