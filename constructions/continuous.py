@@ -11,9 +11,11 @@ import numpy as np
 
 from constructions.architectures import Architecture, assemble_mean
 from constructions.errors import Refused
+from constructions.moduli import derived
 from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import PoolingHead
+from constructions.sumformers.bernstein import bernstein, bernstein_degree_fits, slopes_that_occur
 from constructions.sumformers.compiler import DEFAULT_LIMITS, Compiled, Limits, compile_decomposition
 from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
@@ -56,26 +58,40 @@ class ContinuousConstruction:
         return self.compiled.bound
 
 
-def sum_decomposition(target: Target) -> Decomposition:
+def sum_decomposition(target: Target, tolerance: Fraction) -> Decomposition:
     """h(x, means of token-wise functions), for every n where the target allows it (mathematics: sum-decomposition)."""
     return decompose(target.symbolic, target.box.sides, target.n)
 
 
-def power_sums(target: Target) -> Decomposition:
+def power_sums(target: Target, tolerance: Fraction) -> Decomposition:
     """A polynomial target through the power sums of the paper's proof (mathematics: semi-invariant-form).
 
-    In the network each is the mean of a Chebyshev combination, which has the same span and is far better conditioned.
+    In the network each is the mean of a Chebyshev combination, which has the same span and is far better conditioned. Another
+    Lipschitz target is first replaced by its Bernstein polynomial, where that is of a size to be written down.
     """
-    outputs = [as_expression(form, target.n) for form in polynomial_form(target)]
+    try:
+        outputs = tuple(as_expression(form, target.n) for form in polynomial_form(target))
+    except Refused as refused:
+        return _through_bernstein(target, tolerance, str(refused))
     return replace(decompose(outputs, target.box.sides, target.n), every_n=False)
 
 
-def order_statistics(target: Target) -> Decomposition:
+def _through_bernstein(target: Target, tolerance: Fraction, reason: str) -> Decomposition:
+    if target.d > 1:
+        raise Refused(f"{reason}, and its Bernstein polynomial is built for d = 1 only")
+    bernstein_degree_fits(target, slopes_that_occur(target), tolerance / 2)
+    L = derived(target).lipschitz
+    outputs, missed, N = bernstein(target, [L] * target.n, tolerance / 2)
+    return replace(decompose(outputs, target.box.sides, target.n), every_n=False, missed=missed,
+                   density=f"Bernstein polynomial of degree {N} in each of {target.n} coordinates")
+
+
+def order_statistics(target: Target, tolerance: Fraction) -> Decomposition:
     """All n order statistics decoded, then a function of them and the own token, d = 1 (mathematics: order-statistics)."""
     return over_sorted_tokens(target.outputs, target.box.sides, target.n)
 
 
-CONSTRUCTIONS: dict[str, Callable[[Target], Decomposition]] = {
+CONSTRUCTIONS: dict[str, Callable[[Target, Fraction], Decomposition]] = {
     "sum-decomposition": sum_decomposition, "power-sums": power_sums, "order-statistics": order_statistics}
 
 
@@ -96,11 +112,12 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: t
         raise Refused(f"{method} rewrites an expression; {target.name} is an opaque callable")
     try:
         with np.errstate(all="ignore"):  # design by estimates may overflow; what is certified is finite
-            decomposition = CONSTRUCTIONS[method](target)
+            decomposition = CONSTRUCTIONS[method](target, tolerance)
             longest = evaluated_up_to(target, decomposition.every_n, number_format)
             roundings = 64 + max((head.roundings(longest) for head in heads), default=longest)
-            return decomposition, compile_decomposition(decomposition, _below(tolerance), limits=limits,
-                                                        bits=number_format.bits, roundings=roundings)
+            compiled = compile_decomposition(decomposition, _below(tolerance - decomposition.missed), limits=limits,
+                                             bits=number_format.bits, roundings=roundings)
+            return decomposition, compiled.beyond(decomposition.density, decomposition.missed)
     except OverflowError:
         raise Refused(f"{target.name} has values on {target.box} that float64 cannot hold") from None
 

@@ -85,6 +85,12 @@ class Compiled:
     bound: Fraction
     shares: tuple[Share, ...]
 
+    def beyond(self, what: str, missed: Fraction) -> Compiled:
+        """Add how far the decomposition itself is from the target."""
+        if not missed:
+            return self
+        return replace(self, bound=self.bound + missed, shares=(Share("polynomial-density", what, missed), *self.shares))
+
     def rounded(self, kind: type[np.float32]) -> Compiled:
         """Round the weights; the bound must have been proved for weights of that format."""
         return replace(self, sumformer=self.sumformer.rounded(kind))

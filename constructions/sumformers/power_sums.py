@@ -101,7 +101,7 @@ def _reduced(b: Index, m: int, d: int) -> dict[Powers, Fraction]:
         return {(b,): Fraction(1)}
     parts = list(_factors(b, m + 1))
     total: dict[Powers, Fraction] = {}
-    for partition in _partitions(list(range(m + 1))):
+    for partition in partitions(list(range(m + 1))):
         if len(partition) == 1:
             continue
         product: dict[Powers, Fraction] = {(): Fraction(1)}
@@ -125,12 +125,13 @@ def _factors(b: Index, count: int) -> Iterator[Index]:
     yield tuple(left)
 
 
-def _partitions(items: list[int]) -> Iterator[list[list[int]]]:
+def partitions(items: list[int]) -> Iterator[list[list[int]]]:
+    """Yield all set partitions."""
     if not items:
         yield []
         return
     first, rest = items[0], items[1:]
-    for partition in _partitions(rest):
+    for partition in partitions(rest):
         yield [[first], *partition]
         for k, block in enumerate(partition):
             yield [*partition[:k], [first, *block], *partition[k + 1:]]

@@ -53,12 +53,16 @@ class Decomposition:
     Attributes:
         tokens: the quantities x.0, .., x.{d-1} (and the position i/n where the target uses it).
         every_n: whether the same decomposition holds for every n >= 2.
+        missed: how far it is from the target (0 unless a polynomial stands in for it).
+        density: what stands in.
     """
 
     tokens: tuple[Quantity, ...]
     outputs: tuple[Form, ...]
     nodes: tuple[Node, ...]
     every_n: bool
+    missed: Fraction = Fraction(0)
+    density: str = ""
 
 
 def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:
@@ -233,8 +237,12 @@ class _Reader:
 
     def _times(self, a: Value, b: Value) -> Value:
         p, q = self.form(a), self.form(b)
-        if not p.terms or not q.terms:
-            raise Refused("a product with a constant was not recognised")  # pragma: no cover
+        if not p.terms or not q.terms:  # a constant in disguise, x**0 for one
+            constant, other = (p, q) if not p.terms else (q, p)
+            if constant.slack:
+                raise Refused(f"the constant {_shown(constant)} is not rational")
+            return self._scaled(Value(form=other) if other.terms else Value(tree=ex.Number(other.constant)),
+                                ex.Number(constant.constant))
         key = ("product", frozenset({p.key(), q.key()}))
         if key not in self.made:
             self._add(key, Product(f"({_shown(p)})*({_shown(q)})", p, q, p.range() * q.range()))
