@@ -91,6 +91,14 @@ class Space:
         tokens = torch.cat([self.uniform(generator, count - half, 1), self.boundaries(generator, half, 1)])
         return tokens.expand(count, self.n, self.d)
 
+    def two_values(self, generator: torch.Generator, count: int) -> Tensor:
+        """Draw sequences of two random values in a random proportion, the first token free."""
+        values, tokens = self.uniform(generator, count, 2), self.uniform(generator, count, self.n)
+        proportion = torch.rand(count, 1, generator=generator, dtype=torch.float64, device=self.points.device)
+        chosen = torch.rand(count, self.n, generator=generator, dtype=torch.float64, device=self.points.device) < proportion
+        mixed = torch.where(chosen[..., None], values[:, :1], values[:, 1:])
+        return torch.cat([tokens[:, :1], mixed[:, 1:]], dim=1)
+
     def random_ends(self, generator: torch.Generator, count: int, n: int) -> Tensor:
         """Draw positions in ``points``, shape (count, n, d)."""
         draws = torch.rand(count, n, self.d, generator=generator, dtype=torch.float64, device=self.points.device)

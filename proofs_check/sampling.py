@@ -24,7 +24,9 @@ from proofs_check.draws import Space
 from proofs_check.workers import in_threads
 
 # Shares of the samples; uniform takes what the others leave.
-SHARES = {"domain corners": 0.02, "cell boundaries": 0.16, "equal tokens": 0.02, "ascent": 0.1}
+SHARES = {"domain corners": 0.02, "cell boundaries": 0.16, "equal tokens": 0.02, "ascent": 0.1, "two values": 0.1}
+# Means of long random sequences hardly vary; of sequences of two values in any proportion they do.
+LONG = 8
 PHASES = ("uniform", *SHARES)
 # Pairs of tokens in one chunk: f may need an array of them, which should fit a processor's cache (measured) or fill a GPU.
 CHUNK_PAIRS = {"cpu": 2**18}
@@ -93,6 +95,8 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
     search = Search(target, evaluate, space, seed)
     counts = {phase: int(samples * share) for phase, share in shares.items()}
     counts["domain corners"] = min(counts.get("domain corners", 0), 2 ** min(n * space.d, 62))
+    if n < LONG:
+        counts.pop("two values", None)
     counts["uniform"] = samples - sum(counts.values())
     done = 0
     for jobs in (_looks(search, counts), _climbers(search, counts.get("ascent", 0))):
@@ -174,7 +178,8 @@ def _looks(search: Search, counts: Mapping[str, int]) -> Iterator[Job]:
     draws: dict[str, Callable[[torch.Generator, int, int], Tensor]] = {
         "uniform": lambda generator, first, count: space.uniform(generator, count), "domain corners": space.corners,
         "cell boundaries": lambda generator, first, count: space.boundaries(generator, count),
-        "equal tokens": lambda generator, first, count: space.equal(generator, count)}
+        "equal tokens": lambda generator, first, count: space.equal(generator, count),
+        "two values": lambda generator, first, count: space.two_values(generator, count)}
     for phase, draw in draws.items():
         for number, first in enumerate(range(0, counts.get(phase, 0), chunk)):
             yield partial(_look, search, draw, phase, number, first, min(chunk, counts[phase] - first))

@@ -28,7 +28,7 @@ EPS = ("1/100", "1/10000", "1/1000000")
 PROTOTYPE: dict[str, tuple[int | None, int | None, int | None]] = {
     "own-times-mean": (38, 95, 140), "standardise": (283, 1913, 17431), "f": (1144, 5284, 60853),
     "kernel-density": (961, 5956, 55340), "soft-rank": (913, 5832, 53561), "smooth-maximum": (82, 634, 6226),
-    "figure-2": (313, 2092, 18014), "max": (None, None, None), "moments": (None, None, None)}
+    "figure-2": (313, 2092, 18014), "gravity-2d": (57922, None, None), "max": (None, None, None), "moments": (None, None, None)}
 LENGTHS = (3, 16, 256)
 SEARCHED = {3: 200_000, 16: 40_000, 256: 1_500}
 FORWARD = (2**12, 2**14, 2**16, 2**18)
@@ -87,7 +87,7 @@ def _median(call: Callable[[], object], repetitions: int = 5) -> float:
 def main(names: list[str]) -> None:
     """Print both tables."""
     print("target              eps  non-zero prototype    d'  depth   certified     sampled   ratio    build")
-    for name in names or PROTOTYPE:
+    for name in names or (known for known in PROTOTYPE if known != "gravity-2d"):  # half a minute by itself
         for eps in EPS:
             print(sizes(name, eps), flush=True)
     lengths = " ".join(f"n = {n:5,d}"[-9:].rjust(9) for n in FORWARD)

@@ -234,6 +234,76 @@ def test_the_module_runs_as_a_command_and_prints_one_json_object(tmp_path: Path)
     assert json.loads(done.stdout)["run"] == str(tmp_path / "run")
 
 
+# --- continuous constructions ---------------------------------------------------------------------------------------------
+
+
+def test_a_construction_for_every_length_is_built_once_and_sampled_at_every_length_asked_for(uat: Uat) -> None:
+    built = uat("construct", "--target", "x*mean(y)", "--eps", "1e-4", "--n", "2,3,16", "--samples", "2000", "--json")
+    assert (built.code, built.err) == (0, "")
+    record = built.json
+    assert record["every_n"] is True
+    assert record["method"] == "sum-decomposition"
+    assert record["run"] == "runs/x-mean-y-eps1e-4"
+    assert [found["n"] for found in record["samples_by_length"]] == [2, 3, 16]
+    bound = Fraction(record["certified_bound_exact"])
+    assert sum(Fraction(step["bound"]) for step in record["budget"]) == bound <= Fraction(record["eps"])
+    assert all(found["sampled_max"] <= bound for found in record["samples_by_length"])
+    assert all(row["max_deviation"] < 1e-12 for row in record["architectures"].values())
+    assert uat("certify", record["run"]).code == 0
+    longer = uat("sample", record["run"], "--n", "40", "--samples", "500", "--json").json
+    assert (longer["n"], longer["refutes"]) == (40, False)
+    assert "for every n >= 2" in uat("certify", record["run"]).out
+
+
+def test_a_construction_for_one_length_is_built_for_each(uat: Uat) -> None:
+    built = uat("construct", "--target", "max", "--eps", "1/10", "--n", "2,3", "--samples", "500", "--json", "--out", "run",
+                "--architecture", "transformer")
+    assert built.code == 0
+    assert [(record["n"], record["run"], record["every_n"]) for record in built.json["runs"]] == [
+        (2, "run-n2", False), (3, "run-n3", False)]
+    refused = uat("sample", "run-n2", "--n", "3")
+    assert refused.code == 2
+    assert "about n = 2 alone" in refused.message
+
+
+def test_positions_make_a_target_that_is_not_equivariant_in_the_tokens(uat: Uat) -> None:
+    options = ("--target", "mean(y)*i/n", "--eps", "1/50", "--samples", "500", "--json")
+    built = uat("construct", *options, "--positional", "--out", "run")
+    assert built.code == 0, built.err
+    assert built.json["d"] == 2
+    assert uat("certify", "run").code == 0
+    without = uat("construct", *options)
+    assert without.code == 2
+    assert "--positional" in without.message
+
+
+def test_plan_lists_every_construction_and_why_others_do_not_apply(uat: Uat) -> None:
+    planned = uat("plan", "--target", "f", "--eps", "1e-2", "--json").json
+    assert planned["method"] == "sum-decomposition"
+    rows = {row["method"]: row for row in planned["constructions"]}
+    assert set(rows) == {"grid", "sum-decomposition", "power-sums", "order-statistics"}
+    assert rows["sum-decomposition"]["every_n"] is True
+    assert rows["grid"]["at_least"] is True
+    assert "not a polynomial" in rows["power-sums"]["reason"]
+    shown = uat("plan", "--target", "f", "--eps", "1e-2")
+    assert "sum-decomposition (chosen)" in shown.out
+    assert uat("plan", "--target", "log(x)", "--eps", "1e-2").code == 1
+
+
+@pytest.mark.parametrize(("options", "code", "words"), [
+    (("--target", "x*mean(y)", "--eps", "1e-17"), 1, ["below what these weights can certify"]),
+    (("--target", "max", "--eps", "1e-3", "--max-latent", "50", "--method", "sum-decomposition"), 1, ["--max-latent 50"]),
+    (("--target", "x", "--eps", "1/10", "--n", "2,three"), 2, ["--n 2,three", "whole number"]),
+    (("--target", "x", "--eps", "1/10", "--n", "2,1"), 2, ["--n 1", "n >= 2"]),
+    (("--target", "x", "--eps", "1/10", "--max-latent", "0"), 2, ["--max-latent 0", "at least 1"])])
+def test_what_a_continuous_construction_cannot_do_has_one_message(options: tuple[str, ...], code: int, words: list[str],
+                                                                 uat: Uat) -> None:
+    answer = uat("construct", *options, "--samples", "0")
+    assert answer.code == code
+    for word in words:
+        assert word in answer.message
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------------
 
 E = ("--eps", "1/4")
