@@ -14,7 +14,7 @@ from constructions.errors import Refused
 from constructions.pieces.forms import ball, ends, upward
 from constructions.pieces.smooth import Smooth
 
-MAX_KNOTS = 50_000
+MAX_KNOTS = 10_000
 FINE = 2048
 REFINED = 8
 
