@@ -35,7 +35,7 @@ RADII = (1.1, 1.2, 1.35, 1.5, 1.75, 2.1, 2.6, 3.5, 5.5, 10.0, 25.0)
 OVERSAMPLING = 4
 REAL_PIECES = {0: 1, 1: 6, 2: 4, 3: 4}
 BUDGET = {1: 200, 2: 1500}  # balls spent where the first cover does not decide, by number of variables
-LARGE_BUDGET = 12_000
+LARGE_BUDGET = 3000
 SETTLED = 0.8
 
 

@@ -71,6 +71,8 @@ class OrderStatistic(Node):
     def cells(self, tolerance: float) -> int:
         """Return the fewest cells that meet a tolerance."""
         low, high = ends(self.form.range())
+        if not tolerance > 0:  # the target follows this value so steeply that its share of the tolerance underflows
+            return 2**60
         return max(1, -(-int(Fraction(high - low) * self.factor * 2**40 / Fraction(tolerance)) // 2**40))
 
 

@@ -176,7 +176,11 @@ def certifier(K: Smooth, box: Box, tail: float, max_degree: int) -> Certifier:
     """Return the sharper certifier for up to two variables, the one that scales for more."""
     if len(box) <= 2:
         return ByGrid.of(K, box, nearby(K, box, tail, 2 * max_degree))
-    return ByCoefficients.of(K, box, nearby(K, box, 4 * tail, max_degree))
+    near = nearby(K, box, 4 * tail, max_degree)
+    count = math.prod(D + 1 for D in near.degrees)
+    if count > LARGEST_GRID / 4:
+        raise Refused(f"{K.tree} has {len(box)} variables: its expansion would have {count:.3g} coefficients")
+    return ByCoefficients.of(K, box, near)
 
 
 @dataclass(frozen=True, eq=False)
