@@ -156,8 +156,6 @@ class Hinges(Node):
         mass = float(np.abs(table.weights) @ np.maximum(ends(argument)[1] - table.knots, 0.0)) if table.units else 0.0
         lost = upward(steep * 1.001 * off + (mass * 1.001 + steep * width) * (table.units + 4) * sweep.unit)
         base = Fraction(float(table.base))
-        largest = Fraction(upward(size(output.range) + 2 * abs(table.base) + 1e-3))
-        sweep.places[output] = Placed({channel: Fraction(1)}, base, largest)
         own, passed = between(table.lower, table.upper), self.exact.passed(sweep)
         if self.relative:
             around = arb(0, upward((size(passed) + lost) / least_size(output.range)))
@@ -165,6 +163,8 @@ class Hinges(Node):
             own = own * (output.range + passed)
         sweep.local[output] = own + arb(0, lost)
         sweep.errors[output] = sweep.local[output] + passed
+        largest = Fraction(upward(size(output.range + sweep.errors[output]) + 2 * abs(table.base)))
+        sweep.places[output] = Placed({channel: Fraction(1)}, base, largest)
         _require_inside(argument, *self.interval, self.exact.g)
 
     def backward(self, sensitivities: Sensitivities) -> None:
