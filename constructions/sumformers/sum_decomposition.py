@@ -15,7 +15,6 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.errors import Refused
-from constructions.pieces.enclosure import value_range
 from constructions.pieces.forms import Form, Quantity, ball, ends
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean, Rectified, Renamed
@@ -24,7 +23,7 @@ from constructions.pieces.order import OrderStatistic
 from constructions.pieces.product import Product, Quotient
 from constructions.pieces.smooth import ANALYTIC, Smooth
 from constructions.pieces.univariate import Univariate
-from constructions.sumformers.separable import Term, other_only, separate_symbolically
+from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.targets import expression as ex
 
 T = ex.Own(0)
@@ -712,6 +711,3 @@ def _meet(a: arb, b: arb) -> arb:
 
 def _shown(form: Form) -> str:
     return " + ".join([f"{c}*{q.name}" if c != 1 else q.name for q, c in form.terms.items()][:3])
-
-
-__all__ = ["Decomposition", "Term", "decompose", "value_range"]
