@@ -415,7 +415,6 @@ class _Reader:
 
     def _kernel(self, body: ex.Expression) -> Value:
         """mean over y of a body that mixes y with the own token or with means."""
-        outer: list[Form] = []
         kinds = [node for node in body.walk() if isinstance(node, ex.Apply | ex.Binary) and not _analytic(node)]
         if kinds:
             return self._over_sorted(body, kinds[0])
