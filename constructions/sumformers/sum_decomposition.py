@@ -21,8 +21,20 @@ from constructions.pieces.mean import Mean, Rectified, Renamed
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
 from constructions.pieces.product import Product, Quotient
-from constructions.pieces.smooth import ANALYTIC, Smooth
+from constructions.pieces.smooth import Smooth
 from constructions.pieces.univariate import Univariate
+from constructions.sumformers.rewriting import (
+    analytic,
+    averaged,
+    coefficients,
+    composed,
+    constant_tree,
+    deviation,
+    factors,
+    substituted,
+    with_own,
+    without_factor,
+)
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.targets import expression as ex
 
@@ -98,7 +110,7 @@ def _over_sorted(node: ex.Expression, n: int) -> ex.Expression:
     node = ex.mapped(node, lambda child: _over_sorted(child, n))
     if not isinstance(node, ex.Reduction):
         return node
-    parts = [_substituted(node.body, ex.OrderStatistic(ex.Number(Fraction(rank)))) for rank in range(1, n + 1)]
+    parts = [substituted(node.body, ex.OrderStatistic(ex.Number(Fraction(rank)))) for rank in range(1, n + 1)]
     operator = {"max": "maximum", "min": "minimum"}.get(node.kind, "+")
     total = parts[0]
     for part in parts[1:]:
@@ -160,7 +172,7 @@ class _Reader:
                 sign = ex.Number(Fraction(1 if operator == "+" else -1))
                 return self._sum(self.value(left), self._scaled(self.value(right), sign))
             case ex.Binary(operator="*"):
-                return self._product([self.value(factor) for factor in _factors(node)])
+                return self._product([self.value(factor) for factor in factors(node)])
             case ex.Binary(operator="/", left=left, right=right):
                 return self._quotient(node, left, right)
             case ex.Binary(operator="maximum" | "minimum" as operator, left=left, right=right):
@@ -259,7 +271,7 @@ class _Reader:
         p, q = self.form(a), self.form(b)
         r = next(iter(self.form(reciprocal).terms))
         values = p.range() / q.range()
-        average = _averaged(left, right)
+        average = averaged(left, right)
         if average is not None:  # an average of u with positive weights lies in the range of u
             values = _meet(values, self.natural(average))
         key = ("quotient", p.key(), q.key())
@@ -270,9 +282,9 @@ class _Reader:
     def _function(self, outer: ex.Expression, value: Value) -> Value:
         value = self._concrete(value)
         if value.constant:
-            return Value(tree=_composed(outer, _tree(value)))
+            return Value(tree=composed(outer, _tree(value)))
         inner = self._as_smooth(value)
-        return replace(inner, tree=_composed(outer, _tree(inner)))
+        return replace(inner, tree=composed(outer, _tree(inner)))
 
     def _as_smooth(self, value: Value) -> Value:
         """Write a form as a function of its direction."""
@@ -306,7 +318,7 @@ class _Reader:
         if value.argument is None:
             middle, radius = _rational(self._ball(tree))
             return Form(constant=middle, slack=radius)
-        factor, tree = _without_factor(tree)
+        factor, tree = without_factor(tree)
         polynomial = coefficients(tree)
         if polynomial is not None:
             return self._polynomial(polynomial, value.argument) * factor
@@ -395,7 +407,7 @@ class _Reader:
     def _token_mean(self, body: ex.Expression) -> Value:
         if not ex.depends_on(body, ex.Other):
             return Value(tree=ONE) if body == ONE else self.value(body)
-        value = self.value(_with_own(body))
+        value = self.value(with_own(body))
         order, form = value.order, self.form(replace(value, order=0))
         return Value(form=self._mean_form(form), order=order)
 
@@ -411,11 +423,11 @@ class _Reader:
 
     def token_form(self, body: ex.Expression) -> Form:
         """Return a token-wise function of y as a form of the own token."""
-        return self.form(self.value(_with_own(body)))
+        return self.form(self.value(with_own(body)))
 
     def _kernel(self, body: ex.Expression) -> Value:
         """mean over y of a body that mixes y with the own token or with means."""
-        kinds = [node for node in body.walk() if isinstance(node, ex.Apply | ex.Binary) and not _analytic(node)]
+        kinds = [node for node in body.walk() if isinstance(node, ex.Apply | ex.Binary) and not analytic(node)]
         if kinds:
             return self._over_sorted(body, kinds[0])
         tokens = sorted({node.coordinate for node in body.walk() if isinstance(node, ex.Other)})
@@ -435,7 +447,7 @@ class _Reader:
             if isinstance(node, ex.Other):
                 return ex.Own(10_000 + tokens.index(node.coordinate), column=node.column)
             if not ex.depends_on(node, ex.Other):
-                if _constant_tree(node):
+                if constant_tree(node):
                     return node
                 value = self._concrete(self.value(node))
                 if value.constant:
@@ -446,9 +458,9 @@ class _Reader:
                     raise Refused(f"{node} is not an argument")  # pragma: no cover
                 for v, (_, known) in enumerate(outer):
                     if known == simple.argument:
-                        return _composed(_tree(simple), ex.Own(v))
+                        return composed(_tree(simple), ex.Own(v))
                 outer.append((node, simple.argument))
-                return _composed(_tree(simple), ex.Own(len(outer) - 1))
+                return composed(_tree(simple), ex.Own(len(outer) - 1))
             return ex.mapped(node, visit)
 
         def settle(node: ex.Expression) -> ex.Expression:
@@ -472,7 +484,7 @@ class _Reader:
         total: Value | None = None
         for rank in range(1, self.n + 1):
             statistic = ex.OrderStatistic(ex.Number(Fraction(rank)), column=kink.column)
-            part = self.value(_substituted(body, statistic))
+            part = self.value(substituted(body, statistic))
             total = part if total is None else self._sum(total, part)
         if total is None:
             raise Refused("no tokens")  # pragma: no cover
@@ -487,7 +499,7 @@ class _Reader:
             raise Refused(f"{node} (column {node.column}) mixes x and y: it is decomposed through all order statistics, which "
                           f"needs d = 1 and n <= {MAX_SORTED} (here d = {len(self.sides)}, n = {self.n})")
         self.every_n = False
-        parts = [_substituted(body, ex.OrderStatistic(ex.Number(Fraction(rank)))) for rank in range(1, self.n + 1)]
+        parts = [substituted(body, ex.OrderStatistic(ex.Number(Fraction(rank)))) for rank in range(1, self.n + 1)]
         larger = parts[0]
         for part in parts[1:]:
             larger = ex.Binary("maximum" if kind == "max" else "minimum", larger, part)
@@ -533,7 +545,7 @@ class _Reader:
                 return self.tokens[0].range
             case ex.Reduction(kind=kind, body=body):
                 inner = self.natural(body)
-                spread = _deviation(body)
+                spread = deviation(body)
                 if spread is not None:  # Popoviciu: a variance is at most a quarter of the squared width
                     low, high = ends(self.natural(spread))
                     inner = _meet(inner, arb(0).union(ball(Fraction(high) - Fraction(low)) ** 2 / 4))
@@ -559,136 +571,12 @@ class _Reader:
 
 
 MAX_SORTED = 12
-MAX_POLYNOMIAL = 40
 
 
 def _tree(value: Value) -> ex.Expression:
     if value.tree is None:
         raise TypeError("a form has no tree")
     return value.tree
-
-
-def _factors(node: ex.Expression) -> list[ex.Expression]:
-    if isinstance(node, ex.Binary) and node.operator == "*":
-        return [*_factors(node.left), *_factors(node.right)]
-    return [node]
-
-
-def _averaged(left: ex.Expression, right: ex.Expression) -> ex.Expression | None:
-    """Return u where left/right = mean(w u)/mean(w) with w an exponential (so positive), None otherwise."""
-    if not (isinstance(left, ex.Reduction) and isinstance(right, ex.Reduction) and left.kind == right.kind):
-        return None
-    if left.kind not in ("mean", "sum"):
-        return None
-    rest = _factors(left.body)
-    for factor in _factors(right.body):
-        if factor not in rest or not (isinstance(factor, ex.Apply) and factor.function in ("exp", "sigmoid")):
-            return None
-        rest.remove(factor)
-    result = rest[0] if rest else ONE
-    for factor in rest[1:]:
-        result = ex.Binary("*", result, factor)
-    return result
-
-
-def _deviation(body: ex.Expression) -> ex.Expression | None:
-    """Return u where the body is (u - mean(u))**2."""
-    match body:
-        case ex.Power(base=ex.Binary(operator="-", left=u, right=ex.Reduction(kind="mean", body=v)),
-                      exponent=ex.Number(value=k)) if u == v and k == 2:
-            return u
-    return None
-
-
-def _with_own(body: ex.Expression) -> ex.Expression:
-    if isinstance(body, ex.Other):
-        return ex.Own(body.coordinate, column=body.column)
-    if isinstance(body, ex.Reduction):
-        return body
-    return ex.mapped(body, _with_own)
-
-
-def _substituted(body: ex.Expression, token: ex.Expression) -> ex.Expression:
-    if isinstance(body, ex.Other):
-        return token
-    if isinstance(body, ex.Reduction):
-        return body
-    return ex.mapped(body, lambda child: _substituted(child, token))
-
-
-def _composed(outer: ex.Expression, inner: ex.Expression) -> ex.Expression:
-    if isinstance(outer, ex.Own):
-        return inner
-    return ex.mapped(outer, lambda child: _composed(child, inner))
-
-
-def _constant_tree(node: ex.Expression) -> bool:
-    return not any(isinstance(part, ex.Own | ex.Other | ex.Reduction | ex.OrderStatistic | ex.Length) for part in node.walk())
-
-
-def _analytic(node: ex.Expression) -> bool:
-    if isinstance(node, ex.Apply):
-        return node.function in ANALYTIC or not ex.depends_on(node, ex.Other)
-    return not isinstance(node, ex.Binary) or node.operator in "+-*/" or not ex.depends_on(node, ex.Other)
-
-
-def _without_factor(tree: ex.Expression) -> tuple[Fraction, ex.Expression]:
-    """Split a rational factor off, so that multiples of one function share a node."""
-    factor = Fraction(1)
-    while isinstance(tree, ex.Binary) and tree.operator == "*":
-        left, right = ex.rational_value(tree.left), ex.rational_value(tree.right)
-        if left is not None:
-            factor, tree = factor * left, tree.right
-        elif right is not None:
-            factor, tree = factor * right, tree.left
-        else:
-            break
-    return factor, tree
-
-
-def coefficients(tree: ex.Expression) -> list[Fraction] | None:
-    """Return c_0, c_1, .. where the tree is a polynomial in its variable with rational coefficients, None otherwise."""
-    constant = ex.rational_value(tree)
-    if constant is not None:
-        return [constant]
-    match tree:
-        case ex.Own():
-            return [Fraction(0), Fraction(1)]
-        case ex.Apply(function="neg", argument=argument):
-            inner = coefficients(argument)
-            return None if inner is None else [-c for c in inner]
-        case ex.Binary(operator="/", left=left, right=right):
-            inner, divisor = coefficients(left), ex.rational_value(right)
-            return None if inner is None or not divisor else [c / divisor for c in inner]
-        case ex.Binary(operator="+" | "-" | "*" as operator, left=left, right=right):
-            a, b = coefficients(left), coefficients(right)
-            return None if a is None or b is None else _combine(operator, a, b)
-        case ex.Power(base=base, exponent=ex.Number(value=k)) if 0 <= k <= MAX_POLYNOMIAL and k.denominator == 1:
-            a = coefficients(base)
-            if a is None or (len(a) - 1) * k > MAX_POLYNOMIAL:
-                return None
-            result = [Fraction(1)]
-            for _ in range(int(k)):
-                result = _combine("*", result, a) or result  # the degree was checked above
-            return result
-    return None
-
-
-def _combine(operator: str, a: list[Fraction], b: list[Fraction]) -> list[Fraction] | None:
-    if operator == "*":
-        if len(a) + len(b) - 2 > MAX_POLYNOMIAL:
-            return None
-        result = [Fraction(0)] * (len(a) + len(b) - 1)
-        for i, u in enumerate(a):
-            for j, v in enumerate(b):
-                result[i + j] += u * v
-    else:
-        sign, longest = (1 if operator == "+" else -1), max(len(a), len(b))
-        padded = [[*c, *[Fraction(0)] * (longest - len(c))] for c in (a, b)]
-        result = [u + sign * v for u, v in zip(*padded, strict=True)]
-    while len(result) > 1 and not result[-1]:
-        result.pop()
-    return result
 
 
 def _rational(value: arb) -> tuple[Fraction, Fraction]:

@@ -1,0 +1,140 @@
+"""Rewriting trees of the target language: factors, substitution, polynomials, patterns whose range is known."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from constructions.pieces.smooth import ANALYTIC
+from constructions.targets import expression as ex
+
+ONE = ex.Number(Fraction(1))
+MAX_POLYNOMIAL = 40
+
+
+def factors(node: ex.Expression) -> list[ex.Expression]:
+    """Return the factors of a product, left to right."""
+    if isinstance(node, ex.Binary) and node.operator == "*":
+        return [*factors(node.left), *factors(node.right)]
+    return [node]
+
+
+def averaged(left: ex.Expression, right: ex.Expression) -> ex.Expression | None:
+    """Return u where left/right = mean(w u)/mean(w) with w an exponential (so positive), None otherwise."""
+    if not (isinstance(left, ex.Reduction) and isinstance(right, ex.Reduction) and left.kind == right.kind):
+        return None
+    if left.kind not in ("mean", "sum"):
+        return None
+    rest = factors(left.body)
+    for factor in factors(right.body):
+        if factor not in rest or not (isinstance(factor, ex.Apply) and factor.function in ("exp", "sigmoid")):
+            return None
+        rest.remove(factor)
+    result = rest[0] if rest else ONE
+    for factor in rest[1:]:
+        result = ex.Binary("*", result, factor)
+    return result
+
+
+def deviation(body: ex.Expression) -> ex.Expression | None:
+    """Return u where the body is (u - mean(u))**2."""
+    match body:
+        case ex.Power(base=ex.Binary(operator="-", left=u, right=ex.Reduction(kind="mean", body=v)),
+                      exponent=ex.Number(value=k)) if u == v and k == 2:
+            return u
+    return None
+
+
+def with_own(body: ex.Expression) -> ex.Expression:
+    """Put the own token in the place of y; reductions inside keep their own y."""
+    if isinstance(body, ex.Other):
+        return ex.Own(body.coordinate, column=body.column)
+    if isinstance(body, ex.Reduction):
+        return body
+    return ex.mapped(body, with_own)
+
+
+def substituted(body: ex.Expression, token: ex.Expression) -> ex.Expression:
+    """Put an expression in the place of y; reductions inside keep their own y."""
+    if isinstance(body, ex.Other):
+        return token
+    if isinstance(body, ex.Reduction):
+        return body
+    return ex.mapped(body, lambda child: substituted(child, token))
+
+
+def composed(outer: ex.Expression, inner: ex.Expression) -> ex.Expression:
+    """Put a tree in the place of the variable of another."""
+    if isinstance(outer, ex.Own):
+        return inner
+    return ex.mapped(outer, lambda child: composed(child, inner))
+
+
+def constant_tree(node: ex.Expression) -> bool:
+    """Say whether a tree is a number, n not included."""
+    return not any(isinstance(part, ex.Own | ex.Other | ex.Reduction | ex.OrderStatistic | ex.Length) for part in node.walk())
+
+
+def analytic(node: ex.Expression) -> bool:
+    """Say whether a node, y in it, is analytic."""
+    if isinstance(node, ex.Apply):
+        return node.function in ANALYTIC or not ex.depends_on(node, ex.Other)
+    return not isinstance(node, ex.Binary) or node.operator in "+-*/" or not ex.depends_on(node, ex.Other)
+
+
+def without_factor(tree: ex.Expression) -> tuple[Fraction, ex.Expression]:
+    """Split a rational factor off, so that multiples of one function share a node."""
+    factor = Fraction(1)
+    while isinstance(tree, ex.Binary) and tree.operator == "*":
+        left, right = ex.rational_value(tree.left), ex.rational_value(tree.right)
+        if left is not None:
+            factor, tree = factor * left, tree.right
+        elif right is not None:
+            factor, tree = factor * right, tree.left
+        else:
+            break
+    return factor, tree
+
+
+def coefficients(tree: ex.Expression) -> list[Fraction] | None:
+    """Return c_0, c_1, .. where the tree is a polynomial in its variable with rational coefficients, None otherwise."""
+    constant = ex.rational_value(tree)
+    if constant is not None:
+        return [constant]
+    match tree:
+        case ex.Own():
+            return [Fraction(0), Fraction(1)]
+        case ex.Apply(function="neg", argument=argument):
+            inner = coefficients(argument)
+            return None if inner is None else [-c for c in inner]
+        case ex.Binary(operator="/", left=left, right=right):
+            inner, divisor = coefficients(left), ex.rational_value(right)
+            return None if inner is None or not divisor else [c / divisor for c in inner]
+        case ex.Binary(operator="+" | "-" | "*" as operator, left=left, right=right):
+            a, b = coefficients(left), coefficients(right)
+            return None if a is None or b is None else _combine(operator, a, b)
+        case ex.Power(base=base, exponent=ex.Number(value=k)) if 0 <= k <= MAX_POLYNOMIAL and k.denominator == 1:
+            a = coefficients(base)
+            if a is None or (len(a) - 1) * k > MAX_POLYNOMIAL:
+                return None
+            result = [Fraction(1)]
+            for _ in range(int(k)):
+                result = _combine("*", result, a) or result  # the degree was checked above
+            return result
+    return None
+
+
+def _combine(operator: str, a: list[Fraction], b: list[Fraction]) -> list[Fraction] | None:
+    if operator == "*":
+        if len(a) + len(b) - 2 > MAX_POLYNOMIAL:
+            return None
+        result = [Fraction(0)] * (len(a) + len(b) - 1)
+        for i, u in enumerate(a):
+            for j, v in enumerate(b):
+                result[i + j] += u * v
+    else:
+        sign, longest = (1 if operator == "+" else -1), max(len(a), len(b))
+        padded = [[*c, *[Fraction(0)] * (longest - len(c))] for c in (a, b)]
+        result = [u + sign * v for u, v in zip(*padded, strict=True)]
+    while len(result) > 1 and not result[-1]:
+        result.pop()
+    return result
