@@ -92,7 +92,8 @@ def _by_singular_values(stacked: np.ndarray, outputs: int, certifiers: Sequence[
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if error(middle, 0.0) <= tolerance else (middle + 1, high)
-    for rank in range(low, min(low + 3, len(s)) + 1):
+    tried = 4 if len(x_shape) + len(y_shape) <= 2 else 1  # more variables: seconds each, and seldom chosen
+    for rank in range(low, min(low + tried, len(s) + 1)):
         small, large = tolerance * 1e-9, tolerance
         for _ in range(9):
             middle_threshold = math.sqrt(small * large)

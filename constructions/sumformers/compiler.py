@@ -25,7 +25,7 @@ from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
-from constructions.pieces.square import Square, folds_for
+from constructions.pieces.square import Square
 from constructions.pieces.univariate import Bases, Hinges, Polynomial, TooWide, Univariate
 from constructions.sumformers.sum_decomposition import Decomposition
 
@@ -34,6 +34,8 @@ from constructions.sumformers.sum_decomposition import Decomposition
 # parameters are spent.
 SHARES = (0.6, 0.9)
 TIGHTER_IS_WORTH = 1.1
+# Kernels of more than two variables take seconds to separate: one share, the tighter one.
+WIDE_SHARES = (0.95,)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
     """
     best: Swept | None = None
     reason: Refused | None = None
-    shares = SHARES if any(not isinstance(node, OrderStatistic) for node in _abstract(decomposition)) else (1.0,)
+    shares = _shares(_abstract(decomposition))
     arithmetic = Arithmetic.evaluated(bits, roundings)
     for share in shares:
         try:
@@ -128,6 +130,12 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
     if best is None:
         raise _below_rounding(decomposition, tolerance, limits, arithmetic) or reason or Refused("nothing to build")
     return _with_budget(best, bits, arithmetic)
+
+
+def _shares(nodes: Sequence[Node]) -> tuple[float, ...]:
+    if all(isinstance(node, OrderStatistic) for node in nodes):
+        return (1.0,)
+    return WIDE_SHARES if any(isinstance(node, Kernels) and len(node.box) > 2 for node in nodes) else SHARES
 
 
 def _below_rounding(decomposition: Decomposition, tolerance: float, limits: Limits, arithmetic: Arithmetic) -> Refused | None:
@@ -214,7 +222,7 @@ def _with_share(decomposition: Decomposition, tolerance: float, share: float, li
             continue
         if not program.squares:
             return _tightened(decomposition, tolerance, scale, widen, limits, arithmetic, floor)
-        return _fewest_folds(program, tolerance, arithmetic)
+        return _fewest_folds(program, tolerance, arithmetic, floor)
     raise Refused(f"eps = {tolerance:g}: arguments leave the intervals their functions were approximated on")
 
 
@@ -250,27 +258,49 @@ def _tightened(decomposition: Decomposition, tolerance: float, scale: float, wid
     return found
 
 
-def _fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic) -> Swept:
-    """Give every square the same share of what is left, as large as the bound allows; then take folds away one by one."""
-    weights = program.square_weights()
-    low, high, best = tolerance * 1e-6, tolerance * 4.0, None
-    for _ in range(14):
-        middle = math.sqrt(low * high)
-        folds = np.array([folds_for(w, middle / len(weights)) for w in weights])
+def _fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic, floor: Swept) -> Swept:
+    """Give every square the same share of what is left, as large as the bound allows; then take folds away one by one.
+
+    The bound is close to floor + rise * sum(weight * error of the square); every sweep corrects the rise.
+    """
+    weights, best, rise = program.square_weights(), floor, 1.0
+    room, tried = tolerance - floor.bound, set[bytes]()
+    for _ in range(8):
+        folds = _equal_errors(weights, room / rise)
+        if folds.tobytes() in tried:
+            break
+        tried.add(folds.tobytes())
         try:
             swept = program.swept(arithmetic, folds=folds)
         except TooWide:
-            high = middle
+            rise *= 4
             continue
-        if swept.bound <= tolerance:
-            low, best = middle, swept
-        else:
-            high = middle
-        if high < 1.02 * low:
+        if swept.bound <= tolerance and folds.sum() < best.folds.sum():
+            best = swept
+        risen = max(swept.bound - floor.bound, 0.0) / _lost(weights, folds)
+        rise = max(1.01 * risen, rise / 8) if swept.bound <= tolerance else max(1.02 * rise, 1.01 * risen)
+        if swept.bound <= tolerance and swept.bound > tolerance - 0.1 * room:
             break
-    if best is None:
-        best = program.swept(arithmetic, folds=_finest(program))
     return _without_slack(program, best, weights, tolerance, arithmetic)
+
+
+def _lost(weights: np.ndarray, folds: np.ndarray) -> float:
+    return float(weights @ (0.5 * 0.25 ** folds.astype(float))) + 1e-300
+
+
+def _equal_errors(weights: np.ndarray, room: float) -> np.ndarray:
+    """Return the fewest folds of equal weighted errors that add up to at most ``room``."""
+    low, high = -400.0, 400.0  # powers of 4
+
+    def folds(exponent: float) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            needed = np.ceil(np.log2(weights / 2) / 2 - exponent)
+        return np.clip(np.where(weights > 0, needed, 0.0), 0, 200).astype(int)
+
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _lost(weights, folds(middle)) <= room else (low, middle)
+    return folds(low)
 
 
 def _without_slack(program: Program, swept: Swept, weights: np.ndarray, tolerance: float, arithmetic: Arithmetic) -> Swept:
