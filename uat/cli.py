@@ -64,6 +64,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Device = Annotated[str, typer.Option(help="Where to sample: auto, cpu or cuda.")]
 Samples = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER", help="Sequences to sample; 0 to skip.")]
 ImportCallable = Annotated[bool, typer.Option("--import-callable", help="Import and call the Python callable the run names.")]
+CertifyMethod = Annotated[str, typer.Option(
+    "--method", help="auto: the proof that belongs to the construction; subdivision: ||f - T|| over boxes of sequences, from "
+                     "nothing but the weights and the expression, for one length of few tokens.")]
+CertifyLength = Annotated[int | None, typer.Option(
+    "--n", parser=_whole_number, metavar="INTEGER", help="Subdivision: number of tokens. (default: the run's)",
+    show_default=False)]
+Bound = Annotated[str | None, typer.Option(help="Subdivision: bound to prove. (default: the run's eps)", show_default=False)]
+Seconds = Annotated[str | None, typer.Option(
+    help="Subdivision: stop after so many seconds with the best bound so far. (default: none)", show_default=False)]
+Checkpoint = Annotated[str | None, typer.Option(
+    help="Subdivision: file the state is kept in; an interrupted search goes on from there.", show_default=False)]
+ExecutorName = Annotated[str, typer.Option(
+    "--executor", help="Subdivision: where boxes are judged: here, processes[:K] or dask:ADDRESS.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
 
@@ -106,10 +119,22 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
 
 
 @app.command()
-def certify(run: Run, import_callable: ImportCallable = False, json_: Json = False) -> None:
+def certify(run: Run, method: CertifyMethod = "auto", n: CertifyLength = None, bound: Bound = None, seconds: Seconds = None,
+            checkpoint: Checkpoint = None, executor: ExecutorName = "here", import_callable: ImportCallable = False,
+            json_: Json = False) -> None:
     """Re-prove the bound of a run directory from its weights and target text alone."""
     from uat import commands
+    from uat.request import Subdivision
 
+    if method == "subdivision":
+        raise typer.Exit(commands.subdivide(run, Subdivision(n, bound, seconds, checkpoint, executor), as_json=json_))
+    if method != "auto":
+        raise BadInput(f"--method {method!r}: expected auto or subdivision")
+    given = {"--n": n, "--bound": bound, "--seconds": seconds, "--checkpoint": checkpoint,
+             "--executor": None if executor == "here" else executor}
+    for option, value in given.items():
+        if value is not None:
+            raise BadInput(f"{option} {value}: is about --method subdivision")
     raise typer.Exit(commands.certify(run, import_callable=import_callable, as_json=json_))
 
 

@@ -19,7 +19,7 @@ from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
-from uat.request import Request
+from uat.request import Request, Subdivision
 from uat.run_directory import choose_directory, method_text, write_run
 from uat.sampling import Sampled, sample_network
 
@@ -81,6 +81,31 @@ def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
         show.print_json(certify_record(verdict, seconds))
     else:
         _show_verdict(verdict, f"re-proved from {run} in {seconds:.1f} s")
+    return 0 if isinstance(verdict, Certificate) else 1
+
+
+def subdivide(run: str, asked: Subdivision, *, as_json: bool) -> int:
+    """Certify a run directory by subdivision; return the exit code."""
+    from proofs_check.executors import executor
+    from proofs_check.subdivision import certify_by_subdivision
+
+    start = time.perf_counter()
+    files = read_run(Path(run))
+    bound, seconds = asked.tolerance(files.plan), asked.time()
+    with progress() as report, executor(asked.executor) as pool:
+        verdict, search = certify_by_subdivision(
+            files, asked.n, bound, seconds=seconds, checkpoint=asked.file(), executor=pool,
+            after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
+    spent = time.perf_counter() - start
+    if as_json:
+        show.print_json({**certify_record(verdict, spent), "n": verdict.claim.n, "boxes": search.judged,
+                         "waiting": int(search.waiting.bound.size), "error_at_least": search.occurs})
+    else:
+        _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
+        show.console().print(f"an error of {search.occurs:.6g} certainly occurs at the centre of a box")
+        if search.waiting.bound.size and not isinstance(verdict, Refuted):
+            show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
+                                 + ("" if asked.checkpoint is None else f", from {show.escape(asked.checkpoint)}"))
     return 0 if isinstance(verdict, Certificate) else 1
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 from constructions.domains import parse_rational
 from constructions.errors import BadInput, nearest
 from constructions.moduli import Modulus, declared
-from constructions.number_formats import FORMATS, NumberFormat
+from constructions.number_formats import FORMATS, NumberFormat, exact_number
 from constructions.planner import CODES
 from constructions.pooling import ARCHITECTURES, PoolingHead, pooling_head
 from constructions.sumformers.compiler import Limits
@@ -107,3 +111,43 @@ class Request:
                            f"slope from max norm to max norm (it cannot be derived from code)")
         target = resolve(self.target, n=n, d=self.d, domain=self.domain, positional=self.positional)
         return target, None if constant is None else declared(constant, target.name)
+
+
+@dataclass(frozen=True)
+class Subdivision:
+    """Options of ``certify --method subdivision`` as typed."""
+
+    n: int | None = None
+    bound: str | None = None
+    seconds: str | None = None
+    checkpoint: str | None = None
+    executor: str = "here"
+
+    def __post_init__(self) -> None:
+        if self.n is not None and self.n < 2:
+            raise BadInput(f"--n {self.n}: expected n >= 2 tokens")
+
+    def tolerance(self, plan: Mapping[str, Any]) -> Fraction:
+        """Return the bound to prove, the run's eps if none is named; raises BadInput unless it is positive."""
+        bound = exact_number(plan["eps"]) if self.bound is None else parse_rational(self.bound, "--bound")
+        if bound <= 0:
+            raise BadInput(f"--bound {self.bound}: expected a number > 0")
+        return bound
+
+    def time(self) -> float:
+        """Return the seconds to spend, infinite if none are named."""
+        if self.seconds is None:
+            return math.inf
+        seconds = float(parse_rational(self.seconds, "--seconds"))
+        if seconds <= 0:
+            raise BadInput(f"--seconds {self.seconds}: expected a number > 0")
+        return seconds
+
+    def file(self) -> Path | None:
+        """Return the checkpoint's path; raises BadInput where no file can be written."""
+        if self.checkpoint is None:
+            return None
+        path = Path(self.checkpoint)
+        if path.is_dir() or not path.parent.is_dir():
+            raise BadInput(f"--checkpoint {self.checkpoint}: expected the name of a file in a folder that exists")
+        return path

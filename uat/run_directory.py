@@ -77,6 +77,8 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
 
 def method_text(verdict: Verdict) -> str:
     """Say which kind of proof a verdict is about."""
+    if any(step.id == "subdivision" for step in verdict.steps):
+        return "subdivision: from weights and target text alone, over boxes of sorted sequences"
     if any(step.id == "sum-decomposition" for step in verdict.steps):
         return "continuous: a priori error budget, derived again from the target text"
     return "grid: piecewise constant on cells, re-proved a posteriori from weights and target text"

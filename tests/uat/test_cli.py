@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +20,8 @@ from constructions.targets.library import LIBRARY
 from proofs_check.kernel import Refuted, Undecided
 from tests.proofs_check.test_run_files import edit, rehash, written
 from tests.strategies import fuzz, mutated
-from uat import cli, pipeline
+from tests.uat.conftest import Uat, run_main
+from uat import pipeline
 
 GRID = ("--method", "grid")
 SMALL = ("--target", "x*mean(y)", "--eps", "1/4", "--samples", "2000", *GRID)
@@ -29,51 +29,6 @@ CONSTRUCT_KEYS = {"target", "expression", "n", "d", "d_out", "domain", "eps", "m
                   "certified_bound_exact", "status", "assumptions", "sampled_max", "tightness", "budget", "architectures",
                   "seconds", "run"}
 CERTIFY_KEYS = {"certified_bound", "claimed_bound", "status", "method", "assumptions", "seconds"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-    @property
-    def message(self) -> str:
-        """The message without the frame and line breaks that typer draws around its own."""
-        return " ".join(re.sub(r"[│╭╮╰╯─]", " ", self.err).split())
-
-
-Uat = Callable[..., Answer]
-
-
-@pytest.fixture
-def uat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Uat:
-    """Run a command in an empty folder, in this process."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> Answer:
-        code = run_main(monkeypatch, arguments)
-        captured = capsys.readouterr()
-        return Answer(code, captured.out, captured.err)
-
-    return call
-
-
-def run_main(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> int:
-    monkeypatch.setattr(sys, "argv", ["uat", *arguments])
-    with pytest.raises(SystemExit) as leaving:
-        cli.main()
-    code = leaving.value.code
-    return 0 if code is None else int(code)
 
 
 def target_squared(tokens: np.ndarray) -> np.ndarray:

@@ -1,0 +1,68 @@
+"""A subdivision written down and taken up again: plain arrays, no pickle, replaced in one move."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from constructions.errors import BadInput
+from proofs_check.sup_norm import Boxes, Problem, Search
+
+FORMAT = "uat-subdivision/1"
+
+
+def store(search: Search, path: Path) -> None:
+    """Write the state of a search; an interruption leaves the earlier file as it was.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    waiting, beside = search.waiting, path.with_name(path.name + ".part")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, format=FORMAT, problem=search.problem.digest, limit=search.limit, settled=search.settled,
+                     judged=search.judged, occurs=search.occurs, lower=waiting.lower, upper=waiting.upper, bound=waiting.bound,
+                     case=waiting.case)
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise BadInput(f"{path}: the checkpoint cannot be written ({error.strerror or error})") from None
+
+
+def resume(problem: Problem, limit: float, path: Path) -> Search:
+    """Read a state back.
+
+    Raises:
+        BadInput: the file cannot be read, is not a checkpoint, or belongs to another network, target, length or bound.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            state = {name: stored[name] for name in stored.files}
+        boxes = Boxes(state["lower"], state["upper"], state["bound"], state["case"])
+        found = Search(problem, float(state["limit"]), boxes, float(state["settled"]), int(state["judged"]),
+                       float(state["occurs"]))
+        about = str(state["format"]), str(state["problem"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path}: cannot be read as a checkpoint of a subdivision ({error})") from None
+    if about != (FORMAT, problem.digest):
+        raise BadInput(f"{path}: the checkpoint belongs to another network, target, domain or length; name a new file")
+    if found.limit != limit:
+        raise BadInput(f"{path}: the checkpoint is about the bound {found.limit:g}, not {limit:g}; name a new file")
+    if not _well_formed(boxes, problem):
+        raise BadInput(f"{path}: the checkpoint holds boxes that do not fit the domain")
+    return found
+
+
+def _well_formed(boxes: Boxes, problem: Problem) -> bool:
+    shape = (boxes.bound.size, problem.n * problem.d)
+    if boxes.lower.shape != shape or boxes.upper.shape != shape:
+        return False
+    sorted_ends = [np.all(np.diff(ends[:, ::problem.d], axis=1) <= 0) for ends in (boxes.lower, boxes.upper)]
+    start = problem.start()
+    inside = np.all(boxes.lower >= start.lower.min(axis=0)) and np.all(boxes.upper <= start.upper.max(axis=0))
+    return bool(all(sorted_ends) and inside) and (boxes.case.shape == boxes.bound.shape
+            and bool((boxes.lower <= boxes.upper).all()) and not bool(np.isnan(boxes.bound).any())
+            and bool(((boxes.case >= 0) & (boxes.case < problem.n * len(problem.outputs))).all()))

@@ -1,0 +1,281 @@
+"""A stored ReLU Sumformer on boxes of sequences: its value at the centre, and its slopes over the whole box.
+
+The network is piecewise linear, so T(X) - T(m) = sum_v s_v (X - m)_v for some slopes s between the smallest and the largest that
+its units can take on the box. Both are carried through the layers as midpoints and radii; a matrix product is bounded by
+|fl(x W) - x W| <= gamma_k |x| |W| for k terms in any order (Higham 2002, section 3.5). Nothing of the builder is used but the
+meaning of a layer, stream <- stream + relu(stream W_1 + b) W_2, and of pooling, the mean over tokens.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.enclosures.interval import Floats, quiet
+from proofs_check.folds import Chains, Layer, analysed
+
+_UNIT = 2.0**-53
+_ABOVE = 1.0 + 2.0**-40  # radii are sums of products >= 0 of up to 2^11 terms, each rounded a few times
+_TINY = 2.0**-1000
+_MOST_TERMS = 2**11
+LOOKED_UP = 4  # pieces of a chain's table whose slopes are compared one by one
+
+
+@dataclass(frozen=True, eq=False)
+class Balls:
+    """Real numbers within ``rad`` of ``mid``; arrays of one shape."""
+
+    mid: Floats
+    rad: Floats
+
+    @staticmethod
+    def exact(values: Floats) -> Balls:
+        """Wrap numbers that are known exactly."""
+        return Balls(values, np.zeros_like(values))
+
+    def magnitude(self) -> Floats:
+        """Return an upper bound of the absolute values."""
+        return (np.abs(self.mid) + self.rad) * _ABOVE + _TINY
+
+    def times(self, weights: Floats) -> Balls:
+        """Multiply the last axis by a matrix of exact numbers."""
+        sizes, terms = np.abs(weights), weights.shape[0]
+        if terms > _MOST_TERMS:
+            raise ArithmeticError(f"a sum of {terms} terms is outside the rounding analysis (at most {_MOST_TERMS})")
+        if not terms:
+            return Balls.exact(np.zeros((*self.mid.shape[:-1], weights.shape[1])))
+        rounded = (terms + 3) * _UNIT * 1.01
+        return Balls(self.mid @ weights, ((self.rad + rounded * np.abs(self.mid)) @ sizes) * _ABOVE + _TINY)
+
+    def plus(self, other: Balls) -> Balls:
+        """Add two arrays of balls."""
+        mid = self.mid + other.mid
+        return Balls(mid, (self.rad + other.rad + 2 * _UNIT * np.abs(mid)) * _ABOVE + _TINY)
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Channels at the centre of each box, shape (boxes, channels), and their slopes over it, (boxes, variables, channels)."""
+
+    centre: Balls
+    slopes: Balls
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """T on boxes: value at the centre, (boxes, d_out), and slopes over the box, (boxes, n * d, d_out)."""
+
+    centre: Balls
+    slopes: Balls
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """phi and psi with their chains of folds found."""
+
+    phi: tuple[Layer, ...]
+    psi: tuple[Layer, ...]
+
+    @staticmethod
+    @functools.lru_cache(maxsize=4)
+    def of(network: MeanSumformer) -> Parts:
+        """Analyse a network once."""
+        known = _index(network.tokens, network.phi)
+        means = [mean_of(channel) for channel in network.pooled]
+        in_psi = [channel for layer in network.psi for channel in layer.reads]
+        return Parts(analysed(network.phi, network.tokens, [*network.pooled, *in_psi, *network.readout]),
+                     analysed(network.psi, [*known, *means], network.readout))
+
+
+@quiet
+def linearise(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -> Linearised:
+    """Enclose the network's output at the own token on each box of sequences.
+
+    Args:
+        network: weights, taken as exact real numbers.
+        own: index of the own token.
+        centres, radii: (boxes, n, d), the box is |X - centre| <= radius coordinate by coordinate.
+
+    Returns:
+        enclosures; NaN or inf where something overflowed.
+    """
+    boxes, n, d = centres.shape
+    parts = Parts.of(network)
+    index = _index(network.tokens, network.phi)
+    phi = _through(parts.phi, _token_stream(centres.reshape(boxes * n, d), len(index)), radii.reshape(boxes * n, d), index)
+    pooled = [index[channel] for channel in network.pooled]
+    centre, slopes = _split(phi, boxes, n)
+    means = _mean(Balls(centre.mid[..., pooled], centre.rad[..., pooled]))
+    own_slopes, rows = _embedded(slopes, own, n), np.full((n, 1), 1.0 / n)
+    # token k's coordinates move the mean through token k's own channels alone
+    mean_slopes = Balls(slopes.mid[..., pooled].reshape(boxes, n * d, -1), slopes.rad[..., pooled].reshape(boxes, n * d, -1))
+    scaled = mean_slopes.mid * rows[0, 0]
+    mean_slopes = Balls(scaled, (mean_slopes.rad / n + 4 * _UNIT * np.abs(scaled)) * _ABOVE + _TINY)
+    after = tuple(mean_of(channel) for channel in network.pooled)
+    names = (*index, *after)
+    stream = Stream(_beside(Balls(centre.mid[:, own], centre.rad[:, own]), means), _beside(own_slopes, mean_slopes))
+    known = _index(names, network.psi)
+    stream = _through(parts.psi, _widened(stream, len(known)), radii.reshape(boxes, n * d), known)
+    read = [known[channel] for channel in network.readout]
+    out = _columns(stream.centre, read).times(network.W_out)
+    bias = Balls.exact(np.broadcast_to(network.b_out, out.mid.shape))
+    return Linearised(out.plus(bias), _columns(stream.slopes, read).times(network.W_out))
+
+
+def _through(layers: Sequence[Layer], stream: Stream, radii: Floats, index: dict[str, int]) -> Stream:
+    c, e = stream.centre.mid.copy(), stream.centre.rad.copy()
+    g, h = stream.slopes.mid.copy(), stream.slopes.rad.copy()
+    for layer in layers:
+        weights, plain, chains = layer.weights, layer.plain, layer.chains
+        reads, writes = [index[name] for name in weights.reads], [index[name] for name in weights.writes]
+        bias = Balls.exact(np.broadcast_to(weights.bias, (len(c), weights.units)))
+        before = Balls(c[:, reads], e[:, reads]).times(weights.W_1).plus(bias)
+        total = Balls(c[:, writes], e[:, writes]).plus(_rectified(before).times(weights.W_2))
+        used = np.union1d(plain, chains.head).astype(int)
+        if used.size:
+            tilt = Balls(g[..., reads], h[..., reads]).times(weights.W_1[:, used])
+            before = Balls(before.mid[:, used], before.rad[:, used])
+            reach = (np.einsum("bvu,bv->bu", tilt.magnitude(), radii) * _ABOVE + before.rad) * _ABOVE + _TINY
+            kinked, own = _times(_relu_secants(before, reach), tilt), np.searchsorted(used, plain)
+            added = Balls(kinked.mid[..., own], kinked.rad[..., own]).times(weights.W_2[plain])
+            g[..., writes], h[..., writes] = _pair(Balls(g[..., writes], h[..., writes]).plus(added))
+            if chains.head.size:
+                heads = np.searchsorted(used, chains.head)
+                secants = _chain_secants(chains, before.mid[:, heads], before.rad[:, heads], reach[:, heads])
+                bent = _times(secants, Balls(tilt.mid[..., heads], tilt.rad[..., heads]))
+                targets = [index[name] for name in chains.target]
+                columns = sorted(set(targets))
+                gathered = bent.times((np.array(targets)[:, None] == np.array(columns)).astype(np.float64))
+                g[..., columns], h[..., columns] = _pair(Balls(g[..., columns], h[..., columns]).plus(gathered))
+        kept = [index[name] for name in layer.folded]
+        before_fold = np.where(np.abs(c[:, kept]) <= 2.0**50, e[:, kept], np.inf)
+        c[:, writes], e[:, writes] = total.mid, total.rad
+        e[:, kept] = before_fold
+    return Stream(Balls(c, e), Balls(g, h))
+
+
+def _pair(balls: Balls) -> tuple[Floats, Floats]:
+    return balls.mid, balls.rad
+
+
+def _rectified(values: Balls) -> Balls:
+    """relu changes distances by a factor of at most 1."""
+    return Balls(np.maximum(values.mid, 0.0), values.rad)
+
+
+def _times(factor: Balls, slopes: Balls) -> Balls:
+    """Multiply slopes of units, (boxes, variables, units), by a factor of each unit."""
+    middle, half = factor.mid[:, None, :], factor.rad[:, None, :]
+    mid = middle * slopes.mid
+    rad = np.abs(middle) * slopes.rad + half * (np.abs(slopes.mid) + slopes.rad) + 2 * _UNIT * np.abs(mid)
+    return Balls(mid, rad * _ABOVE + _TINY)
+
+
+def _relu_secants(before: Balls, reach: Floats) -> Balls:
+    """Enclose (relu(p) - relu(m)) / (p - m) for the argument m at the centre and p on the box, |p - m| <= reach.
+
+    It is 1 or 0 without a kink; else it lies between m / (m - a) and 1 for m >= 0, between 0 and b / (b - m) for m <= 0.
+    """
+    far = reach + before.rad
+    active, dead = before.mid - far >= 0, before.mid + far <= 0
+    share = np.clip(before.mid / far, -1.0, 1.0)  # the centre's place between the ends of [-far, far]
+    slack = before.rad / far * 4 + 16 * _UNIT
+    low = np.where(share > 0, np.maximum(share - slack, 0.0), 0.0)
+    # for p = m + far the quotient is (m + far)/far = 1 + share, and it is smaller for smaller p
+    high = np.where(share < 0, np.minimum(1 + share + slack, 1.0), 1.0)
+    low, high = np.where(active, 1.0, np.where(dead, 0.0, low)), np.where(active, 1.0, np.where(dead, 0.0, high))
+    return Balls((low + high) / 2, (high - low) / 2 * _ABOVE + np.where(active | dead, 0.0, 4 * _UNIT))
+
+
+def _chain_secants(chains: Chains, middle: Floats, rad: Floats, reach: Floats) -> Balls:
+    """Enclose (F(p) - F(m)) / (p - m) for a chain: the mean of F' between the two.
+
+    Inside [0, 2] that is A + B (m + p)/2 up to eta. Of the way from m to a p outside, at most the fraction beyond/way has other
+    slopes, which are at most ``beyond``.
+    """
+    far = reach + rad
+    largest = np.abs(chains.A) + 2 * np.abs(chains.B) + chains.eta + chains.beyond
+    inside = chains.A + chains.B * middle
+    half = np.abs(chains.B) * (far / 2 + rad) + chains.eta + 2.0**-45 * largest
+    outside = np.maximum(np.maximum(rad + far - middle, middle + far + rad - 2.0), 0.0)
+    way = np.maximum(far, 1e-300)
+    half = half + 2 * largest * np.minimum(1.0, outside / way * (1 + 2.0**-40))
+    lost = (middle - rad < 0) | (middle + rad > 2)
+    inside, half = np.where(lost, 0.0, inside), np.where(lost, chains.beyond, half) * _ABOVE + _TINY
+    low, high = _tabulated(chains, middle - far - rad, middle + far + rad)
+    low, high = np.maximum(low, inside - half), np.minimum(high, inside + half)
+    mid = (low + high) / 2
+    return Balls(mid, np.maximum((high - low) / 2, 0.0) * _ABOVE + 4 * _UNIT * np.maximum(np.abs(low), np.abs(high)) + _TINY)
+
+
+def _tabulated(chains: Chains, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return the smallest and largest slope between two arguments from the table, infinite where it has too many pieces there."""
+    scale = chains.pieces / 2.0  # a power of two
+    first, last = np.floor(np.maximum(low - 2.0**-50, -1.0) * scale), np.floor(np.minimum(high + 2.0**-50, 3.0) * scale)
+    few = (low > 0) & (high < 2) & (last - first < LOOKED_UP)
+    place = chains.offset + np.clip(np.where(few, first, 0), 0, chains.pieces - 1).astype(int)
+    end = chains.offset + np.clip(np.where(few, last, 0), 0, chains.pieces - 1).astype(int)
+    found = np.stack([chains.slopes[np.minimum(place + k, end)] for k in range(LOOKED_UP)])
+    return np.where(few, found.min(axis=0) - chains.slack, -np.inf), np.where(few, found.max(axis=0) + chains.slack, np.inf)
+
+
+def _index(names: Sequence[str], layers: Sequence[ReluLayer]) -> dict[str, int]:
+    written = [channel for layer in layers for channel in layer.writes]
+    return {name: k for k, name in enumerate(dict.fromkeys([*names, *written]))}
+
+
+def _token_stream(tokens: Floats, channels: int) -> Stream:
+    count, d = tokens.shape
+    centre = np.zeros((count, channels))
+    centre[:, :d] = tokens
+    slopes = np.zeros((count, d, channels))
+    slopes[:, range(d), range(d)] = 1.0
+    return Stream(Balls.exact(centre), Balls.exact(slopes))
+
+
+def _split(stream: Stream, boxes: int, n: int) -> tuple[Balls, Balls]:
+    def by_box(array: Floats) -> Floats:
+        return array.reshape(boxes, n, *array.shape[1:])
+
+    return (Balls(by_box(stream.centre.mid), by_box(stream.centre.rad)),
+            Balls(by_box(stream.slopes.mid), by_box(stream.slopes.rad)))
+
+
+def _mean(values: Balls) -> Balls:
+    n = values.mid.shape[1]
+    mid = values.mid.sum(axis=1) / n
+    rounding = (n + 3) * _UNIT * 1.01 * np.abs(values.mid).sum(axis=1)
+    return Balls(mid, (values.rad.sum(axis=1) + rounding) / n * _ABOVE + _TINY)
+
+
+def _embedded(slopes: Balls, own: int, n: int) -> Balls:
+    """Place the own token's slopes among those of all tokens' coordinates."""
+    def placed(array: Floats) -> Floats:
+        boxes, _, d, channels = array.shape
+        result = np.zeros((boxes, n, d, channels))
+        result[:, own] = array[:, own]
+        return result.reshape(boxes, n * d, channels)
+
+    return Balls(placed(slopes.mid), placed(slopes.rad))
+
+
+def _beside(a: Balls, b: Balls) -> Balls:
+    return Balls(np.concatenate([a.mid, b.mid], axis=-1), np.concatenate([a.rad, b.rad], axis=-1))
+
+
+def _widened(stream: Stream, channels: int) -> Stream:
+    """Add the channels that psi will write, 0 so far."""
+    def wide(array: Floats) -> Floats:
+        more = [(0, 0)] * (array.ndim - 1) + [(0, channels - array.shape[-1])]
+        return np.pad(array, more)
+
+    centre, slopes = stream.centre, stream.slopes
+    return Stream(Balls(wide(centre.mid), wide(centre.rad)), Balls(wide(slopes.mid), wide(slopes.rad)))
+
+
+def _columns(balls: Balls, columns: Sequence[int]) -> Balls:
+    return Balls(balls.mid[..., columns], balls.rad[..., columns])

@@ -1,0 +1,108 @@
+"""Certify a stored ReLU Sumformer by subdivision: from its weights and the target text, for one length, nothing else used.
+
+The route (b) of mathematics section 6: neither the decomposition nor the error analysis of the builder is run again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from constructions.errors import BadInput, Refused
+from constructions.storage import MEAN_FORMAT, load_mean_sumformer
+from constructions.targets.target import Target
+from proofs_check.certify import read_target
+from proofs_check.checkpoints import resume, store
+from proofs_check.kernel import Claim, Status, Step, Verdict, conclude
+from proofs_check.run_files import RunFiles, understanding
+from proofs_check.sup_norm import ErrorWitness, Problem, Search
+
+TRUST = (
+    "the parser and syntax tree of the target language give the text its meaning",
+    "IEEE 754 double precision; numpy's elementary functions err by less than the ulps stated in docs/trust.md",
+    "matrix products are sums of products in some order, each operation rounded once (or fused)",
+)
+MOST_COORDINATES = 24
+
+
+def problem_of(run: RunFiles, n: int | None) -> tuple[Claim, Problem]:
+    """Read what is to be compared.
+
+    Args:
+        run: contents of a run directory whose hashes agree.
+        n: length of the sequences; the run's own if None.
+
+    Raises:
+        BadInput: the run is about another length alone, or its files do not have the documented structure.
+        Refused: subdivision does not apply to this run.
+    """
+    with understanding("run directory"):
+        claim = Claim.from_json(run.certificate["claim"])
+        if run.network.get("format") != MEAN_FORMAT:
+            raise Refused("subdivision is for ReLU networks; a step-network is followed exactly, input by input, by uat certify")
+        if n is not None and n != claim.n and not claim.every_n:
+            raise BadInput(f"--n {n}: the run is about n = {claim.n} alone")
+        length = claim.n if n is None else n
+        target = read_target({**run.plan, "n": length}, import_callable=False)
+        if not isinstance(target, Target) or target.positional:
+            raise Refused("subdivision sorts the tokens: it needs an expression without positions")
+        if length * target.d > MOST_COORDINATES:
+            raise Refused(f"{length} tokens with {target.d} coordinates are {length * target.d} dimensions, more than "
+                          f"subdivision can cover ({MOST_COORDINATES}); --n asks for shorter sequences of the same network")
+        problem = Problem.of(target.outputs, load_mean_sumformer(run.arrays, run.network), length, target.box.sides)
+    return replace(claim, n=length, networks=("sumformer",), every_n=False), problem
+
+
+def certify_by_subdivision(run: RunFiles, n: int | None, bound: Fraction, *, seconds: float = math.inf,
+                           checkpoint: Path | None = None, executor: Executor | None = None,
+                           after_round: Callable[[Search], None] = lambda _: None) -> tuple[Verdict, Search]:
+    """Return a certificate of ``||f - S|| <= bound`` at one length, or the best bound so far, or a witness against it.
+
+    Args:
+        run, n: as in :func:`problem_of`.
+        bound: what to prove.
+        seconds: time after which the best bound so far is reported.
+        checkpoint: file the state is kept in; if it exists the search goes on from there.
+        executor: where boxes are judged.
+        after_round: called after every round of boxes.
+    """
+    claim, problem = problem_of(run, n)
+    claim = replace(claim, bound=bound)
+    search, earlier = Search.begin(problem, bound), ""
+    if checkpoint is not None and checkpoint.exists():
+        search = resume(problem, search.limit, checkpoint)
+        earlier = f"{checkpoint} holds what an earlier run of this check left there"
+
+    def keep(state: Search) -> None:
+        if checkpoint is not None:
+            store(state, checkpoint)
+        after_round(state)
+
+    with suppress(KeyboardInterrupt):  # what was proved so far is reported
+        search.run(seconds, keep, executor)
+    return conclude(claim, _steps(search, claim, earlier), ("symmetry-reduction", "subdivision"), TRUST), search
+
+
+def _steps(search: Search, claim: Claim, earlier: str) -> list[Step]:
+    cases = claim.n * claim.d_out
+    reduced = Step("symmetry-reduction", f"tokens in descending order; {cases} cases, each a rank of the own token and an output",
+                   Status.PROVED)
+    if search.witness is not None:
+        return [reduced, Step("subdivision", _told(search.witness), Status.REFUTED)]
+    if not math.isfinite(search.bound):
+        return [reduced, Step("subdivision", f"no finite bound after {search.judged:,} boxes", Status.UNDECIDED)]
+    waiting = search.waiting.bound.size
+    left = f", {waiting:,} of them to be divided further" if waiting else ""
+    covered = f"{search.judged:,} boxes{left}; over the reals, for the stored weights"
+    return [reduced, Step("subdivision", covered, Status.CERTIFIED, Fraction(search.bound), earlier, ("symmetry-reduction",))]
+
+
+def _told(witness: ErrorWitness) -> str:
+    tokens = ", ".join("(" + ", ".join(str(float(value)) for value in token) + ")" for token in witness.tokens)
+    return (f"the error is at least {float(witness.error_at_least)} in output {witness.output + 1} of token {witness.own + 1} of "
+            f"X = [{tokens}]")

@@ -1,0 +1,322 @@
+"""||f - T|| over the whole domain by subdivision: any target expression, any ReLU Sumformer, nothing known about either.
+
+By symmetry the tokens descend in coordinate 0, one chamber for each rank of the own token (mathematics: symmetry-reduction). On
+a box with centre m and radii r, with e = f - T, g and H the gradient and Hessian of f and s the slopes of T,
+
+    |e(X)| <= |e(m)| + sum_v |g_v(m) - s_v| r_v + 1/2 sum_vw |H_vw| r_v r_w,
+
+where f has a kink in the box its slopes over the box take the place of g(m) and H. Boxes whose bound is above the limit are
+bisected where it helps most. At any time max(settled, waiting) is a bound: the search may stop, be stored and go on.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from constructions.network.relu import MeanSumformer
+from constructions.targets import expression as ex
+from proofs_check.domain import Region, Tokens
+from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
+from proofs_check.propagate import Balls, linearise
+from proofs_check.selection import Forking
+from proofs_check.walker import Chamber, Walker
+
+BATCH = 2048
+BATCHES = 8  # a round
+FINEST = 2.0**-40  # relative width at which a box is not bisected any more
+Sides = Sequence[tuple[Fraction, Fraction]]
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes of sorted sequences, the best bound known for each, and which output and rank of the own token they are about.
+
+    Attributes:
+        lower, upper: (boxes, n * d).
+        bound: (boxes,), inf before a box was looked at.
+        case: (boxes,) integers, output * n + own.
+    """
+
+    lower: Floats
+    upper: Floats
+    bound: Floats
+    case: np.ndarray
+
+    def take(self, index: np.ndarray | slice) -> Boxes:
+        """Return some of them."""
+        return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index])
+
+    @staticmethod
+    def joined(parts: Sequence[Boxes]) -> Boxes:
+        """Put several together."""
+        return Boxes(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("lower", "upper", "bound", "case")))
+
+
+@dataclass(frozen=True)
+class ErrorWitness:
+    """A sequence of the domain where the error certainly exceeds the limit; ``own`` and ``output`` count from 0."""
+
+    tokens: Tokens
+    own: int
+    output: int
+    error_at_least: Fraction
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is compared, at one length and on one domain."""
+
+    outputs: tuple[ex.Expression, ...]
+    network: MeanSumformer
+    n: int
+    sides: tuple[tuple[Fraction, Fraction], ...]
+
+    @staticmethod
+    def of(outputs: Sequence[ex.Expression], network: MeanSumformer, n: int, sides: Sides) -> Problem:
+        """Specialise the expressions to n.
+
+        Raises:
+            ValueError: the network has other inputs or outputs than the target, or n < 1.
+        """
+        if n < 1 or len(network.tokens) != len(sides) or network.d_out != len(outputs):
+            raise ValueError(f"a network with {len(network.tokens)} inputs and {network.d_out} outputs does not fit a target "
+                             f"with {len(sides)} inputs and {len(outputs)} outputs at n = {n}")
+        return Problem(tuple(ex.specialise(output, n) for output in outputs), network, n, tuple(sides))
+
+    @property
+    def d(self) -> int:
+        """Coordinates of a token."""
+        return len(self.sides)
+
+    def region(self, own: int) -> Region:
+        """Return the chamber of sorted sequences for one rank of the own token."""
+        lower, upper = zip(*self.sides, strict=True)
+        return Region(Chamber(self.n, self.d, own), lower, upper, (False,) * self.d)
+
+    def judged(self, batch: Boxes) -> Judged:
+        """Judge boxes of one case; what an executor calls in another process."""
+        return judge(_shared(self), batch, int(batch.case[0]))
+
+    def start(self) -> Boxes:
+        """Return one box for each output and each rank of the own token."""
+        parts = []
+        for case in range(len(self.outputs) * self.n):
+            region = self.region(case % self.n)
+            lower, upper, _ = region.restrict(*region.start())
+            parts.append(Boxes(lower, upper, np.array([math.inf]), np.array([case])))
+        return Boxes.joined(parts)
+
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Identify the problem: SHA-256 of expressions, lengths, domain and weights."""
+        layers = (*self.network.phi, *self.network.psi)
+        arrays = [array for layer in layers for array in (layer.W_1, layer.bias, layer.W_2)]
+        names = [self.network.tokens, self.network.pooled, self.network.readout, [(la.reads, la.writes) for la in layers]]
+        state = hashlib.sha256(repr((self.outputs, self.n, self.sides, len(self.network.phi), names)).encode())
+        for array in (*arrays, self.network.W_out, self.network.b_out):
+            state.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        return state.hexdigest()
+
+
+_here: dict[str, Problem] = {}
+
+
+def _shared(problem: Problem) -> Problem:
+    """Return the copy of an equal problem that this process has analysed already."""
+    if problem.digest not in _here:
+        _here.clear()
+        _here[problem.digest] = problem
+    return _here[problem.digest]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was found about some boxes: an upper bound, each coordinate's part of it, and an error that occurs at the centre."""
+
+    upper: Floats
+    parts: Floats
+    occurs: Floats
+
+
+@quiet
+def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
+    """Bound |f - T| on boxes of one case."""
+    output, own = problem.outputs[case // problem.n], case % problem.n
+    centre = _centre(boxes)
+    radii = up(np.maximum(boxes.upper - centre, centre - boxes.lower))
+    shape = (len(centre), problem.n, problem.d)
+    net = linearise(problem.network, own, centre.reshape(shape), radii.reshape(shape))
+    T, s = _column(net.centre, case // problem.n), _column(net.slopes, case // problem.n)
+    chamber = problem.region(own).chamber
+    selector = Forking({}, len(centre), 0)
+    walker = Walker([Interval(a, b) for a, b in zip(boxes.lower.T.copy(), boxes.upper.T.copy(), strict=True)], chamber, selector,
+                    second=True)
+    wide = walker.jet(output)
+    points = [Interval.of(column) for column in centre.T.copy()]
+    at_centre = Walker(points, chamber, Forking({}, len(centre), 0), second=False)
+    narrow = at_centre.jet(output)
+    gap = narrow.value - _interval(T)
+    parts = np.zeros_like(centre)
+    rough = selector.rough
+    for v in range(centre.shape[1]):
+        slope = _either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre))
+        parts[:, v] = up((slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v])).magnitude() * radii[:, v])
+    for (v, w), entry in wide.hessian.items():
+        size = np.where(rough, 0.0, up(up(entry.magnitude() * radii[:, v]) * radii[:, w]))
+        for k in (v, w):  # each unordered pair stands for two entries of H, unless v = w: half of each is its part
+            parts[:, k] += up(size / (4 if v == w else 2))
+    upper = up(gap.magnitude() + parts.sum(axis=1) * (1 + 2.0**-40))
+    natural = _natural(wide.value, T, s, radii)
+    upper = np.fmin(upper, natural)
+    upper = np.where(walker.undefined | np.isnan(upper), np.inf, upper)
+    occurs = np.where(at_centre.undefined | np.isnan(gap.lower), 0.0, gap.mignitude())
+    return Judged(upper, np.nan_to_num(parts, nan=np.inf, posinf=np.inf), occurs)
+
+
+def _natural(f: Interval, T: Balls, s: Balls, radii: Floats) -> Floats:
+    reach = up((np.abs(s.mid) + s.rad) * radii).sum(axis=1) * (1 + 2.0**-40)
+    around = up(T.rad + reach)
+    return (f - (Interval.of(T.mid) + Interval.of(-around, around))).magnitude()
+
+
+def _interval(balls: Balls) -> Interval:
+    return Interval.of(balls.mid) + Interval.of(-balls.rad, balls.rad)
+
+
+def _column(balls: Balls, output: int) -> Balls:
+    return Balls(balls.mid[..., output], balls.rad[..., output])
+
+
+def _either(rough: Booleans, wide: Interval | None, narrow: Interval | None, boxes: int) -> Interval:
+    zero = Interval.of(np.zeros(boxes))
+    a, b = (zero if one is None else zero + one for one in (wide, narrow))
+    return Interval(np.where(rough, a.lower, b.lower), np.where(rough, a.upper, b.upper))
+
+
+def _centre(boxes: Boxes) -> Floats:
+    middle = 0.5 * boxes.lower + 0.5 * boxes.upper
+    return np.minimum(np.maximum(middle, boxes.lower), boxes.upper)
+
+
+@dataclass
+class Search:
+    """Subdivision of the boxes with the largest bounds first, in batches.
+
+    Attributes:
+        limit: boxes with a bound up to it are settled.
+        waiting: boxes that are not.
+        settled: largest bound among settled boxes.
+        judged: how many boxes have been looked at.
+        occurs: the largest error that certainly occurs somewhere.
+        witness: where an error above the limit occurs, None while none was found.
+    """
+
+    problem: Problem
+    limit: float
+    waiting: Boxes
+    settled: float = 0.0
+    judged: int = 0
+    occurs: float = 0.0
+    witness: ErrorWitness | None = None
+
+    @staticmethod
+    def begin(problem: Problem, limit: Fraction) -> Search:
+        """Start from the whole domain."""
+        return Search(problem, float(Interval.constant(limit).lower), problem.start())
+
+    @property
+    def bound(self) -> float:
+        """A proved upper bound of ||f - T||, over everything settled or waiting."""
+        return max(self.settled, float(self.waiting.bound.max(initial=0.0)))
+
+    @property
+    def finished(self) -> bool:
+        """Nothing waits any more, or the limit is refuted."""
+        return not self.waiting.bound.size or self.witness is not None
+
+    def run(self, seconds: float = math.inf, after_round: Callable[[Search], None] = lambda _: None,
+            executor: Executor | None = None) -> None:
+        """Go on until nothing waits, the limit is refuted, or the time is spent.
+
+        Args:
+            seconds: time to spend; a round that was begun is finished.
+            after_round: called after each round, when the state is consistent: it may be stored, and whatever is raised there or
+                during a round (Ctrl-C) leaves the state of the last finished round.
+            executor: where batches are judged; here if none is given.
+        """
+        until = time.monotonic() + seconds
+        while not self.finished and time.monotonic() < until:
+            try:
+                self._round(executor)
+            except BrokenExecutor:  # a worker was killed: its round is done again, here
+                executor = None
+                continue
+            after_round(self)
+
+    def _round(self, executor: Executor | None) -> None:
+        chosen = _largest(self.waiting.bound, BATCHES * BATCH)
+        hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
+        batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]
+        found = list((executor.map if executor else map)(self.problem.judged, batches))
+        settled, occurs, witness, parts = self.settled, self.occurs, None, [stays]
+        for batch, judged in zip(batches, found, strict=True):
+            done, children = self._divided(batch, judged)
+            settled, occurs = max(settled, done), max(occurs, float(judged.occurs.max(initial=0.0)))
+            witness = witness or self._witness(batch, judged)
+            parts.append(children)
+        # one assignment, so that an interruption leaves the state before the round or after it
+        self.__dict__.update(waiting=Boxes.joined(parts), settled=settled, occurs=occurs, witness=witness,
+                             judged=self.judged + hot.bound.size)
+
+    def _divided(self, batch: Boxes, found: Judged) -> tuple[float, Boxes]:
+        """Return the largest bound among boxes that are settled, and the halves of the others."""
+        bound = np.minimum(found.upper, batch.bound)
+        open_ = bound > self.limit
+        rest = replace(batch.take(open_), bound=bound[open_])
+        widths = rest.upper - rest.lower
+        finest = widths.max(axis=1, initial=0.0) <= FINEST * float(max(b - a for a, b in self.problem.sides))
+        children = _bisected(rest.take(~finest), _coordinate(widths, found.parts[open_])[~finest])
+        region = self.problem.region(int(batch.case[0]) % self.problem.n)
+        lower, upper, meets = region.restrict(children.lower, children.upper)
+        settled = max(float(bound[~open_].max(initial=0.0)), float(rest.bound[finest].max(initial=0.0)))
+        return settled, replace(children, lower=lower, upper=upper).take(meets)
+
+    def _witness(self, batch: Boxes, found: Judged) -> ErrorWitness | None:
+        worst = int(np.argmax(found.occurs))
+        error, case = Fraction(float(found.occurs[worst])), int(batch.case[0])
+        if not error > Fraction(self.limit):
+            return None
+        tokens = self.problem.region(case % self.problem.n).tokens(_centre(batch)[worst])
+        return None if tokens is None else ErrorWitness(tokens, case % self.problem.n, case // self.problem.n, error)
+
+
+def _largest(bound: Floats, count: int) -> np.ndarray:
+    return np.argpartition(bound, -count)[-count:] if bound.size > count else np.arange(bound.size)
+
+
+def _chunks(index: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(index, -(-index.size // BATCH))
+
+
+def _coordinate(widths: Floats, parts: Floats) -> np.ndarray:
+    """Choose the coordinate with the largest part of the bound; the widest where the parts say nothing."""
+    known = np.isfinite(parts).all(axis=1) & (parts.max(axis=1, initial=0.0) > 0)
+    return np.asarray(np.argmax(np.where(known[:, None] & (widths > 0), parts, widths), axis=1))
+
+
+def _bisected(boxes: Boxes, coordinate: np.ndarray) -> Boxes:
+    rows, middle = np.arange(len(coordinate)), _centre(boxes)[np.arange(len(coordinate)), coordinate]
+    low, high = boxes.take(rows), boxes.take(rows)
+    low.upper[rows, coordinate] = middle
+    high.lower[rows, coordinate] = middle
+    return Boxes.joined([low, high])

@@ -1,0 +1,98 @@
+"""``certify --method subdivision``: what it prints, how it stops and goes on, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.uat.conftest import Uat
+
+MADE = ("--target", "mean(y*exp(x*y))/mean(exp(x*y))", "--eps", "1e-2", "--samples", "0", "--method", "sum-decomposition",
+        "--out", "run")
+
+
+def test_a_run_is_certified_by_subdivision(uat: Uat) -> None:
+    assert uat("construct", *MADE).code == 0
+    answer = uat("certify", "run", "--method", "subdivision", "--n", "2", "--json")
+    assert answer.code == 0
+    found = answer.json
+    assert found["status"] == "certified"
+    assert found["method"].startswith("subdivision")
+    assert float(found["error_at_least"]) <= float(found["certified_bound"]) <= 1e-2
+    assert found["n"] == 2
+    assert not found["waiting"]
+    shown = uat("certify", "run", "--method", "subdivision", "--n", "2")
+    assert shown.code == 0
+    assert "for T = sumformer" in shown.out
+    assert "certainly occurs" in shown.out
+
+
+def test_a_bound_that_is_too_small_is_refuted_with_a_witness(uat: Uat) -> None:
+    uat("construct", *MADE)
+    answer = uat("certify", "run", "--method", "subdivision", "--n", "2", "--bound", "1e-5")
+    assert answer.code == 1
+    assert "refuted" in answer.out
+    assert "X = [(" in answer.out
+
+
+def test_time_runs_out_with_the_best_bound_so_far_and_the_next_run_goes_on(uat: Uat) -> None:
+    uat("construct", *MADE)
+    asked = ("certify", "run", "--method", "subdivision", "--n", "3", "--checkpoint", "state.npz", "--json")
+    first = uat(*asked, "--seconds", "1/1000")
+    assert first.code == 1
+    assert first.json["status"] == "undecided"
+    second = uat(*asked, "--seconds", "1/2")
+    assert second.json["boxes"] > first.json["boxes"]
+    other = uat(*asked, "--bound", "1/50")
+    assert other.code == 2
+    assert "about the bound" in other.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_reports_what_was_proved_and_keeps_the_state(uat: Uat, tmp_path: Path) -> None:
+    uat("construct", *MADE)
+    command = [sys.executable, "-m", "uat", "certify", "run", "--method", "subdivision", "--n", "6", "--checkpoint", "state.npz"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}) as process:
+        until = time.monotonic() + 60
+        while not (tmp_path / "state.npz").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "undecided" in out
+    assert "state.npz" in out
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (("--method", "guess"), ["'guess'", "subdivision"]),
+    (("--n", "3"), ["--n 3", "subdivision"]),
+    (("--executor", "processes"), ["--executor processes", "subdivision"]),
+    (("--method", "subdivision", "--n", "1"), ["--n 1", "n >= 2"]),
+    (("--method", "subdivision", "--bound", "0"), ["--bound 0", "> 0"]),
+    (("--method", "subdivision", "--bound", "x"), ["--bound", "x"]),
+    (("--method", "subdivision", "--seconds", "-1"), ["--seconds -1", "> 0"]),
+    (("--method", "subdivision", "--executor", "cloud"), ["'cloud'", "processes"]),
+    (("--method", "subdivision", "--checkpoint", "no/where.npz"), ["no/where.npz", "folder"]),
+])
+def test_bad_options_are_bad_input(options: tuple[str, ...], words: list[str], uat: Uat) -> None:
+    uat("construct", *MADE)
+    answer = uat("certify", "run", *options)
+    assert answer.code == 2
+    assert all(word in answer.message for word in words), answer.message
+
+
+def test_a_step_network_and_too_many_tokens_are_refused(uat: Uat) -> None:
+    uat("construct", "--target", "x*mean(y)", "--eps", "1/4", "--samples", "0", "--method", "grid", "--out", "grid")
+    uat("construct", *MADE)
+    assert "ReLU" in uat("certify", "grid", "--method", "subdivision").err
+    refused = uat("certify", "run", "--method", "subdivision", "--n", "100")
+    assert refused.code == 1
+    assert "dimensions" in refused.message
