@@ -15,12 +15,13 @@ from pathlib import Path
 
 from constructions.errors import BadInput, Refused
 from constructions.storage import MEAN_FORMAT, load_mean_sumformer
-from constructions.targets.target import Target
+from constructions.targets.target import AnyTarget, Target
 from proofs_check.certify import read_target
 from proofs_check.checkpoints import resume, store
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude
 from proofs_check.run_files import RunFiles, understanding
 from proofs_check.sup_norm import ErrorWitness, Problem, Search
+from proofs_check.trained import read_trained
 
 TRUST = (
     "the parser and syntax tree of the target language give the text its meaning",
@@ -30,12 +31,13 @@ TRUST = (
 MOST_COORDINATES = 24
 
 
-def problem_of(run: RunFiles, n: int | None) -> tuple[Claim, Problem]:
-    """Read what is to be compared.
+def problem_of(run: RunFiles, n: int | None, bound: Fraction) -> tuple[Claim, Problem]:
+    """Read what is to be compared, and claim the bound for it.
 
     Args:
         run: contents of a run directory whose hashes agree.
         n: length of the sequences; the run's own if None.
+        bound: of the error at that length.
 
     Raises:
         BadInput: the run is about another length alone, or its files do not have the documented structure.
@@ -49,31 +51,46 @@ def problem_of(run: RunFiles, n: int | None) -> tuple[Claim, Problem]:
             raise BadInput(f"--n {n}: the run is about n = {claim.n} alone")
         length = claim.n if n is None else n
         target = read_target({**run.plan, "n": length}, import_callable=False)
-        if not isinstance(target, Target) or target.positional:
-            raise Refused("subdivision sorts the tokens: it needs an expression without positions")
-        if length * target.d > MOST_COORDINATES:
-            raise Refused(f"{length} tokens with {target.d} coordinates are {length * target.d} dimensions, more than "
-                          f"subdivision can cover ({MOST_COORDINATES}); --n asks for shorter sequences of the same network")
+        target = _coverable(target)
         problem = Problem.of(target.outputs, load_mean_sumformer(run.arrays, run.network), length, target.box.sides)
-    return replace(claim, n=length, networks=("sumformer",), every_n=False), problem
+    return replace(claim, n=length, networks=("sumformer",), every_n=False, bound=bound), problem
 
 
-def certify_by_subdivision(run: RunFiles, n: int | None, bound: Fraction, *, seconds: float = math.inf,
+def problem_of_trained(target: AnyTarget, path: Path, pooling: str, bound: Fraction) -> tuple[Claim, Problem]:
+    """Read a trained Sumformer from a state dict, to be compared with a target at the target's length.
+
+    Raises:
+        BadInput: the file cannot be read or holds another network.
+        Refused: too many dimensions.
+    """
+    target = _coverable(target)
+    network = read_trained(path, d=target.d, d_out=target.d_out, n=target.n, pooling=pooling)
+    claim = Claim(target.name, target.text, target.n, target.d, target.d_out, target.box.sides, ("sumformer",), bound)
+    return claim, Problem.of(target.outputs, network, target.n, target.box.sides)
+
+
+def _coverable(target: AnyTarget) -> Target:
+    if not isinstance(target, Target) or target.positional:
+        raise Refused("subdivision sorts the tokens: it needs an expression without positions")
+    if target.n * target.d > MOST_COORDINATES:
+        raise Refused(f"{target.n} tokens with {target.d} coordinates are {target.n * target.d} dimensions, more than "
+                      f"subdivision can cover ({MOST_COORDINATES}); --n asks for shorter sequences of the same network")
+    return target
+
+
+def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = math.inf,
                            checkpoint: Path | None = None, executor: Executor | None = None,
                            after_round: Callable[[Search], None] = lambda _: None) -> tuple[Verdict, Search]:
     """Return a certificate of ``||f - S|| <= bound`` at one length, or the best bound so far, or a witness against it.
 
     Args:
-        run, n: as in :func:`problem_of`.
-        bound: what to prove.
+        claim, problem: as :func:`problem_of` returns them; the claim's bound is what to prove.
         seconds: time after which the best bound so far is reported.
         checkpoint: file the state is kept in; if it exists the search goes on from there.
         executor: where boxes are judged.
         after_round: called after every round of boxes.
     """
-    claim, problem = problem_of(run, n)
-    claim = replace(claim, bound=bound)
-    search, earlier = Search.begin(problem, bound), ""
+    search, earlier = Search.begin(problem, claim.bound), ""
     if checkpoint is not None and checkpoint.exists():
         search = resume(problem, search.limit, checkpoint)
         earlier = f"{checkpoint} holds what an earlier run of this check left there"

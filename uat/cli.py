@@ -64,6 +64,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Device = Annotated[str, typer.Option(help="Where to sample: auto, cpu or cuda.")]
 Samples = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER", help="Sequences to sample; 0 to skip.")]
 ImportCallable = Annotated[bool, typer.Option("--import-callable", help="Import and call the Python callable the run names.")]
+OptionalRun = Annotated[str | None, typer.Argument(help="A run directory written by construct.", show_default=False)]
+Approximated = Annotated[str | None, typer.Option(
+    "--target", help="With --network: a name or an expression.", show_default=False)]
+Network = Annotated[str | None, typer.Option(
+    help="A trained Sumformer instead of a run: safetensors with phi.K.weight, phi.K.bias, psi.K.weight, psi.K.bias, linear maps "
+         "with ReLU between them.", show_default=False)]
+Pooling = Annotated[str, typer.Option(help="With --network: what psi reads of phi beside the own token, mean or sum.")]
 CertifyMethod = Annotated[str, typer.Option(
     "--method", help="auto: the proof that belongs to the construction; subdivision: ||f - T|| over boxes of sequences, from "
                      "nothing but the weights and the expression, for one length of few tokens.")]
@@ -119,17 +126,23 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
 
 
 @app.command()
-def certify(run: Run, method: CertifyMethod = "auto", n: CertifyLength = None, bound: Bound = None, seconds: Seconds = None,
-            checkpoint: Checkpoint = None, executor: ExecutorName = "here", import_callable: ImportCallable = False,
-            json_: Json = False) -> None:
-    """Re-prove the bound of a run directory from its weights and target text alone."""
+def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyLength = None, bound: Bound = None,
+            seconds: Seconds = None, checkpoint: Checkpoint = None, executor: ExecutorName = "here", network: Network = None,
+            target: Approximated = None, d: D = None, domain: Domain = "0,1", pooling: Pooling = "mean",
+            import_callable: ImportCallable = False, json_: Json = False) -> None:
+    """Re-prove the bound of a run directory, or prove one of a trained network, from weights and target text alone."""
     from uat import commands
-    from uat.request import Subdivision
+    from uat.request import Subdivision, Trained
 
-    if method == "subdivision":
-        raise typer.Exit(commands.subdivide(run, Subdivision(n, bound, seconds, checkpoint, executor), as_json=json_))
-    if method != "auto":
+    if method not in ("auto", "subdivision"):
         raise BadInput(f"--method {method!r}: expected auto or subdivision")
+    asked = Subdivision(n, bound, seconds, checkpoint, executor)
+    if run is None and network is not None and target is not None:
+        raise typer.Exit(commands.subdivide(Trained(network, target, d, domain, pooling), asked, as_json=json_))
+    if run is None or network is not None or target is not None:
+        raise BadInput("missing argument: expected a run directory, or --network FILE with --target T and --bound B")
+    if method == "subdivision":
+        raise typer.Exit(commands.subdivide(run, asked, as_json=json_))
     given = {"--n": n, "--bound": bound, "--seconds": seconds, "--checkpoint": checkpoint,
              "--executor": None if executor == "here" else executor}
     for option, value in given.items():

@@ -19,7 +19,7 @@ from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
-from uat.request import Request, Subdivision
+from uat.request import Request, Subdivision, Trained
 from uat.run_directory import choose_directory, method_text, write_run
 from uat.sampling import Sampled, sample_network
 
@@ -84,17 +84,22 @@ def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
     return 0 if isinstance(verdict, Certificate) else 1
 
 
-def subdivide(run: str, asked: Subdivision, *, as_json: bool) -> int:
-    """Certify a run directory by subdivision; return the exit code."""
+def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> int:
+    """Certify a run directory or a trained network by subdivision; return the exit code."""
     from proofs_check.executors import executor
-    from proofs_check.subdivision import certify_by_subdivision
+    from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
 
     start = time.perf_counter()
-    files = read_run(Path(run))
-    bound, seconds = asked.tolerance(files.plan), asked.time()
+    seconds, checkpoint = asked.time(), asked.file()
+    if isinstance(subject, Trained):
+        target, bound = subject.resolved(asked.n), asked.tolerance({})
+        claim, problem = problem_of_trained(target, Path(subject.network), subject.pooling, bound)
+    else:
+        files = read_run(Path(subject))
+        claim, problem = problem_of(files, asked.n, asked.tolerance(files.plan))
     with progress() as report, executor(asked.executor) as pool:
         verdict, search = certify_by_subdivision(
-            files, asked.n, bound, seconds=seconds, checkpoint=asked.file(), executor=pool,
+            claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool,
             after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
     spent = time.perf_counter() - start
     if as_json:

@@ -114,6 +114,23 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """Options of ``certify --network`` as typed: a trained Sumformer and what it should be."""
+
+    network: str
+    target: str
+    d: int | None = None
+    domain: str = "0,1"
+    pooling: str = "mean"
+
+    def resolved(self, n: int | None) -> AnyTarget:
+        """Return the target at one length, its own if none is named; raises BadInput for an unknown or malformed one."""
+        if names_callable(self.target):
+            raise BadInput(f"target {self.target.strip()!r} is a callable: a network is certified against an expression")
+        return resolve(self.target, n=n, d=self.d, domain=self.domain)
+
+
+@dataclass(frozen=True)
 class Subdivision:
     """Options of ``certify --method subdivision`` as typed."""
 
@@ -129,6 +146,8 @@ class Subdivision:
 
     def tolerance(self, plan: Mapping[str, Any]) -> Fraction:
         """Return the bound to prove, the run's eps if none is named; raises BadInput unless it is positive."""
+        if self.bound is None and "eps" not in plan:
+            raise BadInput("--bound is missing: expected the bound to prove, e.g. --bound 1e-2")
         bound = exact_number(plan["eps"]) if self.bound is None else parse_rational(self.bound, "--bound")
         if bound <= 0:
             raise BadInput(f"--bound {self.bound}: expected a number > 0")

@@ -27,7 +27,7 @@ from proofs_check.checkpoints import resume, store
 from proofs_check.executors import executor
 from proofs_check.kernel import Certificate, Refuted, Undecided
 from proofs_check.run_files import RunFiles
-from proofs_check.subdivision import certify_by_subdivision
+from proofs_check.subdivision import certify_by_subdivision, problem_of
 from proofs_check.sup_norm import Boxes, Problem, Search, judge
 from tests.proofs_check.test_propagate import random_network
 from uat import pipeline
@@ -71,7 +71,7 @@ def with_network(run: RunFiles, change: Callable[[dict[str, np.ndarray]], None])
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name != "plane"])
 def test_claims_are_proved_again(name: str) -> None:
-    verdict, search = certify_by_subdivision(stored(name), None, Fraction(1, 50), seconds=60)
+    verdict, search = certify_by_subdivision(*problem_of(stored(name), None, Fraction(1, 50)), seconds=60)
     assert isinstance(verdict, Certificate), search
     assert verdict.claim.networks == ("sumformer",)
     assert not verdict.claim.every_n
@@ -79,13 +79,13 @@ def test_claims_are_proved_again(name: str) -> None:
 
 
 def test_an_every_n_run_is_proved_at_another_length() -> None:
-    verdict, _ = certify_by_subdivision(stored("product"), 2, Fraction(1, 50))
+    verdict, _ = certify_by_subdivision(*problem_of(stored("product"), 2, Fraction(1, 50)))
     assert isinstance(verdict, Certificate)
     assert verdict.claim.n == 2
 
 
 def test_four_dimensions_stay_undecided_with_a_bound() -> None:
-    verdict, search = certify_by_subdivision(stored("plane"), None, Fraction(1, 50), seconds=2)
+    verdict, search = certify_by_subdivision(*problem_of(stored("plane"), None, Fraction(1, 50)), seconds=2)
     assert isinstance(verdict, Undecided | Certificate)
     if isinstance(verdict, Undecided):
         assert verdict.best_bound is not None
@@ -158,14 +158,14 @@ def shifted(array: str, amount: float) -> Callable[[dict[str, np.ndarray]], None
                                                ("psi.0.bias", 0.3), ("psi.1.W_2", 0.5)])
 def test_a_damaged_weight_is_refuted(array: str, amount: float) -> None:
     run = with_network(stored("attention"), shifted(array, amount))
-    verdict, search = certify_by_subdivision(run, None, Fraction(1, 50), seconds=20)
+    verdict, search = certify_by_subdivision(*problem_of(run, None, Fraction(1, 50)), seconds=20)
     assert isinstance(verdict, Refuted)
     assert search.witness is not None
 
 
 def test_the_witness_is_an_error_by_exact_arithmetic() -> None:
     run = with_network(stored("product"), shifted("readout.b_out", 0.05))
-    _, search = certify_by_subdivision(run, None, Fraction(1, 50))
+    _, search = certify_by_subdivision(*problem_of(run, None, Fraction(1, 50)))
     witness, network = search.witness, search.problem.network
     assert witness is not None
     tokens = np.array(witness.tokens, dtype=object)
@@ -177,7 +177,7 @@ def test_the_witness_is_an_error_by_exact_arithmetic() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, -1e308])
 def test_weights_that_overflow_prove_nothing(value: float) -> None:
     run = with_network(stored("product"), lambda arrays: arrays["psi.0.W_1"].__setitem__((0, 0), value))
-    verdict, _ = certify_by_subdivision(run, 2, Fraction(1, 50), seconds=1)
+    verdict, _ = certify_by_subdivision(*problem_of(run, 2, Fraction(1, 50)), seconds=1)
     assert not isinstance(verdict, Certificate)
 
 
@@ -198,7 +198,8 @@ def test_a_narrow_spike_is_not_overlooked() -> None:
 def test_a_bound_below_an_error_that_occurs_is_refuted() -> None:
     search = Search.begin(problem("product"), Fraction(1, 50))
     search.run()
-    verdict, _ = certify_by_subdivision(stored("product"), None, Fraction(search.occurs) * Fraction(98, 100), seconds=20)
+    below = Fraction(search.occurs) * Fraction(98, 100)
+    verdict, _ = certify_by_subdivision(*problem_of(stored("product"), None, below), seconds=20)
     assert isinstance(verdict, Refuted)
 
 
@@ -229,7 +230,7 @@ def test_a_stored_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert 0 < again.judged < through.judged
     again.run()
     assert (again.judged, again.bound, again.occurs) == (through.judged, through.bound, through.occurs)
-    verdict, _ = certify_by_subdivision(stored("attention"), None, limit, checkpoint=file)
+    verdict, _ = certify_by_subdivision(*problem_of(stored("attention"), None, limit), checkpoint=file)
     assert isinstance(verdict, Certificate)
     assert str(file) in verdict.assumptions[0]
 
@@ -296,9 +297,10 @@ def test_unknown_executors_are_bad_input(name: str) -> None:
 
 def test_what_subdivision_is_not_for() -> None:
     with pytest.raises(Refused, match="dimensions"):
-        certify_by_subdivision(stored("product"), 100, Fraction(1, 50))
+        certify_by_subdivision(*problem_of(stored("product"), 100, Fraction(1, 50)))
     with pytest.raises(BadInput, match="alone"):
-        certify_by_subdivision(stored("order"), 4, Fraction(1, 50))
+        certify_by_subdivision(*problem_of(stored("order"), 4, Fraction(1, 50)))
     run = stored("product")
+    steps = replace(run, network={**run.network, "format": "uat-network/1"})
     with pytest.raises(Refused, match="ReLU"):
-        certify_by_subdivision(replace(run, network={**run.network, "format": "uat-network/1"}), None, Fraction(1, 50))
+        problem_of(steps, None, Fraction(1, 50))
