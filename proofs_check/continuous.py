@@ -76,7 +76,7 @@ def _misstated(run: RunFiles, claim: Claim, target: AnyTarget) -> str:
 
 def _difference(run: RunFiles, built: ContinuousConstruction) -> str:
     """Return the first thing in which the stored files differ from the derived network, "" if nothing does."""
-    derived = store_mean(built.sumformer, built.architectures)
+    derived = store_mean(built.sumformer, built.architectures, built.compiled.derivation)
     if run.network != derived.network:
         return "network.json"
     if set(run.arrays) != set(derived.arrays) or run.exact:

@@ -130,7 +130,7 @@ def _built(request: Request, target: AnyTarget, heads: Sequence[PoolingHead], me
 def _stored(construction: AnyConstruction) -> Stored:
     if isinstance(construction, Construction):
         return store(construction.sumformer, construction.architectures)
-    return store_mean(construction.sumformer, construction.architectures)
+    return store_mean(construction.sumformer, construction.architectures, construction.compiled.derivation)
 
 
 def claim_of(construction: AnyConstruction) -> Claim:

@@ -1,0 +1,212 @@
+"""How far a polynomial or a table is from an analytic function: a signed enclosure over a whole box.
+
+*Polynomial* Q against K: if K is analytic and at most M on the Bernstein ellipse of radius rho in one variable, the interpolant of
+degree D there errs by at most 4 M rho^-D / (rho - 1) (Trefethen 2013, theorem 8.2); one variable after the other, with Lebesgue
+constants 1 + (2/pi) log(D + 1), some polynomial P* of degrees D is within ``tail`` of K. Then R = Q - P* is a polynomial, known on
+a Chebyshev grid up to the tail. Its discrete expansion is computed in float64; what that misses is a polynomial whose values on the
+grid are known to be small, hence small everywhere (Ehlich and Zeller 1964: on N points, degree n, by 1 / cos(pi n / (2 N))).
+
+*Table* against g: on a piece, their difference is within h^2/8 sup |g''| of the line through its values at the ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from constructions.targets import expression as ex
+from proofs_check.enclosures.interval import Floats, Interval, quiet
+from proofs_check.selection import Forking
+from proofs_check.structure.functions import largest_on_ellipse, on_boxes
+from proofs_check.structure.polynomial import Polynomial
+from proofs_check.structure.ranges import Range, chebyshev, series_range, widened
+from proofs_check.structure.tables import Table
+from proofs_check.structure.variable import Variable
+from proofs_check.walker import Chamber, Walker
+
+RADII = (1.15, 1.3, 1.5, 1.75, 2.1, 2.6, 3.4, 5.0, 9.0, 20.0)
+BUDGET = {1: 300, 2: 1500}
+MOST_DEGREE = 400
+LARGEST_GRID = 6_000_000
+_UNIT = 2.0**-52
+
+
+class NotAnalytic(Exception):
+    """No analytic neighbourhood was found that is large enough."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """Degrees of a polynomial that is within ``tail`` of the function."""
+
+    degrees: tuple[int, ...]
+    tail: float
+
+
+@quiet
+def polynomial_deviation(Q: Polynomial, names: Sequence[str], K: ex.Expression, box: Sequence[Variable], fine: float) -> Range:
+    """Enclose Q - K on a box, x[v] = centre + half * names[v].
+
+    Args:
+        Q: polynomial in the names, each in [-1, 1].
+        K: tree in x[0], .., x[p-1].
+        box: scales of the x[v].
+        fine: errors of this size do not matter.
+
+    Raises:
+        NotAnalytic: K has no polynomial of moderate degree near it.
+    """
+    coefficients, slack = chebyshev(Q, names)
+    near = _near(K, box, fine, len(names))
+    top = [max(D, size - 1) for D, size in zip(near.degrees, coefficients.shape, strict=True)]
+    counts = [2 * n + 2 if len(names) < 3 else math.ceil(1.25 * n) + 2 for n in top]
+    if math.prod(counts) > LARGEST_GRID:
+        raise NotAnalytic(f"{K} needs a grid of {math.prod(counts):.3g} points")
+    tables = [_cosines(n, N) for n, N in zip(top, counts, strict=True)]
+    values, radius = _on_grid(K, box, counts)
+    values = _summed(coefficients, tables) - values
+    size = float(np.abs(coefficients).sum())
+    rounding = slack + radius + (size * (coefficients.size + 16) + float(np.abs(values).max())) * 4 * _UNIT
+    expansion = values
+    for table, N in zip(tables, counts, strict=True):
+        weights = table * (2.0 / N)
+        weights[0] /= 2
+        expansion = np.tensordot(expansion, weights, axes=(0, 1))
+    left = float(np.abs(values - _summed(expansion, tables)).max())
+    left += (float(np.abs(expansion).sum()) * (expansion.size + 16)) * 2 * _UNIT + rounding + near.tail
+    factor = math.prod(1 / math.cos(math.pi * n / (2 * N)) for n, N in zip(top, counts, strict=True))
+    low, high = series_range(expansion, 0.0)
+    beyond = (left * factor + near.tail) * (1 + 2.0**-30)
+    return widened(low - beyond, high + beyond)
+
+
+def _near(K: ex.Expression, box: Sequence[Variable], fine: float, p: int) -> Near:
+    found = []
+    for v in range(p):
+        rates = _rates(K, box, v, fine)
+        if not rates:
+            raise NotAnalytic(f"{K} could not be continued analytically around its domain")
+        degree = min(_degree(rho, M, fine / 64) for rho, M in rates)
+        if degree > MOST_DEGREE:
+            raise NotAnalytic(f"{K} would need a polynomial of degree {degree}")
+        found.append((degree, min(4 * M * rho**-degree / (rho - 1) for rho, M in rates)))
+    degrees = tuple(degree for degree, _ in found)
+    lebesgue = math.prod(1 + 2 / math.pi * math.log(D + 1) for D in degrees)
+    return Near(degrees, sum(tail for _, tail in found) * lebesgue * (1 + 2.0**-30))
+
+
+def _rates(K: ex.Expression, box: Sequence[Variable], variable: int, fine: float) -> list[tuple[float, float]]:
+    """Return (rho, M) for growing ellipses, as long as a larger one is worth while."""
+    found: list[tuple[float, float]] = []
+    best = math.inf
+    for rho in RADII:
+        M = largest_on_ellipse(K, box, variable, rho, BUDGET.get(len(box), 3000))
+        if not math.isfinite(M):
+            break
+        found.append((rho, M))
+        degree = _degree(rho, M, fine / 64)
+        if degree > best:
+            break
+        best = degree
+    return found
+
+
+def _degree(rho: float, M: float, tail: float) -> int:
+    return max(1, math.ceil(math.log(max(4 * M / (rho - 1) / tail, 1.0)) / math.log(rho)))
+
+
+def _cosines(D: int, N: int) -> Floats:
+    """Return cos(pi j (2 i + 1) / (2 N)), (D + 1, N); the angle is reduced exactly, each entry errs by less than 2^-50."""
+    turns = np.outer(np.arange(D + 1), 2 * np.arange(N) + 1) % (4 * N)
+    return np.asarray(np.cos(np.pi / (2 * N) * turns))
+
+
+def _summed(coefficients: Floats, tables: Sequence[Floats]) -> Floats:
+    values = coefficients
+    for table in tables:
+        values = np.tensordot(values, table[: values.shape[0]], axes=(0, 0))
+    return values
+
+
+def _on_grid(K: ex.Expression, box: Sequence[Variable], counts: Sequence[int]) -> tuple[Floats, float]:
+    """Return K at the Chebyshev points and a bound of the error; each point is an interval that contains the true one."""
+    axes = []
+    for v, (scale, N) in enumerate(zip(box, counts, strict=True)):
+        shape = [-1 if a == v else 1 for a in range(len(box))]
+        u = np.cos(np.pi * (2 * np.arange(N) + 1) / (2 * N)).reshape(shape)
+        unit = Interval(u - 2.0**-50, u + 2.0**-50)
+        axes.append(Interval.constant(scale.centre) + Interval.constant(scale.half) * unit)
+    found = on_boxes(K, axes)
+    lower, upper = np.broadcast_to(found.lower, counts), np.broadcast_to(found.upper, counts)
+    middle = 0.5 * lower + 0.5 * upper
+    radius = float(np.max(upper - lower))
+    if not math.isfinite(radius):
+        raise NotAnalytic(f"{K} may be undefined on its domain")
+    return middle, radius
+
+
+@quiet
+def table_deviation(table: Table, scale: Fraction, shift: Fraction, factor: Fraction, constant: Fraction, g: ex.Expression,
+                    low: float, high: float, *, relative: bool = False) -> Range:
+    """Enclose factor * table(scale t + shift) + constant - g(t) over low <= t <= high, or that over g(t) where g > 0."""
+    if not scale or not low <= high:
+        raise NotAnalytic("a table that does not follow its argument")
+    ends = sorted((scale * Fraction(low) + shift, scale * Fraction(high) + shift))
+    pieces = table.pieces(*ends)
+    a, b, value, slope = (np.array(column, dtype=object) for column in zip(*pieces, strict=True))
+    cells = []
+    for k in range(len(pieces)):
+        parts = max(4, math.ceil(256 / len(pieces)))
+        for i in range(parts):
+            left, right = (a[k] + (b[k] - a[k]) * Fraction(j, parts) for j in (i, i + 1))
+            cells.append(((left - shift) / scale, (right - shift) / scale, factor * (value[k] + slope[k] * (left - a[k])) + constant,
+                          factor * (value[k] + slope[k] * (right - a[k])) + constant))
+    t0, t1, v0, v1 = ([cell[i] for cell in cells] for i in range(4))
+    ends_ = _enclosed(t0), _enclosed(t1)
+    cell = Interval(np.minimum(ends_[0].lower, ends_[1].lower), np.maximum(ends_[0].upper, ends_[1].upper))
+    bend = _second_derivative(g, cell)
+    width = Interval.of(cell.upper) - Interval.of(cell.lower)
+    sag = width * width * Interval.of(0.125) * bend
+    # the difference is concave up to sag where g'' >= 0: between its chord and the chord plus h^2/8 g''
+    errors = [_enclosed(v) - on_boxes(g, [t]) for v, t in zip((v0, v1), ends_, strict=True)]
+    lower = np.minimum(errors[0].lower, errors[1].lower) + np.minimum(sag.lower, 0.0)
+    upper = np.maximum(errors[0].upper, errors[1].upper) + np.maximum(sag.upper, 0.0)
+    if relative:
+        found = Interval.of(lower, upper) / on_boxes(g, [cell])
+        lower, upper = found.lower, found.upper
+    if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+        raise NotAnalytic(f"{g} may be undefined, or bend without bound, on [{low:.6g}, {high:.6g}]")
+    return widened(float(lower.min()), float(upper.max()))
+
+
+def _second_derivative(g: ex.Expression, cell: Interval) -> Interval:
+    walker = Walker([cell], Chamber(1, 1, 0), Forking({}, cell.lower.size, 0), second=True)
+    bend = walker.jet(g).hessian.get((0, 0), Interval.of(np.zeros(cell.shape)))
+    lower, upper = (np.where(walker.undefined, sign * np.inf, end) for sign, end in ((-1, bend.lower), (1, bend.upper)))
+    return Interval(np.broadcast_to(lower, cell.shape), np.broadcast_to(upper, cell.shape))
+
+
+def slope_range(g: ex.Expression, low: float, high: float, *, logarithmic: bool = False) -> Range:
+    """Enclose g', or t g'(t), on an interval; infinite where it may be unbounded."""
+    if logarithmic and low > 0:
+        ends = np.geomspace(low, high, 193)
+    else:
+        ends = low + (high - low) * (np.arange(193) / 192)
+    ends[0], ends[-1] = low, high
+    cell = Interval(ends[:-1], np.maximum(ends[1:], ends[:-1]))
+    with np.errstate(all="ignore"):
+        walker = Walker([cell], Chamber(1, 1, 0), Forking({}, cell.lower.size, 0), second=False)
+        slope = walker.jet(g).gradient.get(0, Interval.of(np.zeros(cell.shape)))
+        slope = slope * cell if logarithmic else slope
+        if walker.undefined.any():
+            return -math.inf, math.inf
+    return float(np.min(slope.lower)), float(np.max(slope.upper))
+
+
+def _enclosed(values: Sequence[Fraction]) -> Interval:
+    near = np.array([float(value) for value in values])
+    return Interval(np.nextafter(near, -np.inf), np.nextafter(near, np.inf))
