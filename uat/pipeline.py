@@ -17,7 +17,7 @@ from constructions.storage import Stored, store, store_mean
 from constructions.survey import METHODS, Candidate, cheapest, survey
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.certify import certify
-from proofs_check.kernel import Certificate, Claim, Verdict
+from proofs_check.kernel import Certificate, Claim, Verdict, sharpened
 from proofs_check.run_files import RunFiles
 from uat.request import Request
 from uat.sampling import Sampled, sample_construction
@@ -101,6 +101,9 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
     with watch("certify"):
         claim = claim_of(construction)
         verdict = certify(RunFiles(stored.arrays, stored.exact, stored.network, record, {"claim": claim.to_json()}), report)
+        if isinstance(verdict, Certificate) and isinstance(construction, ContinuousConstruction):
+            verdict = sharpened(verdict)  # the checker's own bound, which may be on either side of the builder's
+        claim = verdict.claim
     sampled: tuple[Sampled, ...] = ()
     if samples and isinstance(verdict, Certificate):
         with watch("sample"):
@@ -135,9 +138,10 @@ def _stored(construction: AnyConstruction) -> Stored:
 
 def claim_of(construction: AnyConstruction) -> Claim:
     """State what is claimed of the Sumformer and of every architecture."""
-    target = construction.target
+    target, continuous = construction.target, isinstance(construction, ContinuousConstruction)
+    bound = construction.tolerance if continuous else construction.bound  # the checker finds a bound of its own below it
     return Claim(target.name, target.text, target.n, target.d, target.d_out, target.box.sides,
-                 ("sumformer", *(a.name for a in construction.architectures)), construction.bound, construction.every_n)
+                 ("sumformer", *(a.name for a in construction.architectures)), bound, construction.every_n)
 
 
 def plan_record(construction: AnyConstruction, request: Request) -> dict[str, Any]:

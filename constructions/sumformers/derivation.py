@@ -1,4 +1,4 @@
-"""Where a compiled network holds the quantities of its decomposition, as plain data: a hint for a checker, which trusts none of it.
+"""Where a compiled network holds the quantities of its decomposition, as plain data: a hint for a checker that trusts none of it.
 
 One entry a quantity, in an order in which they can be computed: what it is, in terms of earlier ones, and the affine form of
 channels that stands for it (docs/formats.md lists the kinds).
@@ -23,7 +23,8 @@ Entry = dict[str, Any]
 
 def derivation(decomposition: Decomposition, places: Places) -> dict[str, Any]:
     """Return {"quantities": [..], "outputs": [form, ..]} for the quantities that the network holds."""
-    names = {q: f"q{k}" for k, q in enumerate([*decomposition.tokens, *(q for node in decomposition.nodes for q in node.outputs)])}
+    quantities = [*decomposition.tokens, *(q for node in decomposition.nodes for q in node.outputs)]
+    names = {q: f"q{k}" for k, q in enumerate(quantities)}
     entries: list[Entry] = [{"name": names[q], "kind": "token", "coordinate": c, "held": _held(places[q])}
                             for c, q in enumerate(decomposition.tokens)]
     for node in decomposition.nodes:

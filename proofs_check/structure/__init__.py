@@ -1,1 +1,1 @@
-"""Certification by structure: a stored ReLU Sumformer is read as polynomials and tables, and these are held against the target."""
+"""Certification by structure: a stored ReLU Sumformer is read as polynomials and tables, which are held against the target."""

@@ -1,7 +1,7 @@
 """Range lemmas: what an expression shows of its own range where interval arithmetic on the parts shows less.
 
-*Average*: mean(w u)/mean(w) with w > 0 lies in the range of u. *Popoviciu*: mean((u - mean(u))^2) is at most a quarter of the squared
-width of u's range, and not negative.
+*Average*: mean(w u)/mean(w) with w > 0 lies in the range of u. *Popoviciu*: mean((u - mean(u))^2) is at most a quarter of the
+squared width of u's range, and not negative.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from flint import fmpq
 
-from proofs_check.structure.polynomial import Polynomial, combined
+from proofs_check.structure.polynomial import ZERO, Polynomial, combined
 from proofs_check.structure.ranges import polynomial_size, rational_up
 
 _UP = 1 + 2.0**-40
@@ -59,16 +59,16 @@ class Content:
 
     def __mul__(self, other: Content) -> Content:
         """Multiply; products of two noises go to the rest."""
-        a, b = polynomial_size(self.main) if other.noise or other.rest else 0.0, 0.0
+        a = polynomial_size(self.main) if other.noise or other.rest else 0.0
         b = polynomial_size(other.main) if self.noise or self.rest else 0.0
         parts: dict[str, list[tuple[Polynomial, float]]] = {}
         for mine, factor, size in ((self.noise, other.main, b), (other.noise, self.main, a)):
             for name, noise in mine.items():
                 parts.setdefault(name, []).append((noise.polynomial * factor, noise.bound * size))
-        noise = {name: Noise(combined((p, fmpq(1)) for p, _ in found), sum(bound for _, bound in found) * _UP)
-                 for name, found in parts.items()}
+        joined = {name: Noise(combined((p, fmpq(1)) for p, _ in found), sum(bound for _, bound in found) * _UP)
+                  for name, found in parts.items()}
         rest = a * other.rest + b * self.rest + self.spread * other.spread
-        return tidy(Content(self.main * other.main, noise, rest * _UP))
+        return tidy(Content(self.main * other.main, joined, rest * _UP))
 
     def with_noise(self, name: str, size: float) -> Content:
         """Add ``size`` times a new eps."""
@@ -83,7 +83,24 @@ class Content:
         return Content(self.main.substituted(names), noise, self.rest)
 
 
-def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = fmpq(0)) -> Content:
+def collapsed(content: Content, name: str) -> Content:
+    """Put one eps in the place of all noise."""
+    return Content(content.main).with_noise(name, content.sharp_spread())
+
+
+def squared(content: Content, name: str) -> Content:
+    """Return the square of a content without rest; the square of its noise, between 0 and some S^2, is an eps of its own."""
+    spread = content.spread if content.spread < 2.0**-20 else content.sharp_spread()
+    size = polynomial_size(content.main) if content.noise else 0.0
+    noise = {key: Noise((one.polynomial * content.main).times(fmpq(2)), 2 * one.bound * size * _UP)
+             for key, one in content.noise.items()}
+    half = spread * spread / 2 * _UP
+    p, q = half.as_integer_ratio()
+    main = content.main * content.main + Polynomial.constant(fmpq(p, q))
+    return tidy(Content(main, noise).with_noise(name, half))
+
+
+def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = ZERO) -> Content:
     """Return constant + sum of factor * content; the eps of the parts are the same where their names are."""
     kept = [(content, factor) for content, factor in parts if factor]
     main = combined([*((content.main, factor) for content, factor in kept), (Polynomial.constant(constant), fmpq(1))])
@@ -91,10 +108,10 @@ def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = fmpq(0)) -> C
     for content, factor in kept:
         for name, noise in content.noise.items():
             noises.setdefault(name, []).append((noise, factor))
-    noise = {name: Noise(combined((n.polynomial, f) for n, f in found),
-                         sum(n.bound * rational_up(abs(f)) for n, f in found) * _UP) for name, found in noises.items()}
+    joined = {name: Noise(combined((n.polynomial, f) for n, f in found),
+                          sum(n.bound * rational_up(abs(f)) for n, f in found) * _UP) for name, found in noises.items()}
     rest = sum(content.rest * rational_up(abs(factor)) for content, factor in kept if content.rest) * _UP
-    return Content(main, {name: n for name, n in noise.items() if n.polynomial.terms}, rest)
+    return Content(main, {name: n for name, n in joined.items() if n.polynomial.terms}, rest)
 
 
 def tidy(content: Content) -> Content:
@@ -113,9 +130,8 @@ def expanded(content: Content, definitions: Mapping[str, Content]) -> Content:
     """Put the definitions of variables in their place."""
     if not content.variables & definitions.keys():
         return content
-    parts = [(_substituted(content.main, definitions), fmpq(1))]
-    result = affine(parts)
-    noise = {name: one for name, one in result.noise.items()}
+    result = _substituted(content.main, definitions)
+    noise = dict(result.noise)
     rest = result.rest + content.rest
     for name, one in content.noise.items():
         inner = _substituted(one.polynomial, definitions)

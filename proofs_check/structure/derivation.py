@@ -1,7 +1,7 @@
 """The hint that comes with a network: which quantity of the target is held where. Read, and trusted for nothing.
 
-A wrong hint makes a step fail: what is claimed of a channel is proved from the weights, and that the quantities make up the target
-is proved by algebra.
+A wrong hint makes a step fail: what is claimed of a channel is proved from the weights, and that the quantities make up the
+target is proved by algebra.
 """
 
 from __future__ import annotations

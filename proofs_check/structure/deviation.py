@@ -1,10 +1,11 @@
 """How far a polynomial or a table is from an analytic function: a signed enclosure over a whole box.
 
-*Polynomial* Q against K: if K is analytic and at most M on the Bernstein ellipse of radius rho in one variable, the interpolant of
-degree D there errs by at most 4 M rho^-D / (rho - 1) (Trefethen 2013, theorem 8.2); one variable after the other, with Lebesgue
-constants 1 + (2/pi) log(D + 1), some polynomial P* of degrees D is within ``tail`` of K. Then R = Q - P* is a polynomial, known on
-a Chebyshev grid up to the tail. Its discrete expansion is computed in float64; what that misses is a polynomial whose values on the
-grid are known to be small, hence small everywhere (Ehlich and Zeller 1964: on N points, degree n, by 1 / cos(pi n / (2 N))).
+*Polynomial* Q against K: if K is analytic and at most M on the Bernstein ellipse of radius rho in one variable, the interpolant
+of degree D there errs by at most 4 M rho^-D / (rho - 1) (Trefethen 2013, theorem 8.2); one variable after the other, with
+Lebesgue constants 1 + (2/pi) log(D + 1), some polynomial P* of degrees D is within ``tail`` of K. Then R = Q - P* is a
+polynomial, known on a Chebyshev grid up to the tail. Its discrete expansion is computed in float64; what that misses is a
+polynomial whose values on the grid are small, hence small everywhere (Ehlich and Zeller 1964: on N points, degree n, by
+1 / cos(pi n / (2 N))).
 
 *Table* against g: on a piece, their difference is within h^2/8 sup |g''| of the line through its values at the ends.
 """
@@ -19,7 +20,7 @@ from fractions import Fraction
 import numpy as np
 
 from constructions.targets import expression as ex
-from proofs_check.enclosures.interval import Floats, Interval, quiet
+from proofs_check.enclosures.interval import Floats, Interval, hull, maximum, minimum, quiet
 from proofs_check.selection import Forking
 from proofs_check.structure.functions import largest_on_ellipse, on_boxes
 from proofs_check.structure.polynomial import Polynomial
@@ -32,6 +33,7 @@ RADII = (1.15, 1.3, 1.5, 1.75, 2.1, 2.6, 3.4, 5.0, 9.0, 20.0)
 BUDGET = {1: 300, 2: 1500}
 MOST_DEGREE = 400
 LARGEST_GRID = 6_000_000
+CELLS_A_PIECE = 32
 _UNIT = 2.0**-52
 
 
@@ -149,38 +151,58 @@ def _on_grid(K: ex.Expression, box: Sequence[Variable], counts: Sequence[int]) -
     return middle, radius
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A table as a function of t: factor * table(scale t + shift) + constant."""
+
+    table: Table
+    scale: Fraction
+    shift: Fraction
+    factor: Fraction
+    constant: Fraction
+
+
 @quiet
-def table_deviation(table: Table, scale: Fraction, shift: Fraction, factor: Fraction, constant: Fraction, g: ex.Expression,
-                    low: float, high: float, *, relative: bool = False) -> Range:
-    """Enclose factor * table(scale t + shift) + constant - g(t) over low <= t <= high, or that over g(t) where g > 0."""
-    if not scale or not low <= high:
+def table_deviation(placed: Placed, g: ex.Expression, low: float, high: float, *, relative: bool = False) -> Range:
+    """Enclose table - g over low <= t <= high, or that over g(t) where g > 0.
+
+    The cells are cut in the table's own coordinate u = scale t + shift, in which its knots are float64 numbers.
+    """
+    if not placed.scale or not low <= high:
         raise NotAnalytic("a table that does not follow its argument")
-    ends = sorted((scale * Fraction(low) + shift, scale * Fraction(high) + shift))
-    pieces = table.pieces(*ends)
-    a, b, value, slope = (np.array(column, dtype=object) for column in zip(*pieces, strict=True))
-    cells = []
-    for k in range(len(pieces)):
-        parts = max(4, math.ceil(256 / len(pieces)))
-        for i in range(parts):
-            left, right = (a[k] + (b[k] - a[k]) * Fraction(j, parts) for j in (i, i + 1))
-            cells.append(((left - shift) / scale, (right - shift) / scale, factor * (value[k] + slope[k] * (left - a[k])) + constant,
-                          factor * (value[k] + slope[k] * (right - a[k])) + constant))
-    t0, t1, v0, v1 = ([cell[i] for cell in cells] for i in range(4))
-    ends_ = _enclosed(t0), _enclosed(t1)
-    cell = Interval(np.minimum(ends_[0].lower, ends_[1].lower), np.maximum(ends_[0].upper, ends_[1].upper))
-    bend = _second_derivative(g, cell)
-    width = Interval.of(cell.upper) - Interval.of(cell.lower)
-    sag = width * width * Interval.of(0.125) * bend
-    # the difference is concave up to sag where g'' >= 0: between its chord and the chord plus h^2/8 g''
-    errors = [_enclosed(v) - on_boxes(g, [t]) for v, t in zip((v0, v1), ends_, strict=True)]
-    lower = np.minimum(errors[0].lower, errors[1].lower) + np.minimum(sag.lower, 0.0)
-    upper = np.maximum(errors[0].upper, errors[1].upper) + np.maximum(sag.upper, 0.0)
+    left, right, value, slope = _cells(placed, low, high)
+    width = Interval.of(right) - Interval.of(left)
+    scale, factor, constant = (Interval.constant(q) for q in (placed.scale, placed.factor, placed.constant))
+    t0, t1 = ((Interval.of(end) - Interval.constant(placed.shift)) / scale for end in (left, right))
+    cell = hull(t0, t1)
+    # with e = table - g on a linear piece, e'' = -g'': e lies between its chord and the chord plus h^2/8 g''
+    sag = width * width * Interval.of(0.125) * _second_derivative(g, cell) / (scale * scale)
+    at_left = factor * value + constant - on_boxes(g, [t0])
+    at_right = factor * (value + slope * width) + constant - on_boxes(g, [t1])
+    lower = minimum(at_left, at_right) + minimum(sag, Interval.of(0.0))
+    upper = maximum(at_left, at_right) + maximum(sag, Interval.of(0.0))
+    error = Interval.of(lower.lower, upper.upper)
     if relative:
-        found = Interval.of(lower, upper) / on_boxes(g, [cell])
-        lower, upper = found.lower, found.upper
-    if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+        error = error / on_boxes(g, [cell])
+    if not (np.isfinite(error.lower).all() and np.isfinite(error.upper).all()):
         raise NotAnalytic(f"{g} may be undefined, or bend without bound, on [{low:.6g}, {high:.6g}]")
-    return widened(float(lower.min()), float(upper.max()))
+    return widened(float(error.lower.min()), float(error.upper.max()))
+
+
+def _cells(placed: Placed, low: float, high: float) -> tuple[Floats, Floats, Interval, Interval]:
+    """Return ends of the cells in u, and the table's value at the left end and its slope, enclosed."""
+    ends = sorted((placed.scale * Fraction(low) + placed.shift, placed.scale * Fraction(high) + placed.shift))
+    first, last = float(Interval.constant(ends[0]).lower), float(Interval.constant(ends[1]).upper)
+    pieces = placed.table.pieces(Fraction(first), Fraction(last))
+    parts = max(CELLS_A_PIECE, math.ceil(1024 / len(pieces)))
+    a, b = (np.array([float(piece[k]) for piece in pieces])[:, None] for k in (0, 1))
+    cuts = np.minimum(a + (b - a) * (np.arange(parts + 1) / parts), b)
+    cuts[:, :1], cuts[:, -1:] = a, b
+    value, slope = (_enclosed([piece[k] for piece in pieces]) for k in (2, 3))
+    value, slope = (Interval(one.lower[:, None], one.upper[:, None]) for one in (value, slope))
+    at = value + slope * (Interval.of(cuts[:, :-1]) - Interval.of(a))
+    slopes = Interval(*(np.broadcast_to(end, at.shape).ravel() for end in (slope.lower, slope.upper)))
+    return cuts[:, :-1].ravel(), cuts[:, 1:].ravel(), Interval(at.lower.ravel(), at.upper.ravel()), slopes
 
 
 def _second_derivative(g: ex.Expression, cell: Interval) -> Interval:
@@ -192,10 +214,8 @@ def _second_derivative(g: ex.Expression, cell: Interval) -> Interval:
 
 def slope_range(g: ex.Expression, low: float, high: float, *, logarithmic: bool = False) -> Range:
     """Enclose g', or t g'(t), on an interval; infinite where it may be unbounded."""
-    if logarithmic and low > 0:
-        ends = np.geomspace(low, high, 193)
-    else:
-        ends = low + (high - low) * (np.arange(193) / 192)
+    even = low + (high - low) * (np.arange(193) / 192)
+    ends = np.geomspace(low, high, 193) if logarithmic and low > 0 else even
     ends[0], ends[-1] = low, high
     cell = Interval(ends[:-1], np.maximum(ends[1:], ends[:-1]))
     with np.errstate(all="ignore"):

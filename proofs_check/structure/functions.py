@@ -94,10 +94,10 @@ def on_complex_boxes(tree: ex.Expression, leaves: Sequence[acb]) -> acb:
 
 
 def largest_on_ellipse(tree: ex.Expression, box: Sequence[Variable], variable: int, rho: float, budget: int) -> float:
-    """Bound |K| where one variable is in the filled Bernstein ellipse of its interval and the others are real; inf if undecided.
+    """Bound |K| where one variable is in the filled Bernstein ellipse of its interval, the others real; inf if undecided.
 
-    The upper half of the ellipse is covered by rectangles, the other intervals are cut; where a cell gives nothing finite, or much
-    more than the others, it is divided further, ``budget`` times at most.
+    The upper half of the ellipse is covered by rectangles, the other intervals are cut; where a cell gives nothing finite, or
+    much more than the others, it is divided further, ``budget`` times at most.
     """
     import heapq
 
@@ -177,5 +177,5 @@ def _tanh(u: acb) -> acb:
 
 
 _COMPLEX: Mapping[str, Callable[[acb], acb]] = {
-    "exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": lambda u: u.sqrt(analytic=True), "sin": acb.sin, "cos": acb.cos,
-    "tanh": _tanh, "sigmoid": lambda u: (_tanh(u / 2) + 1) / 2}
+    "exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": lambda u: u.sqrt(analytic=True), "sin": acb.sin,
+    "cos": acb.cos, "tanh": _tanh, "sigmoid": lambda u: (_tanh(u / 2) + 1) / 2}

@@ -46,18 +46,14 @@ def leading_monomial(polynomial: Polynomial) -> Monomial | None:
 
 def argument_variable(reading: Reading, argument: Content, candidates: Iterable[str]) -> tuple[str, Affine] | None:
     """Return a variable v and the affine function of it that an argument is: itself a variable, or one that was copied."""
-    if len(argument.main.variables) == 1 and not argument.spread:
-        (name,) = argument.main.variables
-        if argument.main.degree(name) == 1 and name not in reading.definitions:
-            return name, Affine(argument.main.terms[((name, 1),)], argument.main.at_zero, 0.0)
     whole = expanded(argument, reading.definitions)
-    for name in candidates:
-        if name in reading.definitions:
-            found = compared(whole, reading.definitions[name])
-            if found is not None:
-                return name, found
     if len(whole.main.variables) == 1:
         (name,) = whole.main.variables
         if whole.main.degree(name) == 1:
             return name, Affine(whole.main.terms[((name, 1),)], whole.main.at_zero, whole.sharp_spread())
+    for name in candidates:
+        if name in reading.copies:
+            found = compared(whole, expanded(reading.copies[name], reading.definitions))
+            if found is not None:
+                return name, found
     return None

@@ -1,26 +1,29 @@
-"""Prove ||f - S|| for a stored ReLU Sumformer from its weights and the expression of f: quantity by quantity, for every n at once.
+"""Bound ||f - S|| for a stored ReLU Sumformer from its weights and the expression of f: one quantity after the other.
 
     read phi -> pool -> read psi; as soon as the channels of a quantity are complete: its rule; at the end: the algebra
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, mean_of
 from constructions.targets import expression as ex
-from proofs_check.enclosures.interval import Interval
-from proofs_check.structure.content import Content, affine, expanded, tidy
+from constructions.targets.target import Target
+from proofs_check.folds import chains
+from proofs_check.kernel import Claim
+from proofs_check.structure.content import Content, affine
 from proofs_check.structure.derivation import Derivation, Entry
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
-from proofs_check.structure.ranges import polynomial_range
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, exact, through
-from proofs_check.structure.rules import Rules
+from proofs_check.structure.rules import Rules, enclosed, whole
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
@@ -36,6 +39,28 @@ class Proved:
     identities: bool
     quantities: Mapping[str, Quantity]
     reading: Reading
+    squares: int
+    folds: int
+
+    def told(self, name: str, what: str) -> str:
+        """Say what a part of the error is about."""
+        return f"{self.squares} squares by {self.folds} folds" if name == "square-sawtooth" else what
+
+
+def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim) -> Proved:
+    """Return the bound of ||f - S|| over the reals.
+
+    Raises:
+        NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
+    """
+    if network.d_out != target.d_out or network.tokens != tuple(f"x.{c}" for c in range(target.d)):
+        raise NotUnderstood("the network has other inputs or outputs than the target")
+    try:
+        derivation = Derivation.read(hint, target.d)
+        structure = Structure(network, derivation, target.box.sides, target.n, max(float(claim.bound), 1e-300) / 1000)
+        return structure.prove(target.symbolic if claim.every_n else target.outputs, claim.every_n)
+    except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as error:
+        raise NotUnderstood(f"{type(error).__name__}: {error}") from None
 
 
 @dataclass
@@ -79,16 +104,24 @@ class Structure:
             raise NotUnderstood(f"{missing[0]} is held in channels that do not exist")
         bounds = [self._output(reading, k) for k in range(network.d_out)]
         worst = max(range(len(bounds)), key=lambda k: bounds[k][0])
-        return Proved(bounds[worst][0], bounds[worst][1], self._identities(outputs, None if every_n else self.n), self.known, reading)
+        if not bounds[worst][0] < math.inf:
+            raise NotUnderstood("no finite bound")
+        found = [chain for layers, known, later in ((network.phi, network.tokens, (*network.pooled, *in_psi, *network.readout)),
+                                                    (network.psi, self._before_psi(), network.readout))
+                 for chain in chains(layers, known, later)]
+        identities = self._identities(reading, outputs, None if every_n else self.n)
+        return Proved(*bounds[worst], identities, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found))
+
+    def _before_psi(self) -> list[str]:
+        written = [channel for layer in self.network.phi for channel in layer.writes]
+        return [*self.network.tokens, *written, *map(mean_of, self.network.pooled)]
 
     def _resolve(self, reading: Reading, *, anchored: bool) -> None:
         rules = Rules(reading, self.known, self.n, self.fine)
         for entry in self.derivation.entries:
             if entry.name in self.known or not set(entry.held.channels) <= self.complete or not self._ready(entry):
                 continue
-            parts = [(reading.contents[channel], rational(weight)) for channel, weight in entry.held.channels.items()
-                     if channel in reading.contents]
-            held = tidy(affine(parts, rational(entry.held.constant)))
+            held = reading.held(entry.held)
             if entry.kind == "token":
                 self.known[entry.name] = self._token(reading, entry, held)
                 continue
@@ -96,7 +129,8 @@ class Structure:
                 found = rules.prove(entry, held)
             except NotUnderstood as reason:
                 raise NotUnderstood(f"{entry.name} ({entry.kind}): {reason}") from None
-            self.known[entry.name] = _anchor(reading, entry, found) if anchored else found
+            self.known[entry.name] = found
+            _anchor(reading, entry, found, anchored)
 
     def _ready(self, entry: Entry) -> bool:
         used = {name for form in entry.of for name in form.terms} | set(entry.tokens)
@@ -106,44 +140,41 @@ class Structure:
         name = TOKEN + str(entry.detail)
         if not 0 <= entry.detail < len(self.sides) or (held - reading.variables[name].content(name)).main.terms:
             raise NotUnderstood(f"{entry.name} is not coordinate {entry.detail} of the token")
-        return Quantity(held, reading.variables[name].interval(), around(0.0), ex.Own(entry.detail))
+        return Quantity(reading.variables[name].interval(), around(0.0), ex.Own(entry.detail), entry.held)
 
     def _output(self, reading: Reading, k: int) -> tuple[float, dict[Part, float]]:
         """Bound |network - f| for one output: the readout against the form of quantities, and its error."""
         network = self.network
-        parts = [(reading.contents[channel], exact(weight)) for channel, weight in zip(network.readout, network.W_out[:, k], strict=True)
-                 if weight and channel in reading.contents]
-        form = combination(self.derivation.outputs[k], self.known)
+        column = zip(network.readout, network.W_out[:, k], strict=True)
+        known = ((channel, weight) for channel, weight in column if weight and channel in reading.contents)
+        parts = [(reading.contents[channel], exact(weight)) for channel, weight in known]
+        form = combination(self.derivation.outputs[k], self.known, reading)
         gap = affine([*parts, (form.content, fmpq(-1))], exact(network.b_out[k]))
-        gap = expanded(gap, reading.definitions)
-        low, high = polynomial_range(gap.main)
-        own = Interval.of(low, high) + around(gap.sharp_spread())
+        own = enclosed(whole(reading, gap))
         return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
 
-    def _identities(self, outputs: Sequence[ex.Expression], n: int | None) -> bool:
+    def _identities(self, reading: Reading, outputs: Sequence[ex.Expression], n: int | None) -> bool:
         """Prove by algebra that the quantities make up the target, and that renamed ones are what they are called."""
         algebra = Algebra(n)
-        pairs = [(outputs[k], combination(form, self.known).definition) for k, form in enumerate(self.derivation.outputs)]
+        pairs: list[tuple[ex.Expression, ex.Expression]] = [
+            (outputs[k], combination(form, self.known, reading).definition) for k, form in enumerate(self.derivation.outputs)]
         pairs += [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
                   if entry.kind == "renamed" and entry.tree is not None]
         slack = any(form.slack for entry in self.derivation.entries for form in entry.of)
         return not slack and all(a == b or algebra.same(a, b) for a, b in pairs)
 
 
-def _anchor(reading: Reading, entry: Entry, found: Quantity) -> Quantity:
-    """Call the number that the network holds by one name from here on, now that its range is known."""
+def _anchor(reading: Reading, entry: Entry, found: Quantity, one_name: bool) -> None:
+    """Call the number that the network holds by one name from here on, or remember its range, which its channels do not show."""
     low, high = float(found.actual.lower), float(found.actual.upper)
-    if len(entry.held.channels) != 1 or entry.kind not in ANCHORED:
-        if len(found.content.main.terms) > 1 and entry.kind != "mean":
-            reading.facts.append((expanded(found.content, reading.definitions), low, high))
-        return found
+    held = reading.held(entry.held)
+    if not one_name or len(entry.held.channels) != 1 or entry.kind not in ANCHORED:
+        if len(held.main.terms) > 1 and entry.kind != "mean":
+            reading.facts.append((entry.held, low, high))
+        return
     name = f"quantity.{entry.name}"
     variable = reading.variables[name] = Variable.of(low, high)
-    content = variable.content(name)
     ((channel, weight),) = entry.held.channels.items()
     if not weight:
         raise NotUnderstood(f"{entry.name} is held with weight 0")
-    reading.contents[channel] = affine([(content, 1 / rational(weight))], -rational(entry.held.constant / weight))
-    return Quantity(content, found.exact, found.error, found.definition, found.local, found.relative, found.parts)
-
-
+    reading.contents[channel] = affine([(variable.content(name), 1 / rational(weight))], -rational(entry.held.constant / weight))

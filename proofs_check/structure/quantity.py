@@ -11,7 +11,8 @@ import numpy as np
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval, hull, intersection
 from proofs_check.structure.content import Content, affine
-from proofs_check.structure.derivation import Form
+from proofs_check.structure.derivation import Form, Held
+from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import rational
 
 Part = tuple[str, str]  # id of the statement that was used, and what it was used for
@@ -23,19 +24,19 @@ class Quantity:
     """An exact number for each sequence and own token, and what the network holds in its place.
 
     Attributes:
-        content: what the channels that stand for it hold.
         exact: range of the exact values.
         error: network - exact.
         definition: the exact value as an expression in x and reductions over y.
         local: for a function: network - g(argument that the network holds).
         relative: network/exact - 1, where the exact value is positive and this is known.
+        held: the channels that stand for it.
         parts: by statement, about how much it contributes to the error; for the budget, no proof rests on it.
     """
 
-    content: Content
     exact: Interval
     error: Interval
     definition: ex.Expression
+    held: Held
     local: Interval | None = None
     relative: Interval | None = None
     parts: Mapping[Part, float] = field(default_factory=dict)
@@ -63,12 +64,12 @@ class Combination:
     relative: Interval | None
 
 
-def combination(form: Form, known: Mapping[str, Quantity]) -> Combination:
-    """Add up what is known of the quantities in a form."""
+def combination(form: Form, known: Mapping[str, Quantity], reading: Reading) -> Combination:
+    """Add up what is known of the quantities in a form; what it holds is read off the channels as they are described now."""
     terms = [(known[name], c) for name, c in form.terms.items()]
     slack = float(Interval.constant(form.slack).upper)
     loose, constant = Interval.of(-slack, slack), Interval.constant(form.constant)
-    content = affine([(q.content, rational(c)) for q, c in terms], rational(form.constant))
+    content = affine([(reading.held(q.held), rational(c)) for q, c in terms], rational(form.constant))
     exact, error, actual = constant + loose, loose, constant
     for q, c in terms:
         factor = Interval.constant(c)

@@ -1,8 +1,8 @@
-"""Ranges of polynomials on [-1, 1]^p, sharp to a fraction of a percent.
+"""Ranges of polynomials on [-1, 1]^p: sharp to rounding for p = 1, to a percent or so for p = 2.
 
-In the angle t, x = cos t, a polynomial is sum_j c_j cos(j t) with c_j its Chebyshev coefficients, and its second derivative in t is
-at most sum_j j^2 |c_j|. So between two neighbours of a grid of width h in t it differs from the line through its values by at
-most h^2/8 of that; in several variables the terms add up. The change of basis is exact; values are float64 with their rounding.
+In the angle t, x = cos t, a polynomial is sum_j c_j cos(j t) with c_j its Chebyshev coefficients, and its second derivative in t
+is at most sum_j j^2 |c_j|. So between two neighbours of a grid of width h in t it differs from the line through its values by
+at most h^2/8 of that; in several variables the terms add up. The change of basis is exact; values are float64 with rounding.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from proofs_check.enclosures.interval import Floats
-from proofs_check.structure.polynomial import CONSTANT, Polynomial
+from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 
 Range = tuple[float, float]
-POINTS = {1: 128, 2: 24, 3: 8}  # grid points for each degree of each variable
+POINTS = {2: 24, 3: 8}  # grid points for each degree of each variable
 FINEST = 16_384
+SHARP = 2.0**-46
 _UNIT = 2.0**-52
 
 
@@ -55,7 +56,7 @@ def widened(low: float, high: float) -> Range:
 
 
 def _independent(polynomial: Polynomial) -> list[Polynomial]:
-    groups: list[tuple[set[str], dict]] = []
+    groups: list[tuple[set[str], dict[Monomial, fmpq]]] = []
     for monomial, c in polynomial.terms.items():
         if monomial == CONSTANT:
             continue
@@ -86,6 +87,9 @@ def series_range(coefficients: Floats, slack: float) -> Range:
     around = (total - abs(constant)) * (1 + 2.0**-40) + rounding  # |T_j| <= 1
     if p > max(POINTS):
         return widened(constant - around, constant + around)
+    if p == 1:
+        low, high = -_largest_wave(-coefficients), _largest_wave(coefficients)
+        return widened(max(low - rounding, constant - around), min(high + rounding, constant + around))
     values, missed = coefficients, 0.0
     for axis, D in enumerate(n - 1 for n in coefficients.shape):
         N = min(FINEST, max(16, POINTS[p] * D))
@@ -95,6 +99,25 @@ def series_range(coefficients: Floats, slack: float) -> Range:
         values = np.tensordot(values, angles(D, N), axes=(0, 0))
     missed = missed * (1 + 2.0**-30) + rounding
     return widened(max(float(values.min()) - missed, constant - around), min(float(values.max()) + missed, constant + around))
+
+
+def _largest_wave(coefficients: Floats) -> float:
+    """Bound the largest value of sum c_j cos(j t) from above: a grid that is refined where the largest value may be."""
+    D, sizes = len(coefficients) - 1, np.abs(coefficients)
+    j = np.arange(D + 1.0)
+    bend, slope = float((sizes * j * j).sum()), float((sizes * j).sum())
+    width = math.pi / max(8, 4 * D)
+    left = width * np.arange(max(8, 4 * D))
+    while True:
+        # an angle is right to 8 units in the last place, a cosine to two
+        ends = np.cos(np.outer(np.concatenate([left, left + width]), j)) @ coefficients
+        bound = np.maximum(ends[: len(left)], ends[len(left):]) + (width * (1 + 2.0**-30)) ** 2 / 8 * bend
+        best = float(ends.max())
+        if width * width * bend <= SHARP * float(sizes.sum()) or len(left) > FINEST:
+            return float(bound.max()) + 8 * math.pi * 2 * _UNIT * (slope + float(sizes.sum()))
+        left = left[bound >= best]
+        width /= 4
+        left = (left[:, None] + width * np.arange(4)).ravel()
 
 
 @functools.lru_cache(maxsize=64)

@@ -2,8 +2,9 @@
 
     chains of folds -> quadratics;  units that never bend -> affine maps;  units that bend on one form -> one table.
 
-Variables, each scaled to [-1, 1]: coordinates of the own token (``x.c``), means of pooled channels (``mean.C``), outputs of tables
-(``table.C``), and names for affine forms that a unit copies into a channel of its own. Everything is over the reals.
+Variables, each scaled to [-1, 1]: coordinates of the own token (``x.c``), means of pooled channels (``mean.C``), outputs of
+tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in channels that further squares are made of
+(``channel.C``): what is polynomial in such a number stays short, and what cancels, cancels exactly. Everything is over the reals.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.folds import Chain, chains
-from proofs_check.structure.content import Content, affine, expanded, tidy
+from proofs_check.structure.content import Content, affine, collapsed, expanded, squared, tidy
+from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up
 from proofs_check.structure.squares import quadratic, rational
@@ -25,6 +27,7 @@ from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
 
 TOKEN, OTHER = "x.", "y."
+Place = tuple[ReluLayer, int]
 ONE = fmpq(1)
 ALMOST = 2.0**-10
 
@@ -48,19 +51,23 @@ class Reading:
     Attributes:
         contents: by channel; a channel that nothing has written holds 0.
         variables: scale of every variable.
-        definitions: copied forms and means, as contents in other variables: for means, of the token that is averaged over.
+        definitions: channel variables as polynomials of the token, or of one other variable, with one eps.
+        copies: the other channel variables, as contents.
         bends: tables, by the variable that stands for their output.
         pooled: by mean variable, what the pooled channel holds at the token y.
-        facts: contents, of several channels together, whose range is known to be narrower than they show.
+        facts: combinations of channels whose range is known to be narrower than their contents show.
+        seen: by layer and unit, the range of what the unit rectifies; folds are left out.
     """
 
     sides: Sequence[tuple[Fraction, Fraction]]
     contents: dict[str, Content] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
     definitions: dict[str, Content] = field(default_factory=dict)
+    copies: dict[str, Content] = field(default_factory=dict)
     bends: dict[str, Bend] = field(default_factory=dict)
     pooled: dict[str, Content] = field(default_factory=dict)
-    facts: list[tuple[Content, float, float]] = field(default_factory=list)
+    facts: list[tuple[Held, float, float]] = field(default_factory=list)
+    seen: dict[Place, Range] = field(default_factory=dict)
 
     def start(self, network: MeanSumformer) -> None:
         """Name the token's coordinates."""
@@ -77,7 +84,7 @@ class Reading:
             name = mean_of(channel)
             self.variables[name] = Variable.of(low, high)
             self.contents[name] = self.variables[name].content(name)
-            self.pooled[name] = self.at_other(expanded(held, self.definitions))
+            self.pooled[name] = self.at_other(collapsed(expanded(held, self.definitions), f"pooled {channel}"))
 
     def at_other(self, content: Content) -> Content:
         """Return the same function of the token at another token, y."""
@@ -95,11 +102,12 @@ class Reading:
         """Enclose the values; a form that is linear in means ranges where what is averaged does."""
         content = expanded(content, self.definitions)
         main, spread = content.main, content.sharp_spread()
-        for known, low, high in self.facts:
+        for held, low, high in self.facts:
+            known = expanded(self.held(held), self.definitions)
             place = multiple(main, known.main)
             if place is None:
                 continue
-            scale, rest = place
+            scale, _ = place
             left = affine([(content, ONE), (known, -scale)])
             a, b = self.range(left)
             ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
@@ -110,6 +118,26 @@ class Reading:
             main, spread = whole.main, spread + whole.sharp_spread()
         low, high = polynomial_range(main)
         return low - spread * (1 + 2.0**-40), high + spread * (1 + 2.0**-40)
+
+    def name(self, channel: str) -> None:
+        """Give the number in a channel a name, so that what is made of it is a polynomial in one variable."""
+        held = self.contents[channel]
+        if len(held.main.terms) <= 2 and not held.noise and all(m == CONSTANT or m[0][1] == len(m) == 1 for m in held.main.terms):
+            return
+        whole = expanded(held, self.definitions)
+        name = f"channel.{channel}"
+        variable = self.variables[name] = Variable.of(*self.range(held))
+        simple = len(whole.variables) == 1 or all(v.startswith(TOKEN) for v in whole.variables)
+        if simple:
+            whole = collapsed(whole, name)
+        (self.definitions if simple else self.copies)[name] = variable.scaled(whole)
+        self.contents[channel] = variable.content(name)
+
+    def held(self, held: Held) -> Content:
+        """Return what is held in a combination of channels, as they are described now."""
+        known = ((channel, weight) for channel, weight in held.channels.items() if channel in self.contents)
+        parts = [(self.contents[channel], rational(weight)) for channel, weight in known]
+        return tidy(affine(parts, rational(held.constant)))
 
     def add(self, channel: str, content: Content) -> None:
         """Add to a channel."""
@@ -124,9 +152,8 @@ def multiple(content: Polynomial, part: Polynomial) -> tuple[fmpq, Polynomial] |
         return None
     scale = content.terms[leading] / part.terms[leading]
     rest = content - part.times(scale)
-    for monomial, c in part.terms.items():
-        if monomial != CONSTANT and abs(rest.terms.get(monomial, fmpq(0))) > abs(c * scale) * fmpq(1, 2**30):
-            return None
+    if any(abs(rest.terms.get(m, fmpq(0))) > abs(content.terms[leading]) * fmpq(1, 2**30) for m in part.terms if m != CONSTANT):
+        return None
     return scale, rest
 
 
@@ -164,18 +191,22 @@ def _complete(layers: Sequence[ReluLayer], found: Sequence[Chain]) -> list[set[s
 
 def _fold(reading: Reading, layers: Sequence[ReluLayer], chain: Chain, name: str) -> None:
     at, head = chain.members[0]
+    for channel, weight in zip(layers[at].reads, layers[at].W_1[:, head], strict=True):
+        if weight and channel in reading.contents:
+            reading.name(channel)
     p = reading.read(layers[at], head, bias=True)
     low, high = reading.range(p)
-    excess = Fraction(max(0.0, -low, high - 2.0))
-    if excess > Fraction(1, 2):
+    reading.seen[layers[at], head] = low, high
+    under, over = (Fraction(max(0.0, excess)) for excess in (-low, high - 2.0))
+    if max(under, over) > Fraction(1, 2):
         raise NotUnderstood(f"the folds that start in {chain.channel} may see {low:.3g} to {high:.3g}, outside [0, 2]")
-    square = affine([(p, ONE)], fmpq(-1))
-    square = square * square
+    p = Content(p.main, p.noise).with_noise(f"rest {name}", p.rest)
+    square = squared(affine([(p, ONE)], fmpq(-1)), f"square {name}")
     for target in chain.targets:
         q = quadratic(chain.weights(layers, target))
         held = affine([(square, rational(q.g)), (p, rational(q.slope))], rational(q.constant))
-        rest = held.rest + float(q.missed + q.outside(excess)) * (1 + 2.0**-40)
-        held = Content(held.main, held.noise, rest).with_noise(f"fold {name}", rational_up(rational(q.amplitude)))
+        held = held.with_noise(f"fold {name}", rational_up(rational(q.amplitude)))
+        held = held.with_noise(f"fold {name} to {target}", rational_up(rational(q.missed + q.outside(under, over))))
         reading.add(target, tidy(held))
 
 
@@ -194,6 +225,7 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
     """Return what units that read the same form add to channels."""
     argument = reading.read(layer, units[0], bias=False)
     low, high = reading.range(argument)
+    reading.seen |= {(layer, unit): (low + layer.bias[unit], high + layer.bias[unit]) for unit in units}
     # relu(z) = z + relu(-z): a copy that is negative by a little, for all that is known, is off by as little
     below = float(max(0.0, -(low + layer.bias[units[0]]))) if len(units) == 1 else 0.0
     below = below if below <= ALMOST * (high - low) else 0.0
@@ -209,10 +241,8 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
             continue
         slope = sum((exact(layer.W_2[unit, k]) for unit in active), fmpq(0))
         constant = sum((exact(layer.W_2[unit, k]) * exact(layer.bias[unit]) for unit in active), fmpq(0))
-        held = affine([(argument, slope)], constant)
-        held = Content(held.main, held.noise, held.rest + below * rational_up(abs(slope)) * (1 + 2.0**-40))
-        if len(active) == 1 and slope and channel not in reading.contents:
-            held = _named(reading, held, f"copy.{name}.{channel}")
+        held = affine([(argument, slope)], constant + slope * exact(below / 2))
+        held = held.with_noise(f"copy {name}.{units[0]}", below / 2 * rational_up(abs(slope)) * (1 + 2.0**-40))
         written.append((channel, held))
     return written
 
@@ -224,17 +254,6 @@ def _tabulated(reading: Reading, argument: Content, table: Table, ends: Range, n
     reading.variables[name] = Variable.of(*table.range(*ends))
     reading.bends[name] = Bend(argument, table)
     return reading.variables[name].content(name)
-
-
-def _named(reading: Reading, held: Content, name: str) -> Content:
-    """Give a copied form a name of its own, unless it is a polynomial of the token: what follows then has one variable, not many."""
-    whole = expanded(held, reading.definitions)
-    if all(variable.startswith(TOKEN) for variable in whole.variables) or len(whole.main.terms) <= 2:
-        return held
-    variable = Variable.of(*reading.range(held))
-    reading.variables[name] = variable
-    reading.definitions[name] = variable.scaled(whole)
-    return variable.content(name)
 
 
 def exact(value: float) -> fmpq:

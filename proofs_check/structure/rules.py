@@ -8,13 +8,14 @@ from fractions import Fraction
 
 from flint import fmpq
 
+from constructions.network.relu import mean_of
 from constructions.targets import expression as ex
 from proofs_check.enclosures import functions as on_intervals
 from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.averages import natural_range, quotient_range
 from proofs_check.structure.content import Content, affine, expanded
-from proofs_check.structure.derivation import Entry
-from proofs_check.structure.deviation import NotAnalytic, polynomial_deviation, slope_range, table_deviation
+from proofs_check.structure.derivation import Entry, Form, Held
+from proofs_check.structure.deviation import NotAnalytic, Placed, polynomial_deviation, slope_range, table_deviation
 from proofs_check.structure.functions import value_range
 from proofs_check.structure.matching import Affine, argument_variable, compared
 from proofs_check.structure.polynomial import Polynomial, combined
@@ -31,9 +32,10 @@ from proofs_check.structure.quantity import (
     merged,
     scaled,
 )
-from proofs_check.structure.ranges import polynomial_range, polynomial_size, rational_up
-from proofs_check.structure.reading import OTHER, TOKEN, NotUnderstood, Reading
+from proofs_check.structure.ranges import polynomial_range, polynomial_size
+from proofs_check.structure.reading import OTHER, NotUnderstood, Reading
 from proofs_check.structure.squares import rational
+from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
 
 FOLDS: Part = ("square-sawtooth", "squares by folds")
@@ -52,7 +54,7 @@ class Rules:
         Raises:
             NotUnderstood: the content is not what the entry says, or is outside what is compared here.
         """
-        of = [combination(form, self.known) for form in entry.of]
+        of = [combination(form, self.known, self.reading) for form in entry.of]
         rule = {"function": self._function, "product": self._product, "quotient": self._quotient, "kernel": self._kernel,
                 "mean": self._mean, "rectified": self._rectified, "renamed": self._renamed}.get(entry.kind)
         if rule is None:
@@ -84,7 +86,7 @@ class Rules:
             known_relative = relative + by_argument + relative * by_argument
             known_relative = common(known_relative, error / exact)
         definition = substituted(g, [argument.definition])
-        return Quantity(held, exact, error, definition, own, known_relative, merged(parts, scaled(argument.parts, factor)))
+        return Quantity(exact, error, definition, entry.held, own, known_relative, merged(parts, scaled(argument.parts, factor)))
 
     def _approximation(self, g: ex.Expression, held: Content, argument: Combination
                        ) -> tuple[Interval, Interval | None, dict[Part, float]]:
@@ -95,13 +97,11 @@ class Rules:
         exactly = self._by_algebra(g, held, argument)
         if exactly is not None:
             return exactly, None, {FOLDS: magnitude(exactly)}
-        found = argument_variable(self.reading, argument.content, held.variables)
+        found = argument_variable(self.reading, argument.content, expanded(held, self.reading.definitions).variables)
         if found is None:
             raise NotUnderstood(f"{g} reads a form that its channels do not show")
         name, place = found
-        # what is not a power of this variable is expanded away
-        inner = {v: c for v, c in self.reading.definitions.items() if v != name}
-        held = expanded(held, inner)
+        held = expanded(held, self.reading.definitions)
         if held.main.variables - {name} or not place.scale:
             raise NotUnderstood(f"{g}: its channels depend on {', '.join(sorted(held.main.variables - {name}))} too")
         scale = Variable.of(*_ends(argument.actual))
@@ -120,7 +120,7 @@ class Rules:
         if len(tables) > 1 or len(held.main.variables) > 1 or held.noise:
             raise NotUnderstood(f"{g}: its channels hold a table and something else")
         name, bend = tables[0], self.reading.bends[tables[0]]
-        place = compared(expanded(bend.argument, self.reading.definitions), expanded(argument.content, self.reading.definitions))
+        place = compared(self._whole(bend.argument), self._whole(argument.content))
         if place is None:
             raise NotUnderstood(f"{g}: its table reads another form than its argument")
         variable = self.reading.variables[name]
@@ -128,13 +128,11 @@ class Rules:
         constant = _fraction(held.main.at_zero) - weight * variable.centre
         missed = held.rest + place.missed * float(abs(weight)) * max((abs(float(s)) for s in bend.table.slopes), default=0.0)
         missed *= 1 + 2.0**-40
-        at = _fraction(place.scale), _fraction(place.shift), weight, constant, g, *_ends(argument.actual)
-        low, high = table_deviation(bend.table, *at)
-        relative = None
-        if value_range(g, [_ends(argument.actual)])[0] > 0:
-            relative = Interval.of(*table_deviation(bend.table, *at, relative=True))
-            relative = relative + around(missed) / Interval.of(*value_range(g, [_ends(argument.actual)]))
-        own = Interval.of(low, high) + around(missed)
+        placed = Placed(bend.table, _fraction(place.scale), _fraction(place.shift), weight, constant)
+        own = Interval.of(*table_deviation(placed, g, *_ends(argument.actual))) + around(missed)
+        relative, values = None, Interval.of(*value_range(g, [_ends(argument.actual)]))
+        if float(values.lower) > 0:
+            relative = Interval.of(*table_deviation(placed, g, *_ends(argument.actual), relative=True)) + around(missed) / values
         what = f"{g} by {len(bend.table.knots)} hinges"
         return own, relative, {("interpolation-error", what): magnitude(own)}
 
@@ -142,15 +140,18 @@ class Rules:
         """Compare exactly where g is a square."""
         match g:
             case ex.Power(base=ex.Own(), exponent=ex.Number(value=k)) if k == 2:
-                content = expanded(argument.content, self.reading.definitions)
+                content = self._whole(argument.content)
                 return self._gap(held, content * content)
         return None
 
     def _gap(self, held: Content, wanted: Content) -> Interval:
         """Enclose the difference of two contents."""
         difference = expanded(affine([(held, fmpq(1)), (wanted, fmpq(-1))]), self.reading.definitions)
-        low, high = polynomial_range(difference.main)
-        return Interval.of(low, high) + around(difference.sharp_spread())
+        gap = enclosed(difference)
+        copies = difference.variables & self.reading.copies.keys()
+        if copies and all(difference.main.degree(name) <= 2 for name in copies):  # one side may have copied what the other reads
+            gap = min(gap, enclosed(self._whole(difference)), key=magnitude)
+        return gap
 
     def _lipschitz(self, main: Polynomial, name: str, scale: Variable) -> float:
         """Bound the slope of a polynomial in one variable: Markov's inequality, degree^2 times its size."""
@@ -166,7 +167,7 @@ class Rules:
         if len(tables) != 1 or len(held.main.variables) > 1 or held.noise:
             raise NotUnderstood("a rectified form is not one hinge")
         bend, variable = self.reading.bends[tables[0]], self.reading.variables[tables[0]]
-        place = compared(expanded(bend.argument, self.reading.definitions), expanded(argument.content, self.reading.definitions))
+        place = compared(self._whole(bend.argument), self._whole(argument.content))
         if place is None or not variable.half:
             raise NotUnderstood("a rectified form reads another form")
         weight = _fraction(held.main.terms[((tables[0], 1),)]) / variable.half
@@ -174,12 +175,14 @@ class Rules:
         low, high = (Fraction(end) for end in _ends(argument.actual))
         scale, shift = _fraction(place.scale), _fraction(place.shift)
         ends = sorted((scale * low + shift, scale * high + shift))
-        gaps = [weight * value + constant - max((t - shift) / scale, Fraction(0)) for t, value in _corners(bend.table, *ends, shift)]
+        gaps = [weight * value + constant - max((t - shift) / scale, Fraction(0))
+                for t, value in _corners(bend.table, ends[0], ends[1], shift)]
         missed = held.rest + place.missed * float(abs(weight)) * max(abs(float(s)) for s in bend.table.slopes)
-        own = Interval.of(float(min(gaps)), float(max(gaps))) * Interval.of(1 - 2.0**-50, 1 + 2.0**-50) + around(missed * (1 + 2.0**-40))
+        own = Interval.of(Interval.constant(min(gaps)).lower, Interval.constant(max(gaps)).upper)
+        own = own + around(missed * (1 + 2.0**-40))
         exact = on_intervals.relu(argument.exact)
         error = own + joined(argument.error, ZERO)
-        return Quantity(held, exact, error, ex.Apply("relu", argument.definition), own, None, argument.parts)
+        return Quantity(exact, error, ex.Apply("relu", argument.definition), entry.held, own, None, argument.parts)
 
     # -- products ----------------------------------------------------------------------------------------------------
 
@@ -189,10 +192,17 @@ class Rules:
         own = self._gap(held, self._times(p, q))
         passed = p.exact * q.error + q.exact * p.error + p.error * q.error
         parts = merged({FOLDS: magnitude(own)}, scaled(p.parts, magnitude(q.exact)), scaled(q.parts, magnitude(p.exact)))
-        return Quantity(held, p.exact * q.exact, own + passed, ex.Binary("*", p.definition, q.definition), own, None, parts)
+        return Quantity(p.exact * q.exact, own + passed, ex.Binary("*", p.definition, q.definition), entry.held, own, None, parts)
+
+    def _single(self, name: str) -> Combination:
+        return combination(Form({name: Fraction(1)}, Fraction(0), Fraction(0)), self.known, self.reading)
 
     def _times(self, p: Combination, q: Combination) -> Content:
-        return expanded(p.content, self.reading.definitions) * expanded(q.content, self.reading.definitions)
+        return p.content * q.content  # not expanded: what the product and its factors share cancels
+
+    def _whole(self, content: Content) -> Content:
+        """Expand all names."""
+        return whole(self.reading, content)
 
     def _quotient(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         """p' r' - p/q = p' (r' - 1/q') + (e_p - (p/q) e_q)/q', where r' stands for 1/q'."""
@@ -200,45 +210,32 @@ class Rules:
         inverse = substituted(ex.Power(ex.Own(0), ex.Number(Fraction(-1))), [q.definition])
         if r.local is None or r.definition != inverse:
             raise NotUnderstood(f"{entry.reciprocal} is not the reciprocal of the denominator")
-        own = self._gap(held, self._times(p, combination_of(entry.reciprocal, r)))
+        own = self._gap(held, self._times(p, self._single(entry.reciprocal)))
         exact = common(p.exact / q.exact, Interval.of(*quotient_range(p.definition, q.definition, self.reading.sides)))
         error = own + p.actual * r.local + (p.error - exact * q.error) / q.actual
         least = 1 / max(float(q.actual.mignitude()), 1e-300)
         local = {key: value for key, value in r.parts.items() if key not in q.parts}
         parts = merged({FOLDS: magnitude(own)}, scaled(local, magnitude(p.actual)), scaled(p.parts, least),
                        scaled(q.parts, magnitude(exact) * least))
-        return Quantity(held, exact, error, ex.Binary("/", p.definition, q.definition), None, None, parts)
+        return Quantity(exact, error, ex.Binary("/", p.definition, q.definition), entry.held, None, None, parts)
 
     # -- means -------------------------------------------------------------------------------------------------------
 
     def _mean(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         """A mean of errors lies in their range; relative errors of positive numbers likewise."""
-        (argument,) = of
         if list(entry.of[0].terms.values()) != [Fraction(1)] or entry.of[0].constant or entry.of[0].slack:
             raise NotUnderstood("a mean of a form")
         (name,) = entry.of[0].terms
         q = self.known[name]
-        averaged = self._at_other(held)
-        gap = affine([(averaged, fmpq(1)), (self.reading.at_other(expanded(q.content, self.reading.definitions)), fmpq(-1))])
-        low, high = polynomial_range(gap.main)
-        own = Interval.of(low, high) + around(gap.sharp_spread())
-        relative = None if q.relative is None else q.relative + own / q.exact
-        definition = ex.Reduction("mean", with_other(q.definition))
-        return Quantity(held, q.exact, q.error + own, definition, None, relative, q.parts)
-
-    def _at_other(self, held: Content) -> Content:
-        """Write a form that is linear in means as the token function that is averaged, at the token y."""
-        held = expanded(held, self.reading.definitions)
-        means = {name for name in held.variables if name in self.reading.pooled}
-        for polynomial in (held.main, *(one.polynomial for one in held.noise.values())):
-            if any(sum(e for _, e in outer) > 1 for outer in polynomial.by(means)):
-                raise NotUnderstood("a form that is not linear in the means")
-        return expanded(held, {name: self.reading.variables[name].scaled(self.reading.pooled[name]) for name in means})
+        if _averaged(q.held) != entry.held:
+            raise NotUnderstood("a mean is not held in the means of the channels of what is averaged")
+        return Quantity(q.exact, q.error, ex.Reduction("mean", with_other(q.definition)), entry.held, None, q.relative, q.parts)
 
     def _kernel(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         """mean over y of Q(z', y) against mean over y of K(z, y): Q - K on the box, and the slope of K in z."""
         K = _tree(entry)
         names, box, changes, ranges = [], list[Variable](), dict[str, Polynomial](), []
+        held = expanded(held, self.reading.definitions)
         for argument in of:
             found = argument_variable(self.reading, argument.content, held.variables)
             if found is None or not found[1].scale or found[1].missed or found[0] in names:
@@ -249,10 +246,10 @@ class Rules:
             box.append(scale)
             changes[name] = _in_scale(name, place, scale)
             ranges.append(_ends(joined(argument.exact, argument.actual)))
-        inner = {v: c for v, c in self.reading.definitions.items() if v not in names}
-        linear, beyond = self._linear_in_means(expanded(held, inner))
-        means = {v: self.reading.variables[v].scaled(self.reading.pooled[v]) for v in linear.variables if v in self.reading.pooled}
-        whole = expanded(linear, means)
+        copies = {v: c for v, c in self.reading.copies.items() if v not in names}
+        linear, beyond = self._linear_in_means(expanded(expanded(held, copies), self.reading.definitions))
+        pooled = linear.variables & self.reading.pooled.keys()
+        whole = expanded(linear, {v: self.reading.variables[v].scaled(self.reading.pooled[v]) for v in pooled})
         coordinates = [self._coordinate(name) for name in entry.tokens]
         others = [OTHER + str(c) for c in coordinates]
         extra = whole.variables - {*names, *others}
@@ -264,7 +261,8 @@ class Rules:
         noise = sum(polynomial_size(one.polynomial) for one in whole.noise.values()) * (1 + 2.0**-40)
         own = Interval.of(low, high) + around(noise + whole.rest + beyond)
         sides = [*ranges, *(_ends(self.reading.variables[v].interval()) for v in others)]
-        error, parts = own, {("separable-kernel", f"{K} by products"): max(abs(low), abs(high)), FOLDS: noise + whole.rest + beyond}
+        expansion: Part = ("separable-kernel", f"{K} by products")
+        error, parts = own, {expansion: max(abs(low), abs(high)), FOLDS: noise + whole.rest + beyond}
         for v, argument in enumerate(of):
             if magnitude(argument.error):
                 slope = Interval.of(*partial_range(K, sides, v))
@@ -273,7 +271,7 @@ class Rules:
         exact_sides = [*(_ends(argument.exact) for argument in of), *sides[len(of):]]
         exact = Interval.of(*value_range(K, exact_sides))
         leaves = [argument.definition for argument in of] + [ex.Other(c) for c in coordinates]
-        return Quantity(held, exact, error, ex.Reduction("mean", substituted(K, leaves)), own, None, parts)
+        return Quantity(exact, error, ex.Reduction("mean", substituted(K, leaves)), entry.held, own, None, parts)
 
     def _coordinate(self, token: str) -> int:
         definition = self.known[token].definition
@@ -305,15 +303,8 @@ class Rules:
         exact = argument.exact
         if entry.tree is not None:
             exact = common(exact, Interval.of(*natural_range(entry.tree, self.reading.sides, self.n)))
-        return Quantity(held, exact, argument.error + gap, argument.definition, None, argument.relative if not magnitude(gap) else None,
-                        argument.parts)
-
-
-def combination_of(name: str, q: Quantity) -> Combination:
-    """Return a quantity as a form."""
-    from proofs_check.structure.derivation import Form
-
-    return combination(Form({name: Fraction(1)}, Fraction(0), Fraction(0)), {name: q})
+        return Quantity(exact, argument.error + gap, argument.definition, entry.held, None,
+                        argument.relative if not magnitude(gap) else None, argument.parts)
 
 
 def substituted(tree: ex.Expression, leaves: list[ex.Expression]) -> ex.Expression:
@@ -344,6 +335,21 @@ def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: 
     return float(slope.lower.min()), float(slope.upper.max())
 
 
+def enclosed(content: Content) -> Interval:
+    """Enclose the values of a content."""
+    return Interval.of(*polynomial_range(content.main)) + around(content.sharp_spread())
+
+
+def whole(reading: Reading, content: Content) -> Content:
+    """Expand all names of channels."""
+    copied = expanded(expanded(content, reading.definitions), reading.copies)
+    return expanded(copied, reading.definitions)
+
+
+def _averaged(held: Held) -> Held:
+    return Held({mean_of(channel): weight for channel, weight in held.channels.items()}, held.constant)
+
+
 def _tree(entry: Entry) -> ex.Expression:
     if entry.tree is None:
         raise NotUnderstood(f"{entry.name} has no function")
@@ -365,10 +371,10 @@ def _in_scale(name: str, place: Affine, scale: Variable) -> Polynomial:
                      (Polynomial.constant(fmpq(1)), (rational(scale.centre) - place.shift) / place.scale)])
 
 
-def _corners(table: object, low: Fraction, high: Fraction, kink: Fraction) -> list[tuple[Fraction, Fraction]]:
+def _corners(table: Table, low: Fraction, high: Fraction, kink: Fraction) -> list[tuple[Fraction, Fraction]]:
     """Return (t, value) at the ends of all pieces and at the kink."""
     found = []
-    for a, b, value, slope in table.pieces(low, high):  # type: ignore[attr-defined]
+    for a, b, value, slope in table.pieces(low, high):
         found += [(a, value), (b, value + slope * (b - a))]
         if a <= kink <= b:
             found.append((kink, value + slope * (kink - a)))

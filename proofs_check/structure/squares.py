@@ -26,7 +26,8 @@ class Quadratic:
     """F(p) = g (p - 1)^2 + slope p + constant + amplitude * eps + e on [0, 2], |eps| <= 1, |e| <= missed; all exact.
 
     Attributes:
-        beyond: bound of |F'| outside [0, 2].
+        below, above: |F' - quadratic'| at the ends 0 and 2, outside [0, 2]; F' is constant there.
+        wobble: |F' - quadratic'| on [0, 2].
     """
 
     g: Fraction
@@ -34,13 +35,18 @@ class Quadratic:
     constant: Fraction
     amplitude: Fraction
     missed: Fraction
-    beyond: Fraction
+    below: Fraction
+    above: Fraction
+    wobble: Fraction
 
-    def outside(self, excess: Fraction) -> Fraction:
-        """Bound what more F may differ from the quadratic where p is outside [0, 2] by at most the excess."""
-        if not excess:
-            return Fraction(0)
-        return excess * (self.beyond + 2 * abs(self.g) * (1 + excess) + abs(self.slope))
+    @property
+    def steepest(self) -> Fraction:
+        """Bound |F'|: on a piece of length 2^{1-m} within |g| 2^{1-m} of the quadratic's, up to what the weights are off."""
+        return max(abs(self.slope - 2 * self.g), abs(self.slope + 2 * self.g)) + self.wobble
+
+    def outside(self, under: Fraction, over: Fraction) -> Fraction:
+        """Bound what more F may differ from the quadratic where p is down to -under, or up to 2 + over."""
+        return max(under * (self.below + abs(self.g) * under), over * (self.above + abs(self.g) * over))
 
 
 def quadratic(weights: Sequence[float]) -> Quadratic:
@@ -53,11 +59,15 @@ def quadratic(weights: Sequence[float]) -> Quadratic:
     m = len(b)
     end = Fraction(1, 2**m)
     g = b[0] / (4 * (1 - end))
-    missed = sum((abs(weight - 4 * g * (Fraction(1, 2**s) - end)) / 2**s for s, weight in enumerate(b)), Fraction(0))
+    off = [abs(weight - 4 * g * (Fraction(1, 2**s) - end)) for s, weight in enumerate(b)]
+    missed = sum((weight / 2**s for s, weight in enumerate(off)), Fraction(0))
     amplitude = abs(g) * end * end / 2
     # G_m is its middle 4^-m / 2 up to as much
     constant = -g * (1 - end * end) - g * end * end / 2
-    return Quadratic(g, a + g * (2 - 2 * end), constant, amplitude, missed, abs(a) + abs(b[0]))
+    slope = a + g * (2 - 2 * end)
+    # below 0 F is constant; above 2 only W_0 and r_0 move
+    return Quadratic(g, slope, constant, amplitude, missed, abs(slope - 2 * g), abs(a + b[0] - 2 * g - slope),
+                     abs(g) * 2 * end + sum(off, Fraction(0)))
 
 
 def rational(value: Fraction) -> fmpq:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,7 +33,7 @@ class Table:
             jumps[knot] = jumps.get(knot, Fraction(0)) + Fraction(float(weight))
         knots = tuple(sorted(jumps))
         values, slopes = [Fraction(0)], [jumps[knots[0]]]
-        for before, knot in zip(knots, knots[1:], strict=False):
+        for before, knot in itertools.pairwise(knots):
             values.append(values[-1] + slopes[-1] * (knot - before))
             slopes.append(slopes[-1] + jumps[knot])
         return Table(knots, tuple(values), tuple(slopes))
@@ -45,7 +46,7 @@ class Table:
         """Return (a, b, value at a, slope) for the linear pieces of [low, high]."""
         found = []
         cuts = [low, *(knot for knot in self.knots if low < knot < high), high]
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in itertools.pairwise(cuts):
             found.append((a, b, *self._from(a)))
         return found
 
@@ -61,5 +62,6 @@ class Table:
 
     def range(self, low: float, high: float) -> tuple[Fraction, Fraction]:
         """Enclose the values on [low, high]."""
-        ends = [value for a, b, value, slope in self.pieces(Fraction(low), Fraction(high)) for value in (value, value + slope * (b - a))]
+        pieces = self.pieces(Fraction(low), Fraction(high))
+        ends = [end for a, b, value, slope in pieces for end in (value, value + slope * (b - a))]
         return min(ends), max(ends)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from flint import fmpq
-
 from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.polynomial import Polynomial
