@@ -155,7 +155,7 @@ class Structure:
 
     def _identities(self, reading: Reading, outputs: Sequence[ex.Expression]) -> bool:
         """Prove by algebra that the quantities make up the target, and that renamed ones are what they are called."""
-        algebra = Algebra(self.n)
+        algebra = Algebra(self.n, len(self.sides))
         pairs: list[tuple[ex.Expression, ex.Expression]] = [
             (outputs[k], combination(form, self.known, reading).definition) for k, form in enumerate(self.derivation.outputs)]
         pairs += [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries

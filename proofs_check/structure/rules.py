@@ -18,6 +18,7 @@ from proofs_check.structure.derivation import Entry, Form, Held
 from proofs_check.structure.deviation import NotAnalytic, Placed, polynomial_deviation, slope_range, table_deviation
 from proofs_check.structure.functions import value_range
 from proofs_check.structure.matching import Affine, argument_variable, compared
+from proofs_check.structure.order import order_statistic_error
 from proofs_check.structure.polynomial import Polynomial, combined
 from proofs_check.structure.quantity import (
     ZERO,
@@ -56,7 +57,8 @@ class Rules:
         """
         of = [combination(form, self.known, self.reading) for form in entry.of]
         rule = {"function": self._function, "product": self._product, "quotient": self._quotient, "kernel": self._kernel,
-                "mean": self._mean, "rectified": self._rectified, "renamed": self._renamed}.get(entry.kind)
+                "mean": self._mean, "rectified": self._rectified, "renamed": self._renamed,
+                "order-statistic": self._order_statistic}.get(entry.kind)
         if rule is None:
             raise NotUnderstood(f"quantities of kind {entry.kind}")
         try:
@@ -304,6 +306,17 @@ class Rules:
                 noise[name] = one
         return Content(combined(kept), noise, held.rest), lost * (1 + 2.0**-40)
 
+    def _order_statistic(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
+        """The m-th largest of values that are off by e_k is off by a number between the least and the largest e_k."""
+        (u,), rank = of, entry.detail
+        if self.n is None or not 1 <= rank <= self.n:
+            raise NotUnderstood("an order statistic needs the number of tokens")
+        own = order_statistic_error(self.reading, held, u.content, rank, self.n, *_ends(u.actual))
+        token = u.definition == ex.Own(0)
+        definition = ex.OrderStatistic(ex.Number(Fraction(rank))) if token else ranked(rank, self.n, u.definition)
+        parts = {("order-statistics", f"order({rank}) by a thermometer"): magnitude(own)}
+        return Quantity(u.exact, own + u.error, definition, entry.held, own, None, merged(parts, u.parts))
+
     def _renamed(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         """The same number; where an expression for it is named, its range as well (the identity is proved at the end)."""
         (argument,) = of
@@ -327,6 +340,13 @@ def with_other(node: ex.Expression) -> ex.Expression:
     if isinstance(node, ex.Own):
         return ex.Other(node.coordinate)
     return node if isinstance(node, ex.Reduction) else ex.mapped(node, with_other)
+
+
+def ranked(rank: int, n: int, u: ex.Expression) -> ex.Expression:
+    """Return the largest or the smallest value of a token function as an expression; the language has no word for the others."""
+    if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in u.walk()) or rank not in (1, n):
+        raise NotUnderstood("an order statistic of what is no coordinate of a token")
+    return ex.Reduction("max" if rank == 1 else "min", with_other(u))
 
 
 def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: int) -> tuple[float, float]:
