@@ -105,9 +105,27 @@ class Algebra:
     def _function(self, name: str, u: Any) -> Any:
         if name == "abs":
             return 2 * self._function("relu", u) - u
+        if name == "relu" and (sign := self._sign(u)):
+            return u if sign > 0 else self.sympy.Integer(0)
         if name in ("relu", "sigmoid"):
             return self.sympy.Function(name, real=True)(u)
         return getattr(self.sympy, name)(u)
+
+    def _sign(self, u: Any) -> int:
+        """Return 1 (-1) where a combination of order statistics is >= 0 (<= 0) because they descend, else 0.
+
+        sum a_k x_(k) with a_1 + .. + a_n = 0 is the sum of P_k (x_(k) - x_(k+1)) with the partial sums P_k.
+        """
+        if not self.one_coordinate or not self.n.is_Integer or self.n > MOST_TOKENS:
+            return 0
+        ranked = [self._symbol("order", self.sympy.Integer(k + 1)) for k in range(int(self.n))]
+        slopes = [u.diff(symbol) for symbol in ranked]
+        partial = [sum(slopes[: k + 1]) for k in range(len(slopes))]
+        if not all(p.is_Rational for p in partial) or partial[-1] != 0:
+            return 0
+        if self.sympy.expand(u - sum(a * x for a, x in zip(slopes, ranked, strict=True))) != 0:
+            return 0
+        return 1 if all(p >= 0 for p in partial) else -1 if all(p <= 0 for p in partial) else 0
 
     def _binary(self, operator: str, a: Any, b: Any) -> Any:
         match operator:
