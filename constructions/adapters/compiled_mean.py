@@ -7,7 +7,7 @@ level. Long sequences take two passes: phi for the means, then phi and psi for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -53,25 +53,29 @@ class CompiledMeanSumformer:
         self.width = self._height + max(self._phi.hidden, self._psi.hidden)
 
     @torch.no_grad()
-    def __call__(self, tokens: Tensor) -> Tensor:
-        """Evaluate; returns (*batch, n, d_out) in the same dtype."""
+    def __call__(self, tokens: Tensor, counts: Sequence[int] | None = None) -> Tensor:
+        """Evaluate; returns (*batch, n, d_out) in the same dtype. ``counts`` says how often each of the n tokens occurs."""
         if tokens.dtype != self.dtype or tokens.shape[-1] != self.d:
             raise TypeError(f"tokens {tokens.dtype} {tuple(tokens.shape)}: expected {self.dtype} (*batch, n, {self.d})")
         batch, n = tokens.shape[:-2], tokens.shape[-2]
         sequences = tokens.reshape(-1, n, self.d)
         room = max(1, STREAM_NUMBERS.get(tokens.device.type, LARGE_STREAM) // self.width)
-        if n > room:
+        if n > room and counts is None:
             parts = [torch.cat([self.outputs(chunk, constant) for chunk in torch.split(sequence, room)])[None]
                      for sequence in sequences for constant in [self.constants(torch.split(sequence, room), n)]]
         else:
-            parts = [self._short(part) for part in torch.split(sequences, max(1, room // n))]
+            parts = [self._short(part, counts) for part in torch.split(sequences, max(1, room // n))]
         values = parts[0] if len(parts) == 1 else torch.cat(parts)
         return values.reshape(*batch, n, self.d_out)
 
-    def _short(self, sequences: Tensor) -> Tensor:
+    def _short(self, sequences: Tensor, counts: Sequence[int] | None) -> Tensor:
         """Whole sequences at once: phi is evaluated once."""
         stream = self._after_phi(sequences)
-        means = self._pooled.of_stream(stream).view(-1, sequences.shape[1], len(sequences)).mean(dim=1)
+        values = self._pooled.of_stream(stream).view(-1, sequences.shape[1], len(sequences))
+        if counts is None:
+            means = values.mean(dim=1)
+        else:
+            means = (values * self._tensor(np.array(counts, dtype=np.float64))[:, None]).sum(dim=1) / sum(counts)
         return self._after_psi(stream, self._after_constant(means), len(sequences))
 
     def constants(self, chunks: Iterable[Tensor], n: int) -> Tensor:

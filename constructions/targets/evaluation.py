@@ -16,6 +16,7 @@ import numpy as np
 from constructions.targets import expression as ex
 
 Array = Any
+Counts = Sequence[int]
 
 
 class NotRational(ArithmeticError):
@@ -39,7 +40,8 @@ class Algebra:
     power: Callable[[Array, int], Array] = lambda base, exponent: base**exponent
 
 
-def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, own: slice = slice(None)) -> Array:
+def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, own: slice = slice(None),
+             counts: Counts | None = None) -> Array:
     """Evaluate all outputs at all own tokens in ``own``.
 
     Args:
@@ -47,11 +49,12 @@ def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, 
         tokens: (*batch, n, d) array of the algebra's numbers.
         algebra: the number field.
         own: which tokens take the role of x; all of them unless told.
+        counts: how often each token occurs, so that the sequence has as many tokens as they add up to; once unless told.
 
     Returns:
         Array of shape (*batch, number of own tokens, d_out).
     """
-    walker = Walker(tokens, algebra, own)
+    walker = Walker(tokens, algebra, own, counts)
     shape = (*tokens.shape[:-2], len(range(*own.indices(tokens.shape[-2]))))
     return algebra.stack([_broadcast(walker.value(output)[..., 0], shape) for output in outputs])
 
@@ -63,9 +66,10 @@ def _broadcast(values: Array, shape: tuple[int, ...]) -> Array:
 class Walker:
     """Evaluate nodes on one token array; equal nodes are evaluated once."""
 
-    def __init__(self, tokens: Array, algebra: Algebra, own: slice) -> None:
+    def __init__(self, tokens: Array, algebra: Algebra, own: slice, counts: Counts | None = None) -> None:
         self.tokens, self.algebra, self.own = tokens, algebra, own
-        self.n = tokens.shape[-2]
+        self.n = tokens.shape[-2] if counts is None else sum(counts)
+        self.counts = None if counts is None else algebra.stack([algebra.constant(Fraction(count)) for count in counts])
         self.known: dict[ex.Expression, Array] = {}
 
     def value(self, node: ex.Expression) -> Array:
@@ -95,7 +99,7 @@ class Walker:
                 return self._power(self.value(base), int(exponent))
             case ex.Reduction(kind=kind, body=body):
                 return self._reduce(kind, self.value(body))
-            case ex.OrderStatistic(rank=ex.Number(value=rank)):
+            case ex.OrderStatistic(rank=ex.Number(value=rank)) if self.counts is None:
                 return algebra.sort(self.tokens[..., None, :, 0])[..., int(rank) - 1, None]
         raise TypeError(f"{type(node).__name__} must be specialised to a length before it is evaluated")
 
@@ -124,6 +128,8 @@ class Walker:
     def _reduce(self, kind: str, body: Array) -> Array:
         if body.shape[-1] == 1:  # the body does not see y: all n terms are equal (n >= 2 always)
             return body * self._constant(self.algebra.constant(Fraction(self.n))) if kind == "sum" else body
+        if self.counts is not None and kind in ("mean", "sum"):
+            body = body * self.counts
         if kind == "mean":
             return self.algebra.sum(body) / self._constant(self.algebra.constant(Fraction(self.n)))
         return {"sum": self.algebra.sum, "max": self.algebra.max, "min": self.algebra.min}[kind](body)

@@ -14,7 +14,7 @@ import numpy as np
 from constructions.domains import Box
 from constructions.errors import BadInput, nearest
 from constructions.targets import expression as ex
-from constructions.targets.evaluation import ball_algebra, evaluate, fraction_algebra, numpy_algebra, torch_algebra
+from constructions.targets.evaluation import Counts, ball_algebra, evaluate, fraction_algebra, numpy_algebra, torch_algebra
 from constructions.targets.language import ExpressionError, parse
 
 
@@ -74,17 +74,17 @@ class Target:
         with np.errstate(all="ignore"):
             return np.asarray(evaluate(self.outputs, tokens, numpy_algebra(), own))
 
-    def torch(self, tokens: Any, own: slice = slice(None)) -> Any:
-        """Evaluate on a torch tensor, on its device and in its dtype."""
-        return evaluate(self.outputs, tokens, torch_algebra(tokens.device, tokens.dtype), own)
+    def torch(self, tokens: Any, own: slice = slice(None), counts: Counts | None = None) -> Any:
+        """Evaluate on a torch tensor, on its device and in its dtype; ``counts`` says how often each token occurs."""
+        return evaluate(self.outputs, tokens, torch_algebra(tokens.device, tokens.dtype), own, counts)
 
     def fractions(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
         """Evaluate exactly over an object array of ``Fraction``; raises ``NotRational`` where f is not rational."""
         return np.asarray(evaluate(self.outputs, tokens, fraction_algebra(), own))
 
-    def balls(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
+    def balls(self, tokens: np.ndarray, own: slice = slice(None), counts: Counts | None = None) -> np.ndarray:
         """Evaluate over an object array of ``arb`` balls; every result contains the true values."""
-        return np.asarray(evaluate(self.outputs, tokens, ball_algebra(), own))
+        return np.asarray(evaluate(self.outputs, tokens, ball_algebra(), own, counts))
 
 
 _CALLING = threading.Lock()  # a search may use several threads; a user's function need not know about threads

@@ -19,7 +19,8 @@ from constructions.planner import plan_grid
 from constructions.sumformers.grid import construct_grid
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
-from proofs_check.sampling import CHUNK_PAIRS, sample
+from proofs_check.sampling import sample
+from proofs_check.search import CHUNK_PAIRS
 
 REPETITIONS = 7
 CHUNKS = 128  # about 4 million sequences for n = 3: the search is used with ten million
