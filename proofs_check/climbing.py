@@ -13,7 +13,8 @@ from proofs_check.search import CANDIDATES, Search
 
 CLIMBERS = 8
 TRIALS = 2**15
-NEAR = 32  # trials of a candidate at one scale
+REFINERS = 4
+NEAR = (8, 512)  # least and most trials of a candidate at one scale
 SCALES = range(3, 18)  # refinement moves by 2^-3, 2^-4, .. box widths, in turn
 Job = Callable[[], int]
 
@@ -57,7 +58,7 @@ def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Coun
 def refiners(search: Search, budget: int) -> Iterator[Job]:
     """Share the worst sequences found and the budget among independent refinements."""
     best = list(search.found)
-    several = max(1, min(CLIMBERS, budget // (NEAR * CANDIDATES)))
+    several = max(1, min(REFINERS, budget // (4 * len(SCALES) * CANDIDATES)))
     for number in range(several):
         own = best[number::several]
         alike = torch.stack([one.tokens for one in own if one.counts == own[0].counts])
@@ -66,15 +67,19 @@ def refiners(search: Search, budget: int) -> Iterator[Job]:
 
 @torch.no_grad()
 def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Counts | None) -> int:
-    """Move every candidate a little, again and again, wherever its error grows: deeper kinks are on no list."""
+    """Move every candidate a little, again and again, wherever its error grows: deeper kinks are on no list.
+
+    Each scale has about four turns; fewer, larger steps would find less, more and smaller ones take longer.
+    """
     space, generator, spent, step = search.space, search.generator("refinement", number), 0, 0
     height = torch.full((len(tokens),), -1.0, dtype=tokens.dtype, device=tokens.device)
-    while budget - spent >= NEAR:
-        tokens, height = (part[: (budget - spent) // NEAR] for part in (tokens, height))
-        trials = space.near(generator, tokens, NEAR, 0.5 ** SCALES[step % len(SCALES)])
+    near = min(max(budget // (4 * len(SCALES) * len(tokens)), NEAR[0]), NEAR[1])
+    while budget - spent >= near:
+        tokens, height = (part[: (budget - spent) // near] for part in (tokens, height))
+        trials = space.near(generator, tokens, near, 0.5 ** SCALES[step % len(SCALES)])
         gain, move = _errors(search, trials, "refinement", (number, step), counts).view(len(tokens), -1).max(dim=1)
         better = gain > height
-        chosen = trials[torch.arange(len(tokens), device=tokens.device) * NEAR + move]
+        chosen = trials[torch.arange(len(tokens), device=tokens.device) * near + move]
         tokens = torch.where(better[:, None, None], chosen, tokens)
         height = torch.maximum(height, gain)
         spent, step = spent + len(trials), step + 1

@@ -59,13 +59,18 @@ class CompiledMeanSumformer:
             raise TypeError(f"tokens {tokens.dtype} {tuple(tokens.shape)}: expected {self.dtype} (*batch, n, {self.d})")
         batch, n = tokens.shape[:-2], tokens.shape[-2]
         sequences = tokens.reshape(-1, n, self.d)
+        values = tokens.new_empty(self.d_out, n, len(sequences)).permute(2, 1, 0)  # sequences innermost, as they are computed
         room = max(1, STREAM_NUMBERS.get(tokens.device.type, LARGE_STREAM) // self.width)
         if n > room and counts is None:
-            parts = [torch.cat([self.outputs(chunk, constant) for chunk in torch.split(sequence, room)])[None]
-                     for sequence in sequences for constant in [self.constants(torch.split(sequence, room), n)]]
+            for sequence, out in zip(sequences, values, strict=True):
+                chunks = torch.split(sequence, room)
+                constant = self.constants(chunks, n)
+                for chunk, part in zip(chunks, torch.split(out, room), strict=True):
+                    part.copy_(self.outputs(chunk, constant))
         else:
-            parts = [self._short(part, counts) for part in torch.split(sequences, max(1, room // n))]
-        values = parts[0] if len(parts) == 1 else torch.cat(parts)
+            together = max(1, room // n)
+            for part, out in zip(torch.split(sequences, together), torch.split(values, together), strict=True):
+                out.copy_(self._short(part, counts))
         return values.reshape(*batch, n, self.d_out)
 
     def _short(self, sequences: Tensor, counts: Sequence[int] | None) -> Tensor:

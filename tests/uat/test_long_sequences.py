@@ -14,7 +14,6 @@ import pytest
 
 from tests.uat.conftest import Uat
 
-
 ROOT = Path(__file__).parents[2]
 
 
