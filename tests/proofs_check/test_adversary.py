@@ -180,3 +180,15 @@ def test_the_same_seed_draws_the_same_sequences_on_a_gpu() -> None:
         here, there = (Space.of(UNIT, 9, [np.array([0.25])], device, torch.float64) for device in ("cpu", "cuda"))
         drawn = [getattr(one, draw)(torch.Generator().manual_seed(3), 100) for one in (here, there)]
         assert torch.equal(drawn[0], drawn[1].cpu())
+
+
+def test_of_equal_tokens_the_first_is_reported() -> None:
+    """Which one of them is off by a rounding more differs between machines."""
+    look = Search(built("own-times-mean", "1/100", 3)[0], lambda tokens: tokens, space(3), seed=0)
+    look.target = Target.from_text("0*x", n=3, box=UNIT)
+    look.evaluate = lambda tokens: tokens * torch.tensor([[1.0], [1.0], [1 + 1e-15]])
+    look.observe(torch.tensor([[[0.25], [0.5], [0.5]]], dtype=torch.float64), "uniform", 0)
+    assert (look.found[0].own, look.found[0].maximum) == (1, 0.5)
+    look.evaluate = lambda tokens: tokens * torch.tensor([[1.0], [1.0], [1.01]])
+    look.observe(torch.tensor([[[0.25], [0.5], [0.5]]], dtype=torch.float64), "uniform", 1)
+    assert look.found[0].own == 2
