@@ -274,9 +274,18 @@ def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) ->
     out.print(f"sandwich: sampled {found.maximum:.6g} {relation} certified {show.bound_text(claim.bound)}; "
               f"tightness {_shown_tightness(_tightness(claim, found))}")
     out.print(f"witness: token {found.own + 1} of X = [{_shown_witness(found)}]".replace("[", "\\["))
+    if found.streamed is not None:
+        out.print(_shown_stream(found.n, found.streamed))
     if found.refutes:
         blame = f"so this is false: {assumption}" if assumption else "please report this"
-        out.print(f"[bold red]refuted[/bold red]: the error at the witness exceeds the bound; {show.escape(blame)}")
+        where = "at the witness" if found.maximum > claim.bound else "of the long sequence, in float64,"
+        out.print(f"[bold red]refuted[/bold red]: the error {where} exceeds the bound; {show.escape(blame)}")
+
+
+def _shown_stream(n: int, streamed: dict[str, float]) -> str:
+    return (f"one sequence of {n:,} different tokens: error {streamed['error']:.6g} at {streamed['tokens_looked_at']} of them (in "
+            f"float64, not enclosed); read {streamed['tokens_per_second']:,.0f} tokens a second, "
+            f"{100 * streamed['bandwidth_share']:.2g} % of the memory bandwidth")
 
 
 def _shown_witness(found: Sampled) -> str:

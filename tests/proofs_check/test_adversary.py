@@ -13,8 +13,11 @@ from constructions.adapters import CompiledMeanSumformer
 from constructions.continuous import compile_target
 from constructions.domains import Box
 from constructions.network.relu import MeanSumformer, ReluLayer
+from constructions.targets.evaluation import torch_algebra
 from constructions.targets.library import resolve
+from constructions.targets.streaming import evaluate_in_chunks
 from constructions.targets.target import Target
+from proofs_check import streamed
 from proofs_check.draws import Space
 from proofs_check.kinks import bends
 from proofs_check.repeated import Repeated
@@ -192,3 +195,42 @@ def test_of_equal_tokens_the_first_is_reported() -> None:
     look.evaluate = lambda tokens: tokens * torch.tensor([[1.0], [1.0], [1.01]])
     look.observe(torch.tensor([[[0.25], [0.5], [0.5]]], dtype=torch.float64), "uniform", 1)
     assert look.found[0].own == 2
+
+
+STREAMED = ("f", "standardise", "kernel-density", "smooth-maximum", "moments", "x", "mean((y - mean(y))**2) * max(abs(y - x))",
+            "sum(y) / n + min(y + x) - mean(x)", "mean(y * max(y * mean(y)))")
+
+
+@pytest.mark.parametrize("text", STREAMED)
+@pytest.mark.parametrize("size", [7, 32, 100])
+def test_a_target_in_chunks_is_the_target(text: str, size: int) -> None:
+    target = resolve(text, n=64, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    tokens = torch.rand(64, 1, dtype=torch.float64)
+    values = evaluate_in_chunks(target.outputs, tokens[:9], lambda: torch.split(tokens, size), 64,
+                                torch_algebra("cpu", torch.float64))
+    torch.testing.assert_close(values, target.torch(tokens)[:9], rtol=1e-13, atol=1e-13)
+
+
+def test_order_statistics_do_not_stream() -> None:
+    target = Target.from_text("order(2)", n=64, box=UNIT)
+    with pytest.raises(TypeError, match="needs all tokens at once"):
+        evaluate_in_chunks(target.outputs, torch.zeros(1, 1), lambda: [torch.zeros(64, 1)], 64,
+                           torch_algebra("cpu", torch.float64))
+
+
+def test_one_long_sequence_is_read_in_chunks_as_if_it_were_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, network, _ = built("f", "1/100", 1000)
+    monkeypatch.setattr(streamed, "CHUNK", 128)
+    one = Space.of(UNIT, 1, [np.zeros(0)], "cpu", torch.float64)
+    seen: list[torch.Tensor] = []
+    compiled = CompiledMeanSumformer(network)
+    real = compiled.constants
+    monkeypatch.setattr(compiled, "constants", lambda chunks, n: real(seen.extend(chunks) or seen, n))
+    found = streamed.stream(target, compiled, one, 1000, 0)
+    assert [len(chunk) for chunk in seen] == [*[128] * 7, 104]
+    tokens = torch.cat(seen)
+    assert len(tokens.unique()) == 1000
+    error = (compiled(tokens) - target.torch(tokens)).abs()[:64].max().item()
+    assert found.maximum == pytest.approx(error, rel=1e-9)
+    assert found.looked_at == 64

@@ -44,6 +44,8 @@ def test_a_million_tokens_take_the_memory_of_a_thousand(uat: Uat, tmp_path: Path
         assert not answer["refutes"]
         assert answer["tokens_per_second"] == pytest.approx(answer["sequences_per_second"] * len(answer["witness"]))
         assert 0 < answer["bandwidth_share"] < 1
+        assert 0 < answer["streamed"]["error"] < answer["sampled_max"]
+        assert answer["streamed"]["tokens_looked_at"] == 64
 
 
 def test_the_screen_says_how_often_a_token_occurs(uat: Uat) -> None:
@@ -51,5 +53,6 @@ def test_the_screen_says_how_often_a_token_occurs(uat: Uat) -> None:
     shown = uat("sample", "run", "--n", "100000", "--samples", "3000").out
     assert "sequences of 100000 tokens" in shown
     assert "16 different ones a sequence" in shown
+    assert "one sequence of 100,000 different tokens" in shown
     assert " times" in shown
     assert "of the memory bandwidth" in " ".join(shown.split())
