@@ -283,8 +283,8 @@ def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) ->
 
 
 def _shown_stream(n: int, streamed: dict[str, float]) -> str:
-    return (f"one sequence of {n:,} different tokens: error {streamed['error']:.6g} at {streamed['tokens_looked_at']} of them (in "
-            f"float64, not enclosed); read {streamed['tokens_per_second']:,.0f} tokens a second, "
+    return (f"one sequence of {n:,} different tokens: error {streamed['error']:.6g} at {streamed['tokens_looked_at']} of them "
+            f"(in float64, not enclosed); read {streamed['tokens_per_second']:,.0f} tokens a second, "
             f"{100 * streamed['bandwidth_share']:.2g} % of the memory bandwidth")
 
 

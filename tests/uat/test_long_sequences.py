@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from proofs_check import streamed
 from tests.uat.conftest import Uat
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +57,13 @@ def test_the_screen_says_how_often_a_token_occurs(uat: Uat) -> None:
     assert "one sequence of 100,000 different tokens" in shown
     assert " times" in shown
     assert "of the memory bandwidth" in " ".join(shown.split())
+
+
+def test_an_error_of_the_long_sequence_beyond_the_bound_is_a_refutation(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--samples", "0", "--out", "run").code == 0
+    monkeypatch.setattr(streamed, "stream", lambda *arguments: streamed.Streamed(0.02, 64, 1e6))
+    answer = uat("sample", "run", "--n", "100000", "--samples", "1000")
+    assert answer.code == 1
+    assert "refuted: the error of the long sequence, in float64, exceeds the bound" in answer.out
+    monkeypatch.setattr(streamed, "stream", lambda *arguments: streamed.Streamed(0.009, 64, 1e6))
+    assert uat("sample", "run", "--n", "100000", "--samples", "1000").code == 0
