@@ -84,6 +84,15 @@ Checkpoint = Annotated[str | None, typer.Option(
     help="Subdivision: file the state is kept in; an interrupted search goes on from there.", show_default=False)]
 ExecutorName = Annotated[str, typer.Option(
     "--executor", help="Subdivision: where boxes are judged: here, processes[:K] or dask:ADDRESS.")]
+Steps = Annotated[list[str] | None, typer.Argument(metavar="[STEP]...", help="Ids of proof steps. (default: all)",
+                                                   show_default=False)]
+Upto = Annotated[list[str] | None, typer.Option("--upto", metavar="ID", help="A step and everything it rests on.",
+                                                show_default=False)]
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="ID", help="A step alone.", show_default=False)]
+Profile = Annotated[str, typer.Option(help="fast: what `make test` runs; full: larger ranges and more cases.")]
+Jobs = Annotated[int | None, typer.Option(
+    parser=_whole_number, metavar="INTEGER", help="Processes. (default: one a core)", show_default=False)]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
 
@@ -159,6 +168,17 @@ def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", see
 
     raise typer.Exit(commands.sample(run, samples=samples, device=device, seed=seed, import_callable=import_callable,
                                    as_json=json_, n=n))
+
+
+@app.command()
+def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Profile = "full", device: Device = "cpu",
+          seed: Seed = 0, jobs: Jobs = None, no_cache: NoCache = False, json_: Json = False) -> None:
+    """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false."""
+    from uat.check import CheckRequest
+    from uat.check import check as run
+
+    raise typer.Exit(run(CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
+                                      jobs=jobs, cache=not no_cache), as_json=json_))
 
 
 def main() -> None:

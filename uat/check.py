@@ -1,0 +1,133 @@
+"""``uat check``: run the proof step by step and say of each step what is known, with the counterexamples of what is false."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from constructions.errors import BadInput
+from proofs_check.dag import inherited, selected
+from proofs_check.kernel import Status
+from proofs_check.proof import ProofStep, StepResult
+from proofs_check.runner import Run, Settings, run_steps
+from proofs_check.step_cache import StepCache, default_folder
+from proofs_check.steps import all_steps
+from uat import show
+from uat.progress import progress
+
+PROFILES = ("fast", "full")
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """Options of ``check`` as typed."""
+
+    named: tuple[str, ...] = ()
+    upto: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    profile: str = "full"
+    device: str = "cpu"
+    seed: int = 0
+    phi: str | None = None
+    svg: str | None = None
+    mermaid: bool = False
+    jobs: int | None = None
+    cache: bool = True
+
+    def settings(self) -> Settings:
+        """Return what the steps are run with.
+
+        Raises:
+            BadInput: an unknown profile or device, or no job at all.
+        """
+        if self.profile not in PROFILES:
+            raise BadInput(f"--profile {self.profile!r}: expected fast or full")
+        if self.jobs is not None and self.jobs < 1:
+            raise BadInput(f"--jobs {self.jobs}: expected at least 1")
+        return Settings(self.profile == "full", self.device, self.seed, self.phi)
+
+
+def check(request: CheckRequest, *, as_json: bool) -> int:
+    """Run the steps; return 0 if every one of them came out as expected."""
+    steps, settings, start = all_steps(), request.settings(), time.perf_counter()
+    names = selected(steps, named=request.named, upto=request.upto, only=request.only)
+    with progress() as report:
+        cache = StepCache(default_folder()) if request.cache else None
+        run = run_steps(names, settings, jobs=request.jobs or os.cpu_count() or 1, cache=cache, report=report)
+    weakest = inherited(steps, run.results)
+    rows = [step_row(steps[result.id], result, weakest[result.id], result.id in run.cached) for result in run.results]
+    good = all(row["status"] == row["expected"] for row in rows)
+    seconds = time.perf_counter() - start
+    if as_json:
+        show.print_json({"steps": rows, "expected": good, "profile": settings.profile, "device": settings.device,
+                         "seed": settings.seed, "seconds": round(seconds, 3)})
+    else:
+        _show(steps, run, rows, seconds)
+    return 0 if good else 1
+
+
+def step_row(step: ProofStep, result: StepResult, weakest: Status, cached: bool) -> dict[str, Any]:
+    """Return the object of one step in ``check --json``."""
+    return {"id": step.id, "status": result.status.value, "expected": step.expected.value, "method": step.method,
+            "cases": result.cases, "seconds": round(result.seconds, 3), "depends_on": list(step.depends_on),
+            "inherited": weakest.value, "statement": step.plain, "latex": step.latex, "source": step.source,
+            "hypotheses": list(step.hypotheses), "corrected_by": step.corrects or None,
+            "counterexample": list(result.witness) if result.status is Status.REFUTED else [],
+            "checks": [{"claim": check.claim, "method": check.method, "reach": check.reach, "status": check.status.value,
+                        "shown": check.what, "cases": check.cases, "support": check.support, "seconds": round(check.seconds, 3)}
+                       for check in result.checks],
+            "cached": cached}
+
+
+def _show(steps: Mapping[str, ProofStep], run: Run, rows: Sequence[Mapping[str, Any]], seconds: float) -> None:
+    out = show.console(WIDTH)
+    out.print(_table(rows))
+    for row, result in zip(rows, run.results, strict=True):
+        step = steps[result.id]
+        if row["status"] != row["expected"]:
+            out.print(f"\n[bold red]{step.id}[/bold red]: {row['status']}, expected {row['expected']}")
+            for check in result.checks:
+                if check.status.rank >= Status.UNDECIDED.rank:
+                    out.print(show.escape(f"  {check.claim}: {check.what}"))
+                    _lines(out, check.witness)
+        elif result.status is Status.REFUTED:
+            out.print(f"\n[bold]{step.id}[/bold]: {show.escape(step.plain)}")
+            _lines(out, result.witness)
+    out.print("\n" + _summary(rows, len(run.cached), seconds))
+
+
+def _lines(out: Any, witness: Sequence[str]) -> None:
+    for line in witness:
+        out.print(show.escape(f"  {line}"))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, width=WIDTH)
+    for column in ("step", "status", "inherited", "method"):
+        table.add_column(column, overflow="fold")
+    for column in ("cases", "s"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(row["id"], _status(row), row["inherited"], show.escape(row["method"]), f"{row['cases']:,}",
+                      f"{row['seconds']:.1f}")
+    return table
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    colour = "red" if row["status"] != row["expected"] else {"proved": "green", "certified": "green"}.get(row["status"], "yellow")
+    return f"[{colour}]{row['status']}[/{colour}]"
+
+
+def _summary(rows: Sequence[Mapping[str, Any]], cached: int, seconds: float) -> str:
+    counts = {status.value: sum(row["status"] == status.value for row in rows) for status in Status}
+    shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    wrong = sum(row["status"] != row["expected"] for row in rows)
+    verdict = "all as expected" if not wrong else f"[bold red]{wrong} not as expected[/bold red]"
+    kept = f", {cached} from the cache" if cached else ""
+    return f"{len(rows)} steps: {shown}; {verdict}; {sum(row['cases'] for row in rows):,} cases, {seconds:.1f} s{kept}"
