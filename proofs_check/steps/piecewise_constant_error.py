@@ -53,7 +53,7 @@ def _wrong_count(case: tuple[int, int]) -> str:
 STEP = ProofStep(
     id="piecewise-constant-error", section=2,
     plain="With f-bar = f at the cell centres, ||f - f-bar|| <= w_f(delta/2); N = max(1, ceil(L (b - a)/(2 eps))) gives <= eps.",
-    latex=r"\|f-\bar f\|\le w_f(\delta/2),\qquad N=\max(1,\lceil L(b-a)/(2\varepsilon)\rceil)\Rightarrow w_f(\delta/2)\le\varepsilon",
+    latex=r"\|f-\bar f\|\le w_f(\delta/2),\qquad N=\max(1,\lceil L(b-a)/(2\varepsilon)\rceil)",
     source="paper, proof of theorem 4.1 (discontinuous), with centres", hypotheses=("w_f(t) <= L t",),
     depends_on=("modulus", "quantiser-covers"), constants={"radius": Fraction(1, 2)},
     checks=(Check("a token is within delta/2 of the centre of its cell", Method.SYMBOLIC, distance_to_centre),
