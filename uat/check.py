@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from constructions.errors import BadInput
 from proofs_check.dag import inherited, selected
+from proofs_check.feature_maps import load_feature_map
 from proofs_check.kernel import Status
 from proofs_check.proof import ProofStep, StepResult
 from proofs_check.runner import Run, Settings, run_steps
@@ -19,9 +21,11 @@ from proofs_check.step_cache import StepCache, default_folder
 from proofs_check.steps import all_steps
 from uat import show
 from uat.progress import progress
+from uat.proof_drawing import mermaid, svg
 
 PROFILES = ("fast", "full")
 WIDTH = 100
+OBSTRUCTION = "one-dimensional-latent-transformer"  # the step that a user's phi is about
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,10 @@ class CheckRequest:
 def check(request: CheckRequest, *, as_json: bool) -> int:
     """Run the steps; return 0 if every one of them came out as expected."""
     steps, settings, start = all_steps(), request.settings(), time.perf_counter()
-    names = selected(steps, named=request.named, upto=request.upto, only=request.only)
+    if request.phi is not None:
+        load_feature_map(request.phi)  # a mistake in it is answered before any work
+    only = request.only or ((OBSTRUCTION,) if request.phi is not None and not (request.named or request.upto) else ())
+    names = selected(steps, named=request.named, upto=request.upto, only=only)
     with progress() as report:
         cache = StepCache(default_folder()) if request.cache else None
         run = run_steps(names, settings, jobs=request.jobs or os.cpu_count() or 1, cache=cache, report=report)
@@ -64,12 +71,26 @@ def check(request: CheckRequest, *, as_json: bool) -> int:
     rows = [step_row(steps[result.id], result, weakest[result.id], result.id in run.cached) for result in run.results]
     good = all(row["status"] == row["expected"] for row in rows)
     seconds = time.perf_counter() - start
-    if as_json:
+    _draw(request, steps, run.results, weakest)
+    if request.mermaid:
+        print(mermaid(steps, {result.id: result.status for result in run.results}))
+    elif as_json:
         show.print_json({"steps": rows, "expected": good, "profile": settings.profile, "device": settings.device,
                          "seed": settings.seed, "seconds": round(seconds, 3)})
     else:
         _show(steps, run, rows, seconds)
     return 0 if good else 1
+
+
+def _draw(request: CheckRequest, steps: Mapping[str, ProofStep], results: Sequence[StepResult],
+          weakest: Mapping[str, Status]) -> None:
+    if request.svg is None:
+        return
+    picture = svg(steps, {result.id: result.status for result in results}, weakest)
+    try:
+        Path(request.svg).write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"--svg {request.svg}: {error.strerror or error}") from None
 
 
 def step_row(step: ProofStep, result: StepResult, weakest: Status, cached: bool) -> dict[str, Any]:
@@ -80,7 +101,8 @@ def step_row(step: ProofStep, result: StepResult, weakest: Status, cached: bool)
             "hypotheses": list(step.hypotheses), "corrected_by": step.corrects or None,
             "counterexample": list(result.witness) if result.status is Status.REFUTED else [],
             "checks": [{"claim": check.claim, "method": check.method, "reach": check.reach, "status": check.status.value,
-                        "shown": check.what, "cases": check.cases, "support": check.support, "seconds": round(check.seconds, 3)}
+                        "shown": check.what, "counterexample": list(check.witness), "cases": check.cases,
+                        "support": check.support, "seconds": round(check.seconds, 3)}
                        for check in result.checks],
             "cached": cached}
 
@@ -98,7 +120,8 @@ def _show(steps: Mapping[str, ProofStep], run: Run, rows: Sequence[Mapping[str, 
                     _lines(out, check.witness)
         elif result.status is Status.REFUTED:
             out.print(f"\n[bold]{step.id}[/bold]: {show.escape(step.plain)}")
-            _lines(out, result.witness)
+            for check in result.checks:
+                _lines(out, check.witness)
     out.print("\n" + _summary(rows, len(run.cached), seconds))
 
 
@@ -109,8 +132,9 @@ def _lines(out: Any, witness: Sequence[str]) -> None:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, width=WIDTH)
-    for column in ("step", "status", "inherited", "method"):
-        table.add_column(column, overflow="fold")
+    for column in ("step", "status", "inherited"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("method", overflow="fold")
     for column in ("cases", "s"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:

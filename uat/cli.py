@@ -92,6 +92,11 @@ Only = Annotated[list[str] | None, typer.Option("--only", metavar="ID", help="A 
 Profile = Annotated[str, typer.Option(help="fast: what `make test` runs; full: larger ranges and more cases.")]
 Jobs = Annotated[int | None, typer.Option(
     parser=_whole_number, metavar="INTEGER", help="Processes. (default: one a core)", show_default=False)]
+Phi = Annotated[str | None, typer.Option(
+    "--phi", metavar="FILE", help="A continuous feature map [0, 1] -> R, safetensors of nn.Sequential with ReLU or "
+                                  "package.module:callable: two sequences that it confuses.", show_default=False)]
+Svg = Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw the proof, coloured by status.", show_default=False)]
+Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print the proof as Mermaid text instead of a table.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
@@ -172,13 +177,14 @@ def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", see
 
 @app.command()
 def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Profile = "full", device: Device = "cpu",
-          seed: Seed = 0, jobs: Jobs = None, no_cache: NoCache = False, json_: Json = False) -> None:
+          seed: Seed = 0, phi: Phi = None, svg: Svg = None, mermaid: Mermaid = False, jobs: Jobs = None,
+          no_cache: NoCache = False, json_: Json = False) -> None:
     """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false."""
     from uat.check import CheckRequest
     from uat.check import check as run
 
     raise typer.Exit(run(CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
-                                      jobs=jobs, cache=not no_cache), as_json=json_))
+                                      phi, svg, mermaid, jobs, not no_cache), as_json=json_))
 
 
 def main() -> None:

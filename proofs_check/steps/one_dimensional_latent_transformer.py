@@ -24,8 +24,12 @@ def any_phi(given: Given) -> Evidence:
         return Evidence(Status.PROVED, f"no obstruction for n = {n}: the one other token is Sigma - phi(x_1) itself, phi = id")
     return refuted("the intermediate value theorem gives t for every continuous phi", (
         f"n = {n}, d = 1, f_i(X) = 2 (max - min of the others) - 1, phi continuous with one feature",
-        f"g(t) = {n - 1} phi(t) - {n - 2} phi(0) - phi(1) has g(1) = -{n - 2} g(0), so g(t) = 0 for some t in [0, 1]",
+        f"g(t) = {n - 1} phi(t) - {_times(n - 2)}phi(0) - phi(1) has g(1) = -{_times(n - 2)}g(0): g(t) = 0 for some t in [0, 1]",
         f"(x_1, {'0, ' * (n - 2)}1) and (x_1{', t' * (n - 1)}): same x_1, same Sigma; targets +1 and -1; error >= {forced}"))
+
+
+def _times(factor: int) -> str:
+    return "" if factor == 1 else f"{factor} "
 
 
 def given_phi(given: Given) -> Evidence:
@@ -36,13 +40,13 @@ def given_phi(given: Given) -> Evidence:
     if not collisions:
         return Evidence(Status.UNDECIDED if given["lengths"][0] >= 3 else Status.PROVED, "no collision was found", len(found))
     missed = [f"{phi.name}, n = {n}: no sign of g is certain" for phi, n, collision in found if not collision]
-    return refuted(f"collisions for {len(collisions)} of {len(found)} pairs of phi and n", _lines(maps, collisions, missed),
-                   len(found))
+    lines = _lines(maps[0], collisions) if given.phi else [collision.lines()[0] for collision in collisions if collision.n == 3]
+    return refuted(f"collisions for {len(collisions)} of {len(found)} pairs of phi and n", (*lines, *missed), len(found))
 
 
-def _lines(maps: list[FeatureMap], collisions: list[Collision], missed: list[str]) -> tuple[str, ...]:
-    assumed = tuple(f"assuming: {phi.assumption}" for phi in maps if phi.assumption)
-    return (*(line for collision in collisions for line in collision.lines()), *missed, *assumed)
+def _lines(phi: FeatureMap, collisions: list[Collision]) -> list[str]:
+    assumed = [f"assuming: {phi.assumption}"] if phi.assumption else []
+    return [line for collision in collisions for line in collision.lines()] + assumed
 
 
 STEP = ProofStep(

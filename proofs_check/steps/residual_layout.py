@@ -38,7 +38,7 @@ def stream_by_blocks(given: Given) -> Evidence:
 
 def assembled(given: Given) -> Evidence:
     """Whole assembled networks against their Sumformer over the rationals, all four heads."""
-    target = resolve("x*mean(y) + max(x, mean(y))" if given.full else "x*mean(y)", n=3, d=None, domain="0,1")
+    target = resolve("x*mean(y) + maximum(x, mean(y))" if given.full else "x*mean(y)", n=3, d=None, domain="0,1")
     if not isinstance(target, Target):
         raise TypeError("an expression is a target of its own kind")
     built = construct_continuous(target, Fraction(1, 100), "sum-decomposition", ())

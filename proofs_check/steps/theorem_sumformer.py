@@ -1,0 +1,61 @@
+"""theorem-sumformer: every continuous equivariant f is approximated by Sumformers, to any tolerance."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import sympy
+
+from constructions.continuous import construct_continuous
+from constructions.domains import Box
+from constructions.targets.target import Target
+from proofs_check.evidence import every, sampled
+from proofs_check.inequalities import follows
+from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
+from proofs_check.witness import in_balls
+
+BUILT = (("x*mean(y)", "1/100", "power-sums"), ("mean((y-mean(y))**2)", "1/100", "power-sums"),
+         ("x*mean(y)", "1/1000", "sum-decomposition"), ("abs(x-mean(y))", "1/100", "sum-decomposition"))
+
+
+def assembled_bound(given: Given) -> Evidence:
+    """||f - P|| <= eps/2 by density, P = psi(x, Sigma) exactly, psi and phi realised to within eps/2: ||f - S|| <= eps."""
+    eps, first, second = sympy.symbols("eps p s", nonnegative=True)
+    density, realised = (sympy.Rational(share) for share in given["shares"])
+    return follows({"eps - ||f - S||": (eps - (first + second), [(1, density * eps - first), (1, realised * eps - second)])},
+                   "the two shares add up to eps")
+
+
+def built(given: Given) -> Evidence:
+    """Sumformers that are built stay within their tolerance at random sequences, both sides in balls."""
+    cases = BUILT[: given.effort(2, 4)]
+    return sampled(every(cases, lambda case: _too_far(*case, given), "{} Sumformers, errors at random sequences in balls"))
+
+
+def _too_far(text: str, eps: str, method: str, given: Given) -> str:
+    from flint import arb
+
+    target = Target.from_text(text, n=3, box=Box.parse("0,1", 1))
+    construction = construct_continuous(target, Fraction(eps), method, ())
+    if construction.bound > Fraction(eps):
+        return f"{text}: the bound {float(construction.bound)} exceeds {eps}"
+    rng = np.random.default_rng(given.seed)
+    for _ in range(given.effort(5, 40)):
+        tokens = np.frompyfunc(lambda v: arb(float(v)), 1, 1)(rng.random((3, 1)))
+        gap = np.abs(in_balls(construction.sumformer, tokens) - target.balls(tokens)).max()
+        if gap > arb(construction.bound.numerator) / construction.bound.denominator:
+            return f"{text}: an error of {gap.str(6)} occurs, claimed {float(construction.bound):.6g}"
+    return ""
+
+
+STEP = ProofStep(
+    id="theorem-sumformer", section=5,
+    plain="For every continuous equivariant f on a compact box and eps > 0 some Sumformer S has ||f - S|| <= eps: "
+          "d' = binom(n-1+d, d) - 1 with continuous phi, psi; d' = 1 with discontinuous ones.",
+    latex=r"\forall f,\varepsilon>0\ \exists\,\varphi,\psi:\ \sup|f(X)_i-\psi(x_i,\textstyle\sum_k\varphi(x_k))|\le\varepsilon",
+    source="paper, theorem 4.1", constants={"shares": (Fraction(1, 2), Fraction(1, 2))},
+    depends_on=("polynomial-density", "semi-invariant-form", "latent-dimension", "grid-sumformer", "error-budget"),
+    checks=(Check("the shares add up", Method.SYMBOLIC, assembled_bound),
+            Check("Sumformers that are built", Method.SAMPLED, built, support=True)),
+    mutations=(Mutation("density takes 2/3 of eps", {"shares": (Fraction(2, 3), Fraction(1, 2))}),))
