@@ -12,10 +12,13 @@ from typing import Any
 from rich.table import Table
 
 from constructions.errors import BadInput
-from proofs_check.dag import inherited, selected
+from proofs_check.certify import certify
+from proofs_check.dag import inherited, proof_order, selected
 from proofs_check.feature_maps import load_feature_map
-from proofs_check.kernel import Status
+from proofs_check.instances import instance_constants
+from proofs_check.kernel import Certificate, Status, Verdict
 from proofs_check.proof import ProofStep, StepResult
+from proofs_check.run_files import read_run
 from proofs_check.runner import Run, Settings, run_steps
 from proofs_check.step_cache import StepCache, default_folder
 from proofs_check.steps import all_steps
@@ -23,7 +26,7 @@ from uat import show
 from uat.progress import progress
 from uat.proof_drawing import mermaid, svg
 
-PROFILES = ("fast", "full")
+PROFILES, DEVICES = ("fast", "full"), ("auto", "cpu", "cuda")
 WIDTH = 100
 OBSTRUCTION = "one-dimensional-latent-transformer"  # the step that a user's phi is about
 
@@ -43,13 +46,22 @@ class CheckRequest:
     mermaid: bool = False
     jobs: int | None = None
     cache: bool = True
+    run: str | None = None
 
     def settings(self) -> Settings:
         """Return what the steps are run with.
 
         Raises:
-            BadInput: an unknown profile or device, or no job at all.
+            BadInput: an unknown profile, a device that is not there, no job at all, or no folder for the picture.
         """
+        if self.device not in DEVICES:
+            raise BadInput(f"--device {self.device!r}: expected {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+        if self.device == "cuda":
+            from proofs_check.witness import choose_device
+
+            choose_device(self.device)
+        if self.svg is not None and not Path(self.svg).parent.is_dir():
+            raise BadInput(f"--svg {self.svg}: there is no folder {Path(self.svg).parent}")
         if self.profile not in PROFILES:
             raise BadInput(f"--profile {self.profile!r}: expected fast or full")
         if self.jobs is not None and self.jobs < 1:
@@ -105,6 +117,55 @@ def step_row(step: ProofStep, result: StepResult, weakest: Status, cached: bool)
                         "support": check.support, "seconds": round(check.seconds, 3)}
                        for check in result.checks],
             "cached": cached}
+
+
+def check_run(request: CheckRequest, *, as_json: bool) -> int:
+    """Instantiate the proof for a run directory: every constant with its value, beside what is known in general and here.
+
+    Returns 0 if the run is certified and the general steps came out as expected.
+    """
+    steps, settings, start = all_steps(), request.settings(), time.perf_counter()
+    with progress() as report:
+        files = read_run(Path(str(request.run)))
+        verdict = certify(files, report, import_callable=False)
+        constants = instance_constants(files, verdict)
+        names = [name for name in proof_order(steps) if name in {constant.step for constant in constants}]
+        cache = StepCache(default_folder()) if request.cache else None
+        done = run_steps(names, settings, jobs=request.jobs or os.cpu_count() or 1, cache=cache, report=report)
+    general = {result.id: result.status for result in done.results}
+    here = {step.id: step.status for step in verdict.steps}
+    good = isinstance(verdict, Certificate) and all(steps[name].expected is status for name, status in general.items())
+    rows = [{"step": c.step, "general": general[c.step].value, "here": here[c.step].value if c.step in here else None,
+             "name": c.name, "value": c.value} for name in names for c in constants if c.step == name]
+    bound = verdict.proved_bound if isinstance(verdict, Certificate) else None
+    if as_json:
+        show.print_json({"run": request.run, "constants": rows, "certified_bound": show.bound_text(bound) if bound else None,
+                         "status": verdict.status.value if isinstance(verdict, Certificate) else "undecided",
+                         "expected": good, "seconds": round(time.perf_counter() - start, 3)})
+    else:
+        _show_run(request, verdict, rows)
+    return 0 if good else 1
+
+
+def _show_run(request: CheckRequest, verdict: Verdict, rows: Sequence[Mapping[str, Any]]) -> None:
+    out = show.console(WIDTH)
+    out.print(show.escape(f"{verdict.claim.target}: f(X)_i = {verdict.claim.expression}, from {request.run}"))
+    table = Table(box=None, header_style="bold", pad_edge=False, width=WIDTH)
+    for column in ("step", "general", "here"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("constant", overflow="fold")
+    table.add_column("value", overflow="fold")
+    previous = ""
+    for row in rows:
+        first = row["step"] != previous
+        table.add_row(row["step"] if first else "", row["general"] if first else "", (row["here"] or "-") if first else "",
+                      show.escape(row["name"]), show.escape(row["value"]))
+        previous = row["step"]
+    out.print(table)
+    if isinstance(verdict, Certificate):
+        out.print(f"\n[bold green]{verdict.status.value}[/bold green]: ||f - T|| <= {show.bound_text(verdict.proved_bound)}")
+    else:
+        out.print(f"\n[bold red]not certified[/bold red]: {show.escape(verdict.reason)}")
 
 
 def _show(steps: Mapping[str, ProofStep], run: Run, rows: Sequence[Mapping[str, Any]], seconds: float) -> None:

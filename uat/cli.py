@@ -97,6 +97,8 @@ Phi = Annotated[str | None, typer.Option(
                                   "package.module:callable: two sequences that it confuses.", show_default=False)]
 Svg = Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw the proof, coloured by status.", show_default=False)]
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print the proof as Mermaid text instead of a table.")]
+InstanceRun = Annotated[str | None, typer.Option(
+    "--run", metavar="RUN", help="A run directory: every constant of the proof for this network.", show_default=False)]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
@@ -178,13 +180,13 @@ def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", see
 @app.command()
 def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Profile = "full", device: Device = "cpu",
           seed: Seed = 0, phi: Phi = None, svg: Svg = None, mermaid: Mermaid = False, jobs: Jobs = None,
-          no_cache: NoCache = False, json_: Json = False) -> None:
+          no_cache: NoCache = False, run: InstanceRun = None, json_: Json = False) -> None:
     """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false."""
-    from uat.check import CheckRequest
-    from uat.check import check as run
+    from uat import check as checking
 
-    raise typer.Exit(run(CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
-                                      phi, svg, mermaid, jobs, not no_cache), as_json=json_))
+    request = checking.CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
+                                    phi, svg, mermaid, jobs, not no_cache, run)
+    raise typer.Exit((checking.check if run is None else checking.check_run)(request, as_json=json_))
 
 
 def main() -> None:

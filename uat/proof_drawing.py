@@ -75,7 +75,7 @@ def _layout(steps: Mapping[str, ProofStep], drawn: set[str]) -> dict[str, Box]:
 
 
 def _width(name: str) -> float:
-    return CHARACTER * (len(name) + 2)
+    return CHARACTER * max(len(name) + 2, 22)  # room for "proved, rests on assumed" in the smaller letters
 
 
 def _edge(start: Box, end: Box, colour: str, *, dashed: bool = False) -> str:
