@@ -62,7 +62,7 @@ def _of_target(run: RunFiles, claim: Claim, discretised: bool) -> Iterator[Const
         declared = " (declared)" if run.plan["lipschitz_declared"] else ""
         yield Constant("modulus", "L", f"{decimal_above(exact_number(run.plan['lipschitz']))}{declared}")
     yield Constant("latent-dimension", "binom(n-1+d, d) - 1", f"{sharpened_dimension(claim.n, claim.d):,}")
-    yield Constant("latent-dimension-printed", "binom(n+d, d) - 1", f"{printed_dimension(claim.n, claim.d):,}")
+    yield Constant("printed-latent-dimension", "binom(n+d, d) - 1", f"{printed_dimension(claim.n, claim.d):,}")
 
 
 def _of_grid(run: RunFiles, claim: Claim) -> Iterator[Constant]:

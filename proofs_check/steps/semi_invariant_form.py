@@ -13,6 +13,7 @@ import numpy as np
 from constructions.domains import Box
 from constructions.sumformers.power_sums import Form, partitions, polynomial_form, sharpened
 from constructions.targets.target import Target
+from proofs_check.chebyshev_span import conditioning, dependent, same_span, triangular
 from proofs_check.evidence import every
 from proofs_check.kernel import Status
 from proofs_check.multisymmetric import expanded, monomial, tokens
@@ -79,7 +80,13 @@ STEP = ProofStep(
     id="semi-invariant-form", section=3,
     plain="An equivariant polynomial is psi(x, Sigma) = sum_a x^a sigma_a(Sigma - phi(x)), phi the power sums' monomials.",
     latex=r"\psi(x,\Sigma)=\sum_a x^a\,\sigma_a(\Sigma-\varphi(x))", source="paper, equation 38", expected=Status.ASSUMED,
-    depends_on=("equivariance-semi-invariance", "power-sums-generate"), constants={"subtracts": True},
+    depends_on=("equivariance-semi-invariance", "power-sums-generate"),
+    constants={"subtracts": True, "drops_constant": False},
     checks=(Check("spanning polynomials are such forms", Method.EXHAUSTIVE, monomials, "n <= 4, d <= 2, low degree"),
+            Check("Chebyshev polynomials are monomials through a triangular matrix", Method.EXHAUSTIVE, triangular, support=True),
+            Check("products with Chebyshev means span the same", Method.EXACT, same_span, support=True),
+            Check("they are dependent for d >= 2", Method.EXACT, dependent, support=True),
+            Check("and better conditioned", Method.SAMPLED, conditioning, support=True),
             Check("polynomial targets through the builder's forms", Method.EXACT, targets, support=True)),
-    mutations=(Mutation("Sigma in place of Sigma - phi(x)", {"subtracts": False}),))
+    mutations=(Mutation("Sigma in place of Sigma - phi(x)", {"subtracts": False}),
+               Mutation("products without x_i left out of the Chebyshev family", {"drops_constant": True})))

@@ -12,7 +12,7 @@ from proofs_check.proof import StepResult
 from proofs_check.runner import Settings, run_one, run_steps
 from proofs_check.step_cache import StepCache, imported
 
-NAMES = ["quantiser-covers-printed", "identity-channel", "product", "residual-layout-printed", "latent-dimension"]
+NAMES = ["printed-quantiser-covers", "identity-channel", "product", "printed-residual-layout", "latent-dimension"]
 SETTINGS = Settings()
 
 

@@ -40,7 +40,7 @@ def test_the_record_has_the_documented_keys_and_a_second_run_comes_from_the_cach
 
 def test_the_table_fits_100_columns_and_shows_counterexamples_by_hand(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS")
-    answer = uat("check", "linformer-pooling-printed", "linformer-pooling", "one-dimensional-latent-transformer", *FAST)
+    answer = uat("check", "printed-linformer-pooling", "linformer-pooling", "one-dimensional-latent-transformer", *FAST)
     assert answer.code == 0
     assert max(map(len, answer.out.splitlines())) <= WIDTH
     assert "k = 2: every slot of F X W_V is (3/2) Sigma, the head returns 21/2" in answer.out
@@ -78,20 +78,20 @@ def test_a_feature_map_of_the_user_is_refuted_with_two_sequences(uat: Uat) -> No
 
 
 def test_the_picture_has_a_box_for_every_step_and_names_its_status(uat: Uat, tmp_path: Path) -> None:
-    assert uat("check", "--upto", "latent-dimension-printed", *FAST, "--svg", "proof.svg").code == 0
+    assert uat("check", "--upto", "printed-latent-dimension", *FAST, "--svg", "proof.svg").code == 0
     picture = ET.parse(tmp_path / "proof.svg").getroot()
     texts = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
-    for name in ("power-sums-generate", "latent-dimension", "latent-dimension-printed"):
+    for name in ("power-sums-generate", "latent-dimension", "printed-latent-dimension"):
         assert name in texts
     assert texts.count("proved, rests on assumed") == 2
 
 
 def test_the_mermaid_text_has_nodes_edges_and_corrections(uat: Uat) -> None:
-    lines = uat("check", "--upto", "latent-dimension-printed", *FAST, "--mermaid").out.splitlines()
+    lines = uat("check", "--upto", "printed-latent-dimension", *FAST, "--mermaid").out.splitlines()
     assert lines[0] == "graph LR"
     assert '  latent-dimension["latent-dimension<br/>proved"]:::proved' in lines
     assert "  power-sums-generate --> latent-dimension" in lines
-    assert "  latent-dimension-printed -.->|corrected by| latent-dimension" in lines
+    assert "  printed-latent-dimension -.->|corrected by| latent-dimension" in lines
 
 
 @pytest.mark.parametrize("method", ["grid", "sum-decomposition"])

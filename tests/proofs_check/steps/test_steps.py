@@ -22,8 +22,8 @@ def test_a_step_comes_out_as_expected(step: ProofStep) -> None:
 
 
 def test_a_printed_step_names_what_corrects_it_and_nothing_rests_on_a_false_one() -> None:
-    printed = [step for step in STEPS.values() if step.id.endswith("-printed") or step.expected is Status.REFUTED]
-    assert len(printed) == 8
+    printed = [step for step in STEPS.values() if step.id.startswith("printed-") or step.expected is Status.REFUTED]
+    assert len(printed) == 11
     for step in printed:
         assert STEPS[step.corrects].expected is not Status.REFUTED
         if step.expected is Status.REFUTED:
@@ -44,6 +44,12 @@ def test_a_general_statement_checked_on_a_range_is_assumed_and_the_range_is_name
         for check in step.checks:
             if not check.support and check.method in (Method.EXHAUSTIVE, Method.EXACT) and step.expected is Status.ASSUMED:
                 assert check.reach in step.method
+
+
+def test_a_proved_step_has_a_symbolic_proof() -> None:
+    for step in STEPS.values():
+        if step.expected is Status.PROVED:
+            assert any(check.method is Method.SYMBOLIC and not check.support for check in step.checks), step.id
 
 
 def test_the_theorems_inherit_that_something_is_cited() -> None:

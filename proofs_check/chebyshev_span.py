@@ -1,4 +1,5 @@
-"""numerically-sound-basis: Chebyshev polynomials and means in place of monomials and sums: same span, better conditioned."""
+"""Chebyshev polynomials and means in place of monomials and sums: same span, better conditioned (mathematics:
+semi-invariant-form, numerically sound basis)."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from flint import fmpq, fmpq_mat
 
 from proofs_check.evidence import every, refuted
 from proofs_check.kernel import Status
-from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
+from proofs_check.proof import Evidence, Given
 
 Index = tuple[int, ...]
 
 
-def one_variable(given: Given) -> Evidence:
+def triangular(given: Given) -> Evidence:
     """T_0(2t - 1), .., T_D(2t - 1) are monomials through a triangular matrix with the diagonal 2^(2k-1), never 0."""
     t = sympy.Symbol("t")
     return every(range(1, given.effort(12, 30)), lambda k: _diagonal(k, t), "{} degrees: the change of basis is invertible")
@@ -95,15 +96,3 @@ def conditioning(given: Given) -> Evidence:
     if numbers[1] >= numbers[0]:
         return refuted("Chebyshev is no better", f"{numbers}")
     return Evidence(Status.SAMPLED, f"degree 12 on 200 points: condition {numbers[0]:.1e} against {numbers[1]:.1e}", 1)
-
-
-STEP = ProofStep(
-    id="numerically-sound-basis", section=3,
-    plain="x_i^a prod_j mean(T_{b_j}), T tensor Chebyshev, spans what x_i^a prod_j p_{b_j} does, and is better conditioned.",
-    latex=r"\mathrm{span}\{x_i^a\prod_j\overline{T_{b_j}}\}=\mathrm{span}\{x_i^a\prod_jp_{b_j}\}", source="ours",
-    expected=Status.ASSUMED, depends_on=("semi-invariant-form",), constants={"drops_constant": False},
-    checks=(Check("the change of basis is triangular", Method.EXHAUSTIVE, one_variable, "degree <= 11"),
-            Check("the families have one span", Method.EXACT, same_span, "n <= 3, d <= 2, D <= 4"),
-            Check("the products are dependent for d >= 2", Method.EXACT, dependent, support=True),
-            Check("condition numbers", Method.SAMPLED, conditioning, support=True)),
-    mutations=(Mutation("products without x_i are left out", {"drops_constant": True}),))

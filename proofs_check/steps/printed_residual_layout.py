@@ -1,4 +1,4 @@
-"""residual-layout-printed: blocks X + FC(X + Att(X)) whose width changes."""
+"""printed-residual-layout: blocks X + FC(X + Att(X)) whose width changes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ def _mismatch(d: int, latent: int, embedded_first: bool) -> tuple[str, ...]:
     if before == wide:
         return ()
     return (f"d = {d}, d' = {latent}: X is n x {before}, the block's output [1 | x | phi | Sigma] is n x {wide}",
-            f"X + FC(X + Att(X)) adds an n x {before} matrix to an n x {wide} one, which is not defined",
-            "nor can a linear map embed x: it sends x = 0 to 0, and the first channel must be 1")
+            f"X + FC(X + Att(X)) adds an n x {before} matrix to an n x {wide} one, which is not defined")
 
 
 STEP = ProofStep(
-    id="residual-layout-printed", section=5, corrects="residual-layout",
+    id="printed-residual-layout", section=5, corrects="residual-layout",
     plain="A block X + FC(X + Att(X)) maps the tokens of width d to the stream of width 1 + d + 2 d'.",
     latex=r"X\in\mathbb R^{n\times d}\mapsto X+\mathrm{FC}(X+\mathrm{Att}(X))\in\mathbb R^{n\times(1+d+2d')}",
     source="paper, equations 42-47, as printed", expected=Status.REFUTED, constants={"embedded_first": False},

@@ -1,4 +1,4 @@
-"""piecewise-constant-error-printed: with cell corners the bound is w_f(delta): not an error, only weaker by a factor of two."""
+"""printed-corners: with cell corners the bound is w_f(delta): not an error, only weaker by a factor of two."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def not_better(given: Given) -> Evidence:
 
 
 STEP = ProofStep(
-    id="piecewise-constant-error-printed", section=2, corrects="piecewise-constant-error",
+    id="printed-corners", section=2, corrects="piecewise-constant-error",
     plain="With f-bar = f at the cell corners, ||f - f-bar|| <= w_f(delta): true, weaker than w_f(delta/2) for centres.",
     latex=r"\|f-\bar f\|\le w_f(\delta)\ \text{with corners}",
     source="paper, proof of theorem 4.1 (discontinuous), as printed", depends_on=("modulus",), constants={"radius": Fraction(1)},

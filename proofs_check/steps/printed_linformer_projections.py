@@ -1,4 +1,4 @@
-"""linformer-projections-printed: random E, F, as in Linformer's own definition, are not equivariant."""
+"""printed-linformer-projections: random E, F, as in Linformer's own definition, are not equivariant."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _not_equivariant(F: tuple[int, ...]) -> tuple[str, ...]:
 
 
 STEP = ProofStep(
-    id="linformer-projections-printed", section=5, corrects="linformer-pooling",
+    id="printed-linformer-projections", section=5, corrects="linformer-pooling",
     plain="A Linformer with random projections E, F is permutation-equivariant.",
     latex=r"\mathrm{head}(PX)=P\,\mathrm{head}(X)\ \text{for random } E,F\in\mathbb R^{k\times n}",
     source="paper, definition of the Linformer, and section 4.4 as printed", expected=Status.REFUTED,

@@ -1,4 +1,4 @@
-"""linformer-pooling-printed: E = (1/n) 1, F = (1/k) 1 and the block n I give (n/k) Sigma."""
+"""printed-linformer-pooling: E = (1/n) 1, F = (1/k) 1 and the block n I give (n/k) Sigma."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def printed_head(tokens: tuple[Fraction, ...], k: int) -> Fraction:
 
 
 STEP = ProofStep(
-    id="linformer-pooling-printed", section=5, corrects="linformer-pooling",
+    id="printed-linformer-pooling", section=5, corrects="linformer-pooling",
     plain="With E = (1/n) 1, F = (1/k) 1 and the block n I in W_V the Linformer head is Sigma.",
     latex=r"E=\tfrac1n\mathbf 1,\ F=\tfrac1k\mathbf 1\ \Rightarrow\ \mathrm{softmax}(\cdot)\,F X W_V=\mathbf 1\,\Sigma^\top",
     source="paper, proof of theorem 4.4, as printed", expected=Status.REFUTED,

@@ -1,4 +1,4 @@
-"""performer-pooling-printed: W_Q = W_K = [e_1, 0] gives a random multiple of Sigma."""
+"""printed-performer-pooling: W_Q = W_K = [e_1, 0] gives a random multiple of Sigma."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mean_factor(given: Given) -> Evidence:
 
 
 STEP = ProofStep(
-    id="performer-pooling-printed", section=5, corrects="performer-pooling",
+    id="printed-performer-pooling", section=5, corrects="performer-pooling",
     plain="With W_Q = W_K = [e_1, 0] the Performer's head is Sigma times a constant that is the same for every draw of features.",
     latex=r"W_Q=W_K=[e_1,0]\ \Rightarrow\ \mathrm{head}(X)=\lambda\,\mathbf 1\Sigma^\top,\ \lambda\text{ independent of }w",
     source="paper, proof of theorem 4.5, as printed", expected=Status.REFUTED, constants={"query": 1},

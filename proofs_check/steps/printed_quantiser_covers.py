@@ -1,4 +1,4 @@
-"""quantiser-covers-printed: half-open cubes do not cover a closed box."""
+"""printed-quantiser-covers: half-open cubes do not cover a closed box."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _uncovered(case: tuple[int, Fraction]) -> tuple[str, ...]:
 
 
 STEP = ProofStep(
-    id="quantiser-covers-printed", section=2, corrects="quantiser-covers",
+    id="printed-quantiser-covers", section=2, corrects="quantiser-covers",
     plain="The half-open cubes [j delta, (j+1) delta)^d cover [0, 1]^d.",
     latex=r"[0,1]^d=\bigcup_{j}\prod_c[j_c\delta,(j_c+1)\delta)",
     source="paper, proof of theorem 4.1 (discontinuous), as printed", expected=Status.REFUTED,

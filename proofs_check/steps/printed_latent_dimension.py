@@ -1,4 +1,4 @@
-"""latent-dimension-printed: binom(n+d, d) - 1 features: sufficient, not the number needed."""
+"""printed-latent-dimension: binom(n+d, d) - 1 features: sufficient, not the number needed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _wrong(n: int, d: int, smallest: bool) -> str:
 
 
 STEP = ProofStep(
-    id="latent-dimension-printed", section=3, corrects="latent-dimension",
+    id="printed-latent-dimension", section=3, corrects="latent-dimension",
     plain="d' = binom(n+d, d) - 1 suffices: true, but more than needed.",
     latex=r"d'=\binom{n+d}{d}-1", source="paper, theorem 4.1 (continuous), as printed", depends_on=("latent-dimension",),
     constants={"smallest": False},
