@@ -61,12 +61,13 @@ def selected(steps: Mapping[str, ProofStep], *, named: Sequence[str] = (), upto:
     return [name for name in order if name in wanted]
 
 
-def inherited(steps: Mapping[str, ProofStep], results: Iterable[StepResult]) -> dict[str, Status]:
-    """Return for each result the weakest status among itself and everything it rests on; premises that were not run count not."""
+def inherited(steps: Mapping[str, ProofStep], results: Iterable[StepResult]) -> dict[str, Status | None]:
+    """Return for each result the weakest status among itself and everything it rests on, None where some of that was not run."""
     own = {result.id: result.status for result in results}
-    weakest: dict[str, Status] = {}
+    weakest: dict[str, Status | None] = {}
     for name in proof_order(steps):
         if name in own:
-            premises = [weakest[premise] for premise in steps[name].depends_on if premise in weakest]
-            weakest[name] = max([own[name], *premises], key=lambda status: status.rank)
+            chain = [own[name], *(weakest.get(premise) for premise in steps[name].depends_on)]
+            known = [status for status in chain if status is not None]
+            weakest[name] = max(known, key=lambda status: status.rank) if len(known) == len(chain) else None
     return weakest

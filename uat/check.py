@@ -95,7 +95,7 @@ def check(request: CheckRequest, *, as_json: bool) -> int:
 
 
 def _draw(request: CheckRequest, steps: Mapping[str, ProofStep], results: Sequence[StepResult],
-          weakest: Mapping[str, Status]) -> None:
+          weakest: Mapping[str, Status | None]) -> None:
     if request.svg is None:
         return
     picture = svg(steps, {result.id: result.status for result in results}, weakest)
@@ -105,11 +105,11 @@ def _draw(request: CheckRequest, steps: Mapping[str, ProofStep], results: Sequen
         raise BadInput(f"--svg {request.svg}: {error.strerror or error}") from None
 
 
-def step_row(step: ProofStep, result: StepResult, weakest: Status, cached: bool) -> dict[str, Any]:
+def step_row(step: ProofStep, result: StepResult, weakest: Status | None, cached: bool) -> dict[str, Any]:
     """Return the object of one step in ``check --json``."""
     return {"id": step.id, "status": result.status.value, "expected": step.expected.value, "method": step.method,
             "cases": result.cases, "seconds": round(result.seconds, 3), "depends_on": list(step.depends_on),
-            "inherited": weakest.value, "statement": step.plain, "latex": step.latex, "source": step.source,
+            "inherited": weakest.value if weakest else None, "statement": step.plain, "latex": step.latex, "source": step.source,
             "hypotheses": list(step.hypotheses), "corrected_by": step.corrects or None,
             "counterexample": list(result.witness) if result.status is Status.REFUTED else [],
             "checks": [{"claim": check.claim, "method": check.method, "reach": check.reach, "status": check.status.value,
@@ -199,7 +199,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for column in ("cases", "s"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(row["id"], _status(row), row["inherited"], show.escape(row["method"]), f"{row['cases']:,}",
+        table.add_row(row["id"], _status(row), row["inherited"] or "not run", show.escape(row["method"]), f"{row['cases']:,}",
                       f"{row['seconds']:.1f}")
     return table
 

@@ -39,7 +39,7 @@ def mermaid(steps: Mapping[str, ProofStep], statuses: Mapping[str, Status]) -> s
     return "\n".join(lines)
 
 
-def svg(steps: Mapping[str, ProofStep], statuses: Mapping[str, Status], inherited: Mapping[str, Status]) -> str:
+def svg(steps: Mapping[str, ProofStep], statuses: Mapping[str, Status], inherited: Mapping[str, Status | None]) -> str:
     """Return an SVG: columns by the longest chain of premises, fill by the step's own status, frame by the inherited one."""
     boxes = _layout(steps, set(statuses))
     width = max(box.x + box.width for box in boxes.values()) + MARGIN
@@ -90,10 +90,11 @@ def _edge(start: Box, end: Box, colour: str, *, dashed: bool = False) -> str:
     return f'<path d="{path}" fill="none" stroke="{colour}" stroke-opacity="0.7"{dash}/>'
 
 
-def _box(name: str, box: Box, step: ProofStep, own: Status, inherited: Status) -> str:
-    label = own.value if own is inherited else f"{own.value}, rests on {inherited.value}"
+def _box(name: str, box: Box, step: ProofStep, own: Status, inherited: Status | None) -> str:
+    label = own.value if own is inherited else f"{own.value}, rests on {inherited.value if inherited else 'what was not run'}"
+    frame = _darker(COLOURS[inherited or Status.UNDECIDED])
     return (f'<g><title>{escape(step.plain)}</title><rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
-            f'height="{box.height}" rx="4" fill="{COLOURS[own]}" stroke="{_darker(COLOURS[inherited])}" stroke-width="2"/>'
+            f'height="{box.height}" rx="4" fill="{COLOURS[own]}" stroke="{frame}" stroke-width="2"/>'
             f'<text x="{box.x + 6:.1f}" y="{box.y + 13:.1f}">{escape(name)}</text>'
             f'<text x="{box.x + 6:.1f}" y="{box.y + 25:.1f}" font-size="9" fill="#333">{label}</text></g>')
 

@@ -57,3 +57,8 @@ def test_a_conclusion_inherits_the_weakest_of_what_it_rests_on() -> None:
     own = {"a": Status.PROVED, "b": Status.SAMPLED, "c": Status.PROVED, "d": Status.CERTIFIED, "e": Status.PROVED}
     weakest = inherited(DIAMOND, [StepResult(name, status, ()) for name, status in own.items()])
     assert weakest == {**own, "c": Status.SAMPLED, "d": Status.SAMPLED}
+
+
+def test_what_rests_on_a_step_that_was_not_run_inherits_nothing_known() -> None:
+    weakest = inherited(DIAMOND, [StepResult(name, Status.PROVED, ()) for name in ("a", "c", "d", "e")])
+    assert weakest == {"a": Status.PROVED, "c": None, "d": None, "e": Status.PROVED}
