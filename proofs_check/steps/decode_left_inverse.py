@@ -56,7 +56,7 @@ def _misread(code: Code, subtracts: int) -> str:
 STEP = ProofStep(
     id="decode-left-inverse", section=2, plain="psi recovers the multiset of the others from Sigma - phi(x_i).",
     latex=r"\exists D:\ D(\Sigma-\varphi(x_i))=\{z_j\}_{j\ne i}",
-    source="paper, proof of theorem 4.1", depends_on=("sum-code-injective",), constants={"subtracts": 1},
+    source="paper, proof of theorem 4.1", depends_on=("quantiser-covers", "sum-code-injective"), constants={"subtracts": 1},
     checks=(Check("the decoder's argument is the sum over the others", Method.SYMBOLIC, argument_of_the_decoder),
             Check("the decoders that are built recover every multiset", Method.EXHAUSTIVE, built_decoders, support=True)),
     mutations=(Mutation("the own token is not subtracted", {"subtracts": 0}),))

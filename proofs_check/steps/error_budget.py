@@ -73,7 +73,6 @@ STEP = ProofStep(
     latex=r"\|f-T\|\le\|f-S\|+\mathrm{Lip}_\mu(\psi)\|\hat\varphi-\varphi\|+\|\hat\psi-\psi\|+\text{rounding}",
     source="paper, proof of theorem 4.3, with constants", constants={"factor": lambda n: n},
     hypotheses=("psi is Lipschitz on the enlarged range of mu, or psi^ is and the last difference is taken on the exact range",),
-    depends_on=("modulus",),
     checks=(Check("the triangle inequality", Method.SYMBOLIC, triangle),
             Check("the share of phi", Method.SYMBOLIC, lipschitz_share),
             Check("the sum convention", Method.EXACT, sum_convention, support=True),

@@ -64,7 +64,9 @@ STEP = ProofStep(
     plain="The discretised Sumformer is f-bar exactly, so ||f - S|| <= w_f(delta/2), with d' = 1.",
     latex=r"S=\bar f,\qquad \|f-S\|\le w_f(\delta/2),\qquad d'=1",
     source="paper, theorem 4.1 (discontinuous)", hypotheses=("phi, psi may be discontinuous",),
-    depends_on=("piecewise-constant-error", "piecewise-constant-equivariant", "decode-left-inverse"), constants={"subtracts": 1},
+    depends_on=("equivariance-semi-invariance", "piecewise-constant-error", "piecewise-constant-equivariant",
+                "decode-left-inverse"),
+    constants={"subtracts": 1},
     checks=(Check("quantise, encode, sum, decode, look up", Method.SYMBOLIC, composition),
             Check("built Sumformers are f at the cell centres", Method.EXACT, built_sumformers, support=True)),
     mutations=(Mutation("the own token is not subtracted before decoding", {"subtracts": 0}),))

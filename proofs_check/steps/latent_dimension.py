@@ -48,7 +48,8 @@ def _wrong(n: int, d: int) -> str:
 STEP = ProofStep(
     id="latent-dimension", section=3,
     plain="psi sees a sum over n - 1 tokens, so |a| <= n - 1 suffices: d' = binom(n-1+d, d) - 1.",
-    latex=r"d'=\binom{n-1+d}{d}-1", source="paper, theorem 4.1 (continuous), sharpened", depends_on=("power-sums-generate",),
+    latex=r"d'=\binom{n-1+d}{d}-1", source="paper, theorem 4.1 (continuous), sharpened",
+    depends_on=("power-sums-generate", "semi-invariant-form"),
     constants={"less": 1},
     checks=(Check("there are so many indices", Method.SYMBOLIC, counting),
             Check("one degree less is too few", Method.EXACT, enough, support=True),

@@ -54,6 +54,7 @@ STEP = ProofStep(
     latex=r"F=\tfrac1n\mathbf 1\mathbf 1^\top\ \Rightarrow\ \mathrm{softmax}(\cdot)\,F X W_V=\mathbf 1\,\Sigma^\top",
     source="paper, proof of theorem 4.4, corrected", hypotheses=("n, k >= 1",),
     constants={"entry": lambda n, k: 1 / n},
+    depends_on=("residual-layout",),
     checks=(Check("the head is Sigma", Method.SYMBOLIC, slots_hold_sigma),
             Check("the heads that are built are", Method.EXACT, built_head, support=True)),
     mutations=(Mutation("F = (1/k) 1 as printed", {"entry": lambda n, k: 1 / k}),))

@@ -98,7 +98,7 @@ STEP = ProofStep(
     plain="From thermometer sums s_j the estimate a + delta sum_j clamp(s_j - m + 1) of the m-th largest token is off by "
           "[-(1 - 1/m), 1 - 1/(n-m+1)] delta, attained.",
     latex=r"\frac{\hat x_{(m)}-x_{(m)}}\delta\in\Bigl[-\bigl(1-\tfrac1m\bigr),\,1-\tfrac1{n-m+1}\Bigr]",
-    source="ours", hypotheses=("d = 1",), depends_on=("sum-decomposition",), constants={"share": 1},
+    source="ours", hypotheses=("d = 1",), depends_on=("equivariance-semi-invariance", "modulus"), constants={"share": 1},
     checks=(Check("only one cell contributes a part", Method.SYMBOLIC, one_cell),
             Check("the range of the error", Method.SYMBOLIC, exact_range),
             Check("the centred error", Method.SYMBOLIC, centred),

@@ -66,6 +66,7 @@ STEP = ProofStep(
     plain="With W_Q = W_K = 0 the Performer's kernel is 1 for every draw of features; normalised, W_K = 0 alone gives the mean.",
     latex=r"W_Q=W_K=0\ \Rightarrow\ a(0)\cdot a(0)=1\ \ \forall w;\qquad W_K=0\ \Rightarrow\ \text{weights }1/n",
     source="paper, proof of theorem 4.5, corrected", constants={"key": 0},
+    depends_on=("residual-layout",),
     checks=(Check("the unnormalised head has lambda = 1", Method.SYMBOLIC, printed_head),
             Check("the normalised head is the mean", Method.SYMBOLIC, normalised_head),
             Check("W_Q = 0 alone is not enough for it", Method.SYMBOLIC, query_alone, support=True),

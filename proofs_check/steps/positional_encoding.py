@@ -57,7 +57,7 @@ STEP = ProofStep(
     plain="A continuous function of sequences of length n is an equivariant continuous function of the tokens (x_i, i/n).",
     latex=r"f(X)=\tilde f\bigl((x_1,\tfrac1n),\dots,(x_n,\tfrac nn)\bigr),\ \tilde f\text{ equivariant on }([0,1]^{d+1})^n",
     source="ours; Tietze's extension theorem, symmetrised", expected=Status.ASSUMED,
-    depends_on=("equivariance-semi-invariance",), constants={"position": lambda i, n: Fraction(i, n)},
+    depends_on=("equivariance-semi-invariance", "modulus"), constants={"position": lambda i, n: Fraction(i, n)},
     checks=(Check("the set of pairs determines the sequence", Method.EXHAUSTIVE, sequence_from_set, "n <= 6"),
             Check("positions stay apart", Method.EXHAUSTIVE, distance_of_positions, "n < 40"),
             Check("a continuous function on a closed set extends", Method.CITED, lambda given: cited("Tietze's theorem")),

@@ -65,7 +65,7 @@ STEP = ProofStep(
     plain="With ramps of width eta S changes on a set of measure at most n d (N - 1) eta/(b - a); this gives an L^p bound.",
     latex=r"\|f-S\|_p^p\le w_f(\delta/2)^p+D^p\,\frac{n d (N-1)\eta}{b-a}",
     source="ours; what the paper's d' = 1 Transformer proves", hypotheses=("uniform tokens", "eta <= delta"),
-    depends_on=("grid-sumformer", "step-network"), constants={"ramps": 1},
+    depends_on=("step-network",), constants={"ramps": 1},
     checks=(Check("union over n d coordinates", Method.SYMBOLIC, union_bound),
             Check("ramps of one coordinate", Method.EXACT, one_coordinate, support=True),
             Check("the L^p norm", Method.SYMBOLIC, l_p_norm),

@@ -60,6 +60,7 @@ STEP = ProofStep(
           "after attention.",
     latex=r"[1\,|\,x\,|\,0\,|\,0]\to[1\,|\,x\,|\,\varphi\,|\,0]\to[1\,|\,x\,|\,\varphi\,|\,\Sigma]\to\psi(x,\Sigma)",
     source="paper, equations 42-47, corrected", hypotheses=("no layer norm",), constants={"carries_sigma": True},
+    depends_on=("identity-channel",),
     checks=(Check("the stream passes the blocks", Method.SYMBOLIC, stream_by_blocks),
             Check("assembled networks equal their Sumformer", Method.EXACT, assembled, support=True)),
     mutations=(Mutation("FC does not write Sigma", {"carries_sigma": False}),))

@@ -77,7 +77,7 @@ STEP = ProofStep(
     id="separable-kernel", section=4,
     plain="|K - sum_r a_r(x) b_r(y)| <= e gives error e for mean_k K(x_i, x_k); |A/B - A'/B'| <= (e_A + |A'/B'| e_B)/B.",
     latex=r"\Bigl|\tfrac AB-\tfrac{A'}{B'}\Bigr|\le\frac{e_A+|A'/B'|\,e_B}{B}", source="ours", hypotheses=("B >= min K > 0",),
-    depends_on=("sum-decomposition",), constants={"weighs": True},
+    depends_on=("polynomial-density", "sum-decomposition"), constants={"weighs": True},
     checks=(Check("errors of a mean", Method.SYMBOLIC, mean_of_errors),
             Check("quotients", Method.SYMBOLIC, quotient),
             Check("rational quotients", Method.EXHAUSTIVE, quotients_exactly, support=True),

@@ -62,6 +62,7 @@ STEP = ProofStep(
     plain="max_k u_k = (1/beta) log mean_k exp(beta u_k) + r with 0 <= r <= log(n)/beta.",
     latex=r"\max_ku_k=\tfrac1\beta\log\tfrac1n\sum_ke^{\beta u_k}+r,\qquad 0\le r\le\tfrac{\log n}\beta", source="folklore",
     hypotheses=("beta > 0",), constants={"less": 0},
+    depends_on=("sum-decomposition",),
     checks=(Check("the mean of exponentials", Method.SYMBOLIC, mean_of_exponentials),
             Check("random sequences in balls", Method.PROPERTY, in_balls, support=True),
             Check("sequences near the upper end", Method.ENCLOSURE, attained, support=True)),

@@ -126,7 +126,7 @@ STEP = ProofStep(
     id="soft-histogram", section=4,
     plain="Partition of unity of mesh h: ||s(X) - s(X')||_1 < 2 implies a matching with moves <= 2h; error <= w_f(2h)/2.",
     latex=r"\|s(X)-s(X')\|_1<2\Rightarrow\exists\pi:\ \max_k|x_k-x'_{\pi(k)}|\le2h", source="ours, by Hall's theorem",
-    expected=Status.ASSUMED, depends_on=("modulus",), constants={"threshold": 2},
+    expected=Status.ASSUMED, depends_on=("equivariance-semi-invariance", "modulus"), constants={"threshold": 2},
     checks=(Check("tokens without partners are seen", Method.SYMBOLIC, hall),
             Check("enough partners for every set of tokens give a matching", Method.CITED, lambda given: cited("Hall 1935")),
             Check("the decoder", Method.SYMBOLIC, decoder),

@@ -40,6 +40,7 @@ STEP = ProofStep(
     plain="With W_Q = W_K = [e_1, 0] (as printed) or 0, attention weights are 1/n; W_V with the block n I gives Sigma.",
     latex=r"\mathrm{softmax}(c\,\mathbf 1\mathbf 1^\top)\,X\,(nI)=\mathbf 1\,\Sigma^\top",
     source="paper, proof of theorem 4.3, equations 42-47", constants={"factor": lambda n: n},
+    depends_on=("residual-layout",),
     checks=(Check("equal scores pool", Method.SYMBOLIC, equal_scores),
             Check("the heads that are built pool", Method.EXACT, built_head, support=True)),
     mutations=(Mutation("the block n I becomes (n - 1) I", {"factor": lambda n: n - 1}),))

@@ -74,6 +74,7 @@ STEP = ProofStep(
     latex=r"0\le f_m(x)-x^2\le 2^{-2m-2},\qquad x\in[0,1]",
     source="Yarotsky 2017, proposition 2", hypotheses=("0 <= x <= 1",),
     constants={"quarter": Fraction(1, 4)},
+    depends_on=("interpolation-error",),
     checks=(Check("the error of interpolation at 2^m + 1 even knots", Method.SYMBOLIC, error_on_a_piece),
             Check("a fold gives the next interpolant", Method.SYMBOLIC, folding),
             Check("the composed teeth do", Method.EXHAUSTIVE, sawtooth_network, support=True),

@@ -80,7 +80,7 @@ STEP = ProofStep(
     plain="Explicit weights: quantiser, code, decoder and table are staircases; ReLU units of slope M tolerate errors up to "
           "1/2 - 1/(2M).",
     latex=r"c_z=c_0+\sum_j(c_j-c_{j-1})H(z-j+\tfrac12),\quad H\approx\mathrm{relu}(v+\tfrac12)-\mathrm{relu}(v-\tfrac12)",
-    source="ours", depends_on=("grid-sumformer",), constants={"share": 2},
+    source="ours", depends_on=("quantiser-covers", "sum-code-injective", "grid-sumformer"), constants={"share": 2},
     checks=(Check("jumps add up to the code", Method.SYMBOLIC, telescoping),
             Check("sharp ReLU units tolerate errors", Method.SYMBOLIC, sharp_units),
             Check("plain ReLU units do not", Method.EXACT, plain_unit),

@@ -55,7 +55,7 @@ STEP = ProofStep(
           "d' = binom(n-1+d, d) - 1 with continuous phi, psi; d' = 1 with discontinuous ones.",
     latex=r"\forall f,\varepsilon>0\ \exists\,\varphi,\psi:\ \sup|f(X)_i-\psi(x_i,\textstyle\sum_k\varphi(x_k))|\le\varepsilon",
     source="paper, theorem 4.1", constants={"shares": (Fraction(1, 2), Fraction(1, 2))},
-    depends_on=("polynomial-density", "semi-invariant-form", "latent-dimension", "grid-sumformer", "error-budget"),
+    depends_on=("modulus", "grid-sumformer", "polynomial-density", "semi-invariant-form", "latent-dimension", "soft-histogram"),
     checks=(Check("the shares add up", Method.SYMBOLIC, assembled_bound),
             Check("Sumformers that are built", Method.SAMPLED, built, support=True)),
     mutations=(Mutation("density takes 2/3 of eps", {"shares": (Fraction(2, 3), Fraction(1, 2))}),))

@@ -94,7 +94,7 @@ STEP = ProofStep(
     latex=r"\mathrm{mix}(X)=\tfrac1n\mathbf 1\mathbf 1^\top X\ \text{for suitable weights}",
     source="ours; conjectured in the paper's discussion", expected=Status.ASSUMED,
     hypotheses=("token-wise FCs on both sides", "x_i retained", "no layer norm"),
-    depends_on=("identity-channel", "residual-layout"), constants={"both_directions": True},
+    depends_on=("theorem-transformer", "identity-channel", "error-budget"), constants={"both_directions": True},
     checks=(Check("the layers are means", Method.EXACT, layers_are_means, "n <= 8"),
             Check("J/m is its own pseudo-inverse", Method.SYMBOLIC, pseudo_inverse),
             Check("activations pass values on", Method.SYMBOLIC, odd_parts),
