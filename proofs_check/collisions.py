@@ -25,11 +25,18 @@ class Collision:
     upper: Fraction
     forced: Fraction
 
+    def brief(self) -> str:
+        """Return where t is."""
+        return f"phi = {self.name}: {self._place()}"
+
+    def _place(self) -> str:
+        width = self.upper - self.lower
+        return f"t = {_short(self.lower)}" if not width else f"t in {_short(self.lower)} + [0, {_power(width)}]"
+
     def lines(self) -> tuple[str, ...]:
         """Return the two sequences and the error they force."""
         n = self.n
-        t = (f"t = {_short(self.lower)}" if self.lower == self.upper
-             else f"t between {float(self.lower)!r} and {float(self.upper)!r} (change of sign, certain at both ends)")
+        t = self._place() + ("" if self.lower == self.upper else ", by a certain change of sign")
         same = "2 phi(t) = phi(0) + phi(1)" if n == 3 else f"{n - 1} phi(t) = {n - 2} phi(0) + phi(1)"
         zeros, ts = ", ".join(["0"] * (n - 2)), ", ".join(["t"] * (n - 1))
         return (f"phi = {self.name}, n = {n}: {same} at {t}",
@@ -97,4 +104,12 @@ def _exact_root(phi: FeatureMap, low: Fraction, high: Fraction, n: int, zero: En
 
 
 def _short(value: Fraction) -> str:
-    return str(value) if len(str(value)) <= 24 else f"{float(value)!r} (an exact fraction of {len(str(value))} digits)"
+    text, dyadic = str(value), Fraction(float(value)) == value
+    if len(text) <= 24:
+        return text
+    return repr(float(value)) if dyadic else f"{float(value)!r}.. (a fraction of {len(text)} digits)"
+
+
+def _power(width: Fraction) -> str:
+    exponent = width.denominator.bit_length() - 1
+    return f"2^-{exponent}" if width == Fraction(1, 2**exponent) else f"{float(width):.3g}"

@@ -214,5 +214,5 @@ def _summary(rows: Sequence[Mapping[str, Any]], cached: int, seconds: float) -> 
     shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     wrong = sum(row["status"] != row["expected"] for row in rows)
     verdict = "all as expected" if not wrong else f"[bold red]{wrong} not as expected[/bold red]"
-    kept = f", {cached} from the cache" if cached else ""
+    kept = f", {cached} cached" if cached else ""
     return f"{len(rows)} steps: {shown}; {verdict}; {sum(row['cases'] for row in rows):,} cases, {seconds:.1f} s{kept}"

@@ -40,7 +40,7 @@ def given_phi(given: Given) -> Evidence:
     if not collisions:
         return Evidence(Status.UNDECIDED if given["lengths"][0] >= 3 else Status.PROVED, "no collision was found", len(found))
     missed = [f"{phi.name}, n = {n}: no sign of g is certain" for phi, n, collision in found if not collision]
-    lines = _lines(maps[0], collisions) if given.phi else [collision.lines()[0] for collision in collisions if collision.n == 3]
+    lines = _lines(maps[0], collisions) if given.phi else [collision.brief() for collision in collisions if collision.n == 3]
     return refuted(f"collisions for {len(collisions)} of {len(found)} pairs of phi and n", (*lines, *missed), len(found))
 
 

@@ -72,7 +72,7 @@ def test_a_feature_map_of_the_user_is_refuted_with_two_sequences(uat: Uat) -> No
     answer = uat("check", "--phi", "tests.proofs_check.test_collisions:steep", *FAST)
     text = " ".join(answer.out.split())
     assert answer.code == 0
-    assert "phi = tests.proofs_check.test_collisions:steep, n = 3: 2 phi(t) = phi(0) + phi(1) at t between 0." in text
+    assert "phi = tests.proofs_check.test_collisions:steep, n = 3: 2 phi(t) = phi(0) + phi(1) at t in 0." in text
     assert "every psi errs by at least 1" in text
     assert "assuming: " in text
 
