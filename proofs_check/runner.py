@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from constructions.progress import Report, silent
 from proofs_check.executors import executor
@@ -64,23 +66,43 @@ def run_steps(names: Sequence[str], settings: Settings, *, jobs: int = 1, cache:
         for name in todo:
             done(run_one(name, settings))
     else:
-        _in_processes(todo, settings, jobs, done)
+        in_processes(todo, partial(run_one, settings=settings), jobs, done)
     return Run(tuple(results[name] for name in names), frozenset(known))
 
 
-def _in_processes(names: Sequence[str], settings: Settings, jobs: int, done: Callable[[StepResult], None]) -> None:
-    with executor(f"processes:{min(jobs, len(names))}") as pool:
-        if pool is None:
-            raise ValueError("processes were asked for")
-        waiting = {pool.submit(run_one, name, settings): name for name in names}
+def in_processes(names: Sequence[str], run: Callable[[str], StepResult], jobs: int, done: Callable[[StepResult], None]) -> None:
+    """Run steps in a pool; if a worker dies the pool is lost, and what was not finished is run again, each in a pool of its own.
+
+    Args:
+        names: the steps.
+        run: a function that other processes can find.
+        jobs: number of processes.
+        done: called with every result as it comes.
+    """
+    lost: list[str] = []
+    with _pool(min(jobs, len(names))) as pool:
+        waiting = {pool.submit(run, name): name for name in names}
         for future in as_completed(waiting):
             try:
-                result = future.result()
-            except (CancelledError, RuntimeError, OSError) as error:  # a worker died: BrokenProcessPool is a RuntimeError
-                result = _lost(waiting[future], error)
-            done(result)
+                done(future.result())
+            except (BrokenExecutor, CancelledError) as error:
+                if len(names) == 1:
+                    done(_undecided(waiting[future], error))
+                else:
+                    lost.append(waiting[future])
+    for name in lost:
+        in_processes([name], run, 1, done)
 
 
-def _lost(name: str, error: Exception) -> StepResult:
-    check = CheckResult("the step runs", "", Status.UNDECIDED, f"{type(error).__name__}: {error}", 0, (), "", False, 0.0)
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    with executor(f"processes:{workers}") as pool:
+        if pool is None:
+            raise ValueError("processes were asked for")
+        yield pool
+
+
+def _undecided(name: str, error: BaseException) -> StepResult:
+    what = f"its process died ({type(error).__name__})"
+    check = CheckResult("the step runs", "", Status.UNDECIDED, what, 0, (), "", False, 0.0)
     return StepResult(name, Status.UNDECIDED, (check,), crashed=True)

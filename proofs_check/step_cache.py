@@ -49,7 +49,7 @@ class StepCache:
         digest.update(repr((settings.profile, settings.device, settings.seed, _versions())).encode())
         if settings.phi is not None:
             try:
-                digest.update(Path(settings.phi).read_bytes())
+                digest.update(settings.phi.encode() + b"\0" + Path(settings.phi).read_bytes())  # the output names the file
             except OSError:
                 return None
         return digest.hexdigest()

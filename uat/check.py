@@ -87,7 +87,7 @@ def check(request: CheckRequest, *, as_json: bool) -> int:
     if request.mermaid:
         print(mermaid(steps, {result.id: result.status for result in run.results}))
     elif as_json:
-        show.print_json({"steps": rows, "expected": good, "profile": settings.profile, "device": settings.device,
+        show.print_json({"steps": rows, "as_expected": good, "profile": settings.profile, "device": settings.device,
                          "seed": settings.seed, "seconds": round(seconds, 3)})
     else:
         _show(steps, run, rows, seconds)
@@ -141,7 +141,7 @@ def check_run(request: CheckRequest, *, as_json: bool) -> int:
     if as_json:
         show.print_json({"run": request.run, "constants": rows, "certified_bound": show.bound_text(bound) if bound else None,
                          "status": verdict.status.value if isinstance(verdict, Certificate) else "undecided",
-                         "expected": good, "seconds": round(time.perf_counter() - start, 3)})
+                         "as_expected": good, "seconds": round(time.perf_counter() - start, 3)})
     else:
         _show_run(request, verdict, rows)
     return 0 if good else 1
@@ -188,7 +188,7 @@ def _show(steps: Mapping[str, ProofStep], run: Run, rows: Sequence[Mapping[str, 
 
 def _lines(out: Any, witness: Sequence[str]) -> None:
     for line in witness:
-        out.print(show.escape(f"  {line}"))
+        out.print(show.escape(f"  {line}"), highlight=False)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -6,8 +6,9 @@ import itertools
 from fractions import Fraction
 
 import sympy
+from hypothesis import strategies as st
 
-from proofs_check.evidence import every, refuted
+from proofs_check.evidence import every, property_based, refuted
 from proofs_check.inequalities import follows
 from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
@@ -55,6 +56,24 @@ def _over_budget(x: Fraction, others: tuple[Fraction, ...], slack: Fraction) -> 
     return "" if gap <= 1 * Fraction(1, 40) + abs(slack) else f"x = {x}, others {others}: error {gap}"
 
 
+def drawn_networks(given: Given) -> Evidence:
+    """psi(x, mu) = a x mu + b mu + c and features off by e_k, psi^ off by s, all drawn: the error against the budget."""
+    tokens = st.lists(st.tuples(st.integers(0, 30), st.integers(-20, 20)), min_size=2, max_size=6)
+    cases = st.tuples(tokens, st.integers(-9, 9), st.integers(-9, 9), st.integers(-20, 20))  # thirtieths, twentieths, thirds
+    return property_based(cases, _beyond_budget, cases=given.effort(200, 2000), seed=given.seed, what="errors within the budget")
+
+
+def _beyond_budget(case: tuple[list[tuple[int, int]], int, int, int]) -> str:
+    tokens = [(Fraction(y, 30), Fraction(e, 20)) for y, e in case[0]]
+    a, b, slack = Fraction(case[1], 3), Fraction(case[2], 3), Fraction(case[3], 20)
+    n, x = len(tokens), tokens[0][0]
+    exact = sum((y for y, _ in tokens), Fraction(0)) / n
+    found = sum((y + e for y, e in tokens), Fraction(0)) / n
+    gap = abs((a * x * found + b * found + slack) - (a * x * exact + b * exact))
+    budget = (abs(a) + abs(b)) * max(abs(e) for _, e in tokens) + abs(slack)  # Lip_mu <= |a| + |b| for x in [0, 1]
+    return "" if gap <= budget else f"tokens and errors {tokens}, a = {a}, b = {b}, s = {slack}: error {gap}, budget {budget}"
+
+
 def bounded_is_not_enough(given: Given) -> Evidence:
     """psi^ = psi + a step of height 1 just beyond the exact range: a bounded psi^, right on the range, off by 1 on mu^."""
     mu, moved = Fraction(1), Fraction(1) + Fraction(1, 1000)
@@ -77,5 +96,6 @@ STEP = ProofStep(
             Check("the share of phi", Method.SYMBOLIC, lipschitz_share),
             Check("the sum convention", Method.EXACT, sum_convention, support=True),
             Check("a bilinear psi", Method.EXHAUSTIVE, bilinear, support=True),
+            Check("drawn networks", Method.PROPERTY, drawn_networks, support=True),
             Check("a bounded psi^ is not enough", Method.EXACT, bounded_is_not_enough, support=True)),
     mutations=(Mutation("Lip_Sigma in place of n Lip_Sigma", {"factor": lambda n: 1}),))

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import sympy
+from hypothesis import strategies as st
 
-from proofs_check.evidence import every, identities
+from proofs_check.evidence import every, identities, property_based
 from proofs_check.inequalities import follows
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 
@@ -75,6 +76,23 @@ def estimate(X: Sequence[Fraction], m: int, N: int) -> Fraction:
     return sum((clamp(s - m + 1) for s in sums), Fraction(0))
 
 
+def drawn_sequences(given: Given) -> Evidence:
+    """Sequences of any length up to 8 in [0, 5], drawn by hypothesis: same closed cell, and within the range."""
+    cases = st.tuples(st.lists(st.integers(0, 300), min_size=2, max_size=8), st.integers(0, 7))  # sixtieths, and a rank
+    return property_based(cases, lambda case: _misplaced([Fraction(k, 60) for k in case[0]], case[1], Fraction(given["share"])),
+                          cases=given.effort(300, 3000), seed=given.seed, what="estimates in the cell and in the range")
+
+
+def _misplaced(X: list[Fraction], rank: int, share: Fraction) -> str:
+    n, m = len(X), rank % len(X) + 1
+    exact = sorted(X, reverse=True)[m - 1]
+    off = estimate(X, m, 5) - exact
+    cell = min(int(exact), 4)
+    inside = cell <= exact + off <= cell + 1
+    in_range = -(1 - Fraction(1, m)) * share <= off <= (1 - Fraction(1, n - m + 1)) * share
+    return "" if inside and in_range else f"X = {tuple(map(str, X))}, m = {m}: estimate - x_(m) = {off}"
+
+
 def no_better_decoder(given: Given) -> Evidence:
     """Sequences with equal sums whose m-th largest tokens differ by 1 - 1/m, and by 1 - 1/(n-m+1)."""
     cases = [(n, m) for n in range(2, 9) for m in range(1, n + 1)]
@@ -103,5 +121,6 @@ STEP = ProofStep(
             Check("the range of the error", Method.SYMBOLIC, exact_range),
             Check("the centred error", Method.SYMBOLIC, centred),
             Check("all sequences on a lattice", Method.EXHAUSTIVE, all_sequences, support=True),
+            Check("drawn sequences", Method.PROPERTY, drawn_sequences, support=True),
             Check("no decoder does better", Method.EXACT, no_better_decoder, support=True)),
     mutations=(Mutation("the range is half as long", {"share": Fraction(1, 2)}),))

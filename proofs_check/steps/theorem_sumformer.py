@@ -10,8 +10,9 @@ import sympy
 from constructions.continuous import construct_continuous
 from constructions.domains import Box
 from constructions.targets.target import Target
-from proofs_check.evidence import every, sampled
+from proofs_check.evidence import every, refuted, sampled
 from proofs_check.inequalities import follows
+from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 from proofs_check.witness import in_balls
 
@@ -49,6 +50,24 @@ def _too_far(text: str, eps: str, method: str, given: Given) -> str:
     return ""
 
 
+def searched(given: Given) -> Evidence:
+    """Search for the largest error of a built Sumformer on the device; it has to stay below the proved bound."""
+    import torch
+
+    from proofs_check.sampling import sample
+    from proofs_check.witness import choose_device, evaluator, thresholds_of
+
+    device, count = choose_device(given.device), given.effort(20_000, 1_000_000)
+    target = Target.from_text("sum(exp(2*x*y)*y)/sum(exp(2*x*y))", n=3, box=Box.parse("0,1", 1))
+    built = construct_continuous(target, Fraction(1, 100), "sum-decomposition", ())
+    found = sample(target, evaluator(built.sumformer, target, device), target.box, 3, thresholds_of(built.sumformer, target),
+                   count, device, given.seed, dtype=torch.float64)
+    shown = f"{found.samples:,} sequences on {device.type}: {found.maximum:.6f} <= {float(built.bound):.6f}, an attention head"
+    if found.maximum > built.bound:
+        return refuted("a sampled error exceeds the bound", f"{found.maximum} at {found.witness}", found.samples)
+    return Evidence(Status.SAMPLED, shown, found.samples)
+
+
 STEP = ProofStep(
     id="theorem-sumformer", section=5,
     plain="For every continuous equivariant f on a compact box and eps > 0 some Sumformer S has ||f - S|| <= eps: "
@@ -57,5 +76,6 @@ STEP = ProofStep(
     source="paper, theorem 4.1", constants={"shares": (Fraction(1, 2), Fraction(1, 2))},
     depends_on=("modulus", "grid-sumformer", "polynomial-density", "semi-invariant-form", "latent-dimension", "soft-histogram"),
     checks=(Check("the shares add up", Method.SYMBOLIC, assembled_bound),
-            Check("Sumformers that are built", Method.SAMPLED, built, support=True)),
+            Check("Sumformers that are built", Method.SAMPLED, built, support=True),
+            Check("the largest error that a search finds", Method.SAMPLED, searched, support=True)),
     mutations=(Mutation("density takes 2/3 of eps", {"shares": (Fraction(2, 3), Fraction(1, 2))}),))

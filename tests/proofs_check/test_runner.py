@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,18 @@ import pytest
 from proofs_check import runner, step_cache
 from proofs_check.kernel import Status
 from proofs_check.proof import StepResult
-from proofs_check.runner import Settings, run_one, run_steps
+from proofs_check.runner import Settings, in_processes, run_one, run_steps
 from proofs_check.step_cache import StepCache, imported
 
 NAMES = ["printed-quantiser-covers", "identity-channel", "product", "printed-residual-layout", "latent-dimension"]
 SETTINGS = Settings()
+
+
+def dying(name: str) -> StepResult:
+    """Run a step, or take the process down, as running out of memory would."""
+    if name == NAMES[1]:
+        os._exit(3)
+    return run_one(name, SETTINGS)
 
 
 def shown(results: tuple[StepResult, ...]) -> list[tuple[str, Status, int]]:
@@ -67,6 +75,15 @@ def test_a_folder_that_cannot_be_written_is_no_cache(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_text("")
     assert not run_steps(NAMES[:1], SETTINGS, cache=StepCache(place)).cached
+
+
+def test_a_step_that_takes_its_process_down_is_undecided_and_stops_no_other() -> None:
+    results: dict[str, StepResult] = {}
+    in_processes(NAMES[:2], dying, 2, lambda result: results.update({result.id: result}))
+    assert {name: result.status for name, result in results.items()} == {
+        NAMES[0]: Status.REFUTED, NAMES[1]: Status.UNDECIDED}
+    assert results[NAMES[1]].crashed
+    assert "process died" in results[NAMES[1]].checks[0].what
 
 
 def test_a_step_that_fails_is_undecided_not_kept_and_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
