@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import sympy
 
-from constructions.construct import construct, plan
+from constructions.construct import Construction, construct, plan
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
 from proofs_check.evidence import every, identities
@@ -30,32 +30,26 @@ def composition(given: Given) -> Evidence:
 
 def built_sumformers(given: Given) -> Evidence:
     """Built Sumformers on sequences of cell ends, their lower neighbours and points between: f at the cell centres, exactly."""
-    return every(_cases(given.effort(3, 5)), _differs, "{} sequences, four targets")
+    return every(_cases(given.effort(3, 5)), lambda case: _differs(*case), "{} sequences, four targets")
 
 
-def _cases(most: int) -> Iterator[tuple[str, str, tuple[float, ...]]]:
+def _cases(most: int) -> Iterator[tuple[Target, Construction, tuple[float, ...]]]:
+    points = [0.0, math.nextafter(0.25, 0), 0.25, 0.5, 0.7, 1.0][-most - 1:]
     for name, eps in TARGETS:
-        points = [0.0, math.nextafter(0.25, 0), 0.25, 0.5, 0.7, 1.0][-most - 1:]
-        yield from ((name, eps, X) for X in itertools.product(points, repeat=3))
-
-
-_BUILT: dict[str, tuple[Target, object]] = {}
-
-
-def _differs(case: tuple[str, str, tuple[float, ...]]) -> str:
-    name, eps, X = case
-    if name not in _BUILT:
         target = resolve(name, n=3, d=None, domain="0,1")
         assert isinstance(target, Target)
-        _BUILT[name] = target, construct(target, plan(target, Fraction(eps), ()), ())
-    target, built = _BUILT[name]
-    (axis,) = built.plan.grid.axes  # type: ignore[attr-defined]
+        built = construct(target, plan(target, Fraction(eps), ()), ())
+        yield from ((target, built, X) for X in itertools.product(points, repeat=3))
+
+
+def _differs(target: Target, built: Construction, X: tuple[float, ...]) -> str:
+    (axis,) = built.plan.grid.axes
     cells = [sum(Fraction(x) >= edge for edge in axis.edges[1:-1]) for x in X]
     centres = np.array([[Fraction(float(axis.centres[z]))] for z in cells], dtype=object)
     wanted = target.fractions(centres)
-    found = built.sumformer(np.array(X)[:, None])  # type: ignore[attr-defined]
+    found = built.sumformer(np.array(X)[:, None])
     gap = max(abs(Fraction(float(v)) - w) for v, w in zip(found.ravel(), wanted.ravel(), strict=True))
-    limit = built.value_radius  # type: ignore[attr-defined]
+    name, limit = target.name, built.value_radius
     return "" if gap <= limit else f"{name}, X = {X}: S is {float(gap)} from f at the cell centres, allowed are {float(limit)}"
 
 
