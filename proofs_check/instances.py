@@ -16,15 +16,15 @@ from constructions.encodings.multisets import multisets as all_multisets
 from constructions.encodings.power_sums import printed_dimension, sharpened_dimension
 from constructions.errors import Refused
 from constructions.moduli import derived
-from constructions.network.relu import MeanSumformer, mean_of
+from constructions.network.relu import MeanSumformer
 from constructions.number_formats import exact_number
 from constructions.storage import MEAN_FORMAT, load_mean_sumformer
 from constructions.targets.target import Target
 from proofs_check.architecture_check import POOLING_STEPS, pooling_factor
 from proofs_check.certify import read_target
-from proofs_check.folds import analysed
 from proofs_check.kernel import Certificate, Claim, Verdict, decimal_above
 from proofs_check.modulus import check_lipschitz
+from proofs_check.propagate import Parts
 from proofs_check.run_files import RunFiles, understanding
 from proofs_check.step_network import enumerate_network, quantisers, stored_nodes
 
@@ -124,12 +124,10 @@ def _lipschitz(target: Target) -> Constant:
 
 def _folds(network: MeanSumformer) -> tuple[int, int]:
     """Count chains of folds in the weights (never taken from the builder), and the hidden units they are made of."""
-    means = tuple(mean_of(channel) for channel in network.pooled)
-    after = {channel for layer in network.psi for channel in layer.reads} | {*network.pooled, *network.readout}
-    layers = (*analysed(network.phi, network.tokens, after), *analysed(network.psi, (*network.channels, *means), network.readout))
+    parts = Parts.of(network)
+    layers = (*parts.phi, *parts.psi)
     starts = {(k, int(head)) for k, layer in enumerate(layers) for head in layer.chains.head}
-    folds = sum(layer.weights.units - len(layer.plain) for layer in layers)
-    return len(starts), folds
+    return len(starts), sum(layer.weights.units - len(layer.plain) for layer in layers)
 
 
 def _of_heads(run: RunFiles, claim: Claim) -> Iterator[Constant]:
