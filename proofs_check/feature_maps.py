@@ -19,6 +19,7 @@ from flint import arb, ctx, fmpq
 
 from constructions.errors import BadInput, nearest
 from constructions.targets.library import names_callable
+from proofs_check.relu_pieces import exact_layers, features_at
 from proofs_check.trained import read_stack
 
 Enclosure = tuple[Fraction, Fraction]
@@ -55,18 +56,8 @@ def _fraction(exact: arb) -> Fraction:
 
 def relu_network(name: str, stack: Sequence[tuple[Any, Any]]) -> FeatureMap:
     """Return a ReLU network, linear maps (in, out) and biases with ReLU between them, over the rationals."""
-    layers = [([[Fraction(float(w)) for w in row] for row in W.T], [Fraction(float(v)) for v in b]) for W, b in stack]
-
-    def value(t: Fraction) -> Fraction:
-        stream = [t]
-        for k, (rows, biases) in enumerate(layers):
-            stream = [sum((w * s for w, s in zip(row, stream, strict=True)), bias)
-                      for row, bias in zip(rows, biases, strict=True)]
-            if k + 1 < len(layers):
-                stream = [max(s, Fraction(0)) for s in stream]
-        return stream[0]
-
-    return exact_map(name, value)
+    layers = exact_layers(stack)
+    return exact_map(name, lambda t: features_at(layers, t)[0])
 
 
 def built_in(seed: int = 0) -> list[FeatureMap]:
@@ -104,6 +95,22 @@ def load_feature_map(text: str) -> FeatureMap:
     if (inputs, outputs) != (1, 1):
         raise BadInput(f"{text}: phi maps {inputs} features to {outputs}; the statement is about d = 1 and d' = 1")
     return relu_network(text, stack)
+
+
+def obstruction_for(text: str) -> str:
+    """Return the id of the step that is about this feature map: one feature, or a ReLU network of several.
+
+    Raises:
+        BadInput: it cannot be read, or its token has several coordinates.
+    """
+    if not names_callable(text) or Path(text).exists():
+        stack = read_stack(Path(text))
+        if stack[0][0].shape[0] != 1:
+            raise BadInput(f"{text}: phi reads {stack[0][0].shape[0]} coordinates; the statements are about d = 1")
+        if stack[-1][0].shape[1] > 1:
+            return "lower-bounds"
+    load_feature_map(text)
+    return "one-dimensional-latent-transformer"
 
 
 def _callable_map(text: str) -> FeatureMap:

@@ -14,7 +14,7 @@ from rich.table import Table
 from constructions.errors import BadInput
 from proofs_check.certify import certify
 from proofs_check.dag import inherited, proof_order, selected
-from proofs_check.feature_maps import load_feature_map
+from proofs_check.feature_maps import obstruction_for
 from proofs_check.instances import instance_constants
 from proofs_check.kernel import Certificate, Status, Verdict
 from proofs_check.proof import ProofStep, StepResult
@@ -28,7 +28,7 @@ from uat.proof_drawing import mermaid, svg
 
 PROFILES, DEVICES = ("fast", "full"), ("auto", "cpu", "cuda")
 WIDTH = 100
-OBSTRUCTION = "one-dimensional-latent-transformer"  # the step that a user's phi is about
+ONE_FEATURE = "one-dimensional-latent-transformer"
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,12 @@ class CheckRequest:
 def check(request: CheckRequest, *, as_json: bool) -> int:
     """Run the steps; return 0 if every one of them came out as expected."""
     steps, settings, start = all_steps(), request.settings(), time.perf_counter()
-    if request.phi is not None:
-        load_feature_map(request.phi)  # a mistake in it is answered before any work
-    only = request.only or ((OBSTRUCTION,) if request.phi is not None and not (request.named or request.upto) else ())
-    names = selected(steps, named=request.named, upto=request.upto, only=only)
+    names = selected(steps, named=request.named, upto=request.upto, only=request.only)
+    if request.phi is not None:  # a mistake in it is answered before any work
+        about = obstruction_for(request.phi)
+        names = [about] if len(names) == len(steps) else names
+        if ONE_FEATURE in names and about != ONE_FEATURE:
+            raise BadInput(f"--phi {request.phi}: has several features; {ONE_FEATURE} is about one, {about} about several")
     with progress() as report:
         cache = StepCache(default_folder()) if request.cache else None
         run = run_steps(names, settings, jobs=request.jobs or os.cpu_count() or 1, cache=cache, report=report)
@@ -179,7 +181,7 @@ def _show(steps: Mapping[str, ProofStep], run: Run, rows: Sequence[Mapping[str, 
                 if check.status.rank >= Status.UNDECIDED.rank:
                     out.print(show.escape(f"  {check.claim}: {check.what}"))
                     _lines(out, check.witness)
-        elif result.status is Status.REFUTED:
+        elif result.witness:
             out.print(f"\n[bold]{step.id}[/bold]: {show.escape(step.plain)}")
             for check in result.checks:
                 _lines(out, check.witness)

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import sympy
@@ -14,6 +15,8 @@ from proofs_check.evidence import cited, every, refuted
 from proofs_check.inequalities import follows
 from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
+from proofs_check.relu_pieces import confused, exact_layers, features_at, linear_pieces
+from proofs_check.trained import read_stack
 
 Features = Callable[[np.ndarray], np.ndarray]
 
@@ -120,6 +123,29 @@ def piece_count(given: Given) -> Evidence:
                    "P linear pieces, any d': error >= 1/P for 2|x_j - x_k| - 1, n = 3")
 
 
+def relu_features(given: Given) -> Evidence:
+    """Exact pieces of ReLU features, the user's or random ones of any d': the longest is at least 1/P long, and collides."""
+    stacks = {given.phi: read_stack(Path(given.phi))} if given.phi and Path(given.phi).exists() else _random_stacks(given.seed)
+    found = {name: linear_pieces(stack) for name, stack in stacks.items()}
+    for name, pieces in found.items():
+        a, b, middle = pieces.collision()
+        layers = exact_layers(stacks[name])
+        ends = zip(features_at(layers, a), features_at(layers, b), features_at(layers, middle), strict=True)
+        if any(u + v != 2 * w for u, v, w in ends):  # of the network itself, not of its pieces
+            return refuted("a piece is not affine", f"{name}: phi(a) + phi(b) is not 2 phi((a + b)/2) on [{a}, {b}]")
+        if (b - a) * len(pieces.lines) < given["pieces"]:
+            return refuted("a longest piece is shorter", f"{name}: {len(pieces.lines)} pieces, the longest {float(b - a)} long")
+    lines = tuple(line for name, pieces in found.items() for line in confused(name, pieces)) if given.phi else ()
+    counts = ", ".join(str(len(pieces.lines)) for pieces in found.values())
+    return Evidence(Status.PROVED, f"{len(found)} ReLU maps of {counts} pieces: each confuses two sequences", len(found), lines)
+
+
+def _random_stacks(seed: int) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+    rng = np.random.default_rng(seed)
+    return {f"widths {widths}": [(rng.normal(size=shape), rng.normal(size=shape[1])) for shape in itertools.pairwise(widths)]
+            for widths in ((1, 12, 4), (1, 8, 8, 3), (1, 6, 6, 6, 2))}
+
+
 def count_for_line(given: Given) -> Evidence:
     """m = n - 1 for d = 1: power sums of degree <= m, d' = m, do separate multisets (Newton's identities), on a grid."""
     for m in (2, 3):
@@ -141,6 +167,7 @@ STEP = ProofStep(
             Check("m d features are exact for it", Method.EXACT, sums_are_the_parameter, "d = 1, m <= 3"),
             Check("fewer of these features collide", Method.EXACT, truncated_features, "d = 1, m <= 5"),
             Check("a piece of an affine feature collides with its doubled middle", Method.SYMBOLIC, piece_count),
+            Check("exact pieces of ReLU features", Method.EXACT, relu_features, support=True),
             Check("m power sums suffice on a line", Method.EXHAUSTIVE, count_for_line, support=True),
             Check("collisions of random features are found", Method.SAMPLED, search, support=True)),
     mutations=(Mutation("also d' = (n-1) d features collide", {"more": 1}), Mutation("error >= 2/P", {"pieces": 2})))

@@ -6,7 +6,9 @@ import dataclasses
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from proofs_check.dag import proof_order
 from proofs_check.kernel import Status
@@ -75,6 +77,21 @@ def test_a_feature_map_of_the_user_is_refuted_with_two_sequences(uat: Uat) -> No
     assert "phi = tests.proofs_check.test_collisions:steep, n = 3: 2 phi(t) = phi(0) + phi(1) at t in 0." in text
     assert "every psi errs by at least 1" in text
     assert "assuming: " in text
+
+
+def test_several_relu_features_of_the_user_are_confused_on_their_longest_piece(uat: Uat, tmp_path: Path) -> None:
+    arrays = {"0.weight": np.ones((2, 1)), "0.bias": np.array([0.0, -0.25]), "2.weight": np.eye(2)}
+    save_file(arrays, tmp_path / "phi.safetensors")
+    answer = uat("check", "--phi", "phi.safetensors", *FAST)
+    text = " ".join(answer.out.split())
+    assert answer.code == 0
+    assert "d' = 2, P = 2 linear pieces on [0, 1], the longest [1/4, 1]" in text
+    assert "errs by at least b - a >= 0.75 >= 1/2" in text
+    refused = uat("check", "one-dimensional-latent-transformer", "--phi", "phi.safetensors", *FAST)
+    assert refused.code == 2
+    assert "is about one" in refused.message
+    save_file({"0.weight": np.ones((2, 3))}, tmp_path / "plane.safetensors")
+    assert "d = 1" in uat("check", "--phi", "plane.safetensors", *FAST).message
 
 
 def test_the_picture_has_a_box_for_every_step_and_names_its_status(uat: Uat, tmp_path: Path) -> None:

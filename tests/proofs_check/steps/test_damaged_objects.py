@@ -142,6 +142,11 @@ def the_readout_is_half_as_large_again(original: Any) -> Any:
     return after(lambda network: dataclasses.replace(network, W_out=network.W_out * 1.5))(original)
 
 
+@damaged("lower-bounds", "linear_pieces")
+def a_kink_is_overlooked(original: Any) -> Any:
+    return after(lambda pieces: dataclasses.replace(pieces, ends=(Fraction(0), Fraction(1)), lines=pieces.lines[:1]))(original)
+
+
 @damaged("soft-histogram", "tensor_hat")
 def hats_of_the_minimum(original: Any) -> Any:
     from proofs_check.steps.soft_histogram import min_hat
