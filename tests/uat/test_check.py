@@ -147,3 +147,11 @@ def test_every_step_can_be_named(uat: Uat) -> None:
     assert {row["id"] for row in uat("check", *FAST, "identity-channel", "--only", "product", "--json").json["steps"]} == {
         "identity-channel", "product"}
     assert len(proof_order(all_steps())) == len(all_steps())
+
+
+@pytest.mark.gpu
+def test_sampled_checks_run_unchanged_on_a_gpu(uat: Uat) -> None:
+    answer = uat("check", "ramp-exception-set", "theorem-sumformer", *FAST, "--device", "cuda", "--json")
+    assert answer.code == 0
+    shown = [check["shown"] for row in answer.json["steps"] for check in row["checks"] if check["method"] == "sampled"]
+    assert sum("on cuda" in text for text in shown) == 2
