@@ -51,7 +51,8 @@ def only_if_equivariant(given: Given) -> Evidence:
     def objection(case: tuple[tuple[int, ...], tuple[int, ...]]) -> str:
         X, P = case
         PX = tuple(X[p] for p in P)  # f(P X)_i = f(X)_{P(i)}: one value a class of (token, multiset of the others)
-        bad = next((i for i in range(len(X)) if _value(PX, i, True) != _value(X, P[i], True)), None)
+        moved = P if given["equivariant"] else range(len(X))
+        bad = next((i for i in range(len(X)) if _value(PX, i, True) != _value(X, moved[i], True)), None)
         return "" if bad is None else f"X = {X}, P = {P}, i = {bad}"
     merged = every(_pairs(given.effort(5, 6)), objection, "{} identifications by equivariance stay within the classes of g")
     if merged.status is not Status.PROVED:
@@ -75,7 +76,8 @@ STEP = ProofStep(
     id="equivariance-semi-invariance", section=1,
     plain="f is equivariant if and only if f(X)_i = g(x_i, {x_j : j != i}) with g symmetric in the others.",
     latex=r"f(PX)=Pf(X)\ \forall P\iff f(X)_i=g(x_i,\{x_j\}_{j\ne i})", source="paper, lemma 2.9",
-    constants={"symmetric": True}, expected=Status.ASSUMED,
+    constants={"symmetric": True, "equivariant": True}, expected=Status.ASSUMED,
     checks=(Check("semi-invariant components give an equivariant f", Method.EXHAUSTIVE, if_semi_invariant, "n <= 5"),
             Check("an equivariant f has semi-invariant components", Method.EXHAUSTIVE, only_if_equivariant, "n <= 5")),
-    mutations=(Mutation("g is not symmetric in the others", {"symmetric": False}),))
+    mutations=(Mutation("g is not symmetric in the others", {"symmetric": False}),
+               Mutation("f(P X) = f(X) in place of P f(X)", {"equivariant": False})))

@@ -19,13 +19,14 @@ def triangle(given: Given) -> Evidence:
     parts = sympy.symbols("a b c r", real=True)
     shares = sympy.symbols("A B C R", nonnegative=True)
     hypotheses = [(1, share - part) for part, share in zip(parts, shares, strict=True)]
-    return follows({"sum of shares - (f - T)": (sum(shares) - sum(parts), hypotheses)}, "||f - T|| <= sum of the shares")
+    budget = sum(shares[: given["shares"]])
+    return follows({"sum of shares - (f - T)": (budget - sum(parts), hypotheses)}, "||f - T|| <= sum of the shares")
 
 
 def lipschitz_share(given: Given) -> Evidence:
     """|psi(x, mu) - psi(x, mu^)| <= sum_j |d psi/d mu_j| |mu_j - mu^_j| <= Lip_mu ||phi^ - phi||: errors of means are means."""
     slope, error, worst = sympy.symbols("s e E", nonnegative=True)
-    return follows({"one feature's share": (slope * worst - slope * error, [(slope, worst - error)])},
+    return follows({"one feature's share": (given["lipschitz"] * slope * worst - slope * error, [(slope, worst - error)])},
                    "phi's share is Lip_mu(psi) ||phi^ - phi||")
 
 
@@ -90,7 +91,7 @@ STEP = ProofStep(
     id="error-budget", section=5,
     plain="||f - T|| <= ||f - S|| + Lip_mu(psi) ||phi^ - phi|| + ||psi^ - psi|| + rounding; with sums, Lip_mu = n Lip_Sigma.",
     latex=r"\|f-T\|\le\|f-S\|+\mathrm{Lip}_\mu(\psi)\|\hat\varphi-\varphi\|+\|\hat\psi-\psi\|+\text{rounding}",
-    source="paper, proof of theorem 4.3, with constants", constants={"factor": lambda n: n},
+    source="paper, proof of theorem 4.3, with constants", constants={"factor": lambda n: n, "shares": 4, "lipschitz": 1},
     hypotheses=("psi is Lipschitz on the enlarged range of mu, or psi^ is and the last difference is taken on the exact range",),
     checks=(Check("the triangle inequality", Method.SYMBOLIC, triangle),
             Check("the share of phi", Method.SYMBOLIC, lipschitz_share),
@@ -98,4 +99,6 @@ STEP = ProofStep(
             Check("a bilinear psi", Method.EXHAUSTIVE, bilinear, support=True),
             Check("drawn networks", Method.PROPERTY, drawn_networks, support=True),
             Check("a bounded psi^ is not enough", Method.EXACT, bounded_is_not_enough, support=True)),
-    mutations=(Mutation("Lip_Sigma in place of n Lip_Sigma", {"factor": lambda n: 1}),))
+    mutations=(Mutation("Lip_Sigma in place of n Lip_Sigma", {"factor": lambda n: 1}),
+               Mutation("rounding is left out", {"shares": 3}),
+               Mutation("half of Lip_mu", {"lipschitz": sympy.Rational(1, 2)})))

@@ -27,7 +27,7 @@ def both_signs(given: Given) -> Evidence:
 def known_bound(given: Given) -> Evidence:
     """t = l + u with u >= 0: relu(t - l) + l = t."""
     lower, u = sympy.Symbol("l", real=True), sympy.Symbol("u", nonnegative=True)
-    t = lower + u
+    t = lower + given["above"] * u
     return identities({"relu(t - l) + l - t": relu(sympy.expand(t - lower)) + lower - t}, "one unit where t >= l is known")
 
 
@@ -41,7 +41,7 @@ def needs_the_bound(given: Given) -> Evidence:
 STEP = ProofStep(
     id="identity-channel", section=5, plain="t = relu(t) - relu(-t); with t >= l known, t = relu(t - l) + l.",
     latex=r"t=\mathrm{relu}(t)-\mathrm{relu}(-t);\qquad t\ge l\Rightarrow t=\mathrm{relu}(t-l)+l", source="folklore",
-    constants={"second": 1},
+    constants={"second": 1, "above": 1},
     checks=(Check("both signs", Method.SYMBOLIC, both_signs), Check("a known lower bound", Method.SYMBOLIC, known_bound),
             Check("the bound is needed", Method.EXHAUSTIVE, needs_the_bound, support=True)),
-    mutations=(Mutation("the second unit is dropped", {"second": 0}),))
+    mutations=(Mutation("the second unit is dropped", {"second": 0}), Mutation("l is an upper bound", {"above": -1})))

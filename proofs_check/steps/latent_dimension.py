@@ -16,7 +16,7 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 def counting(given: Given) -> Evidence:
     """Multi-indices of degree exactly k number binom(k+d-1, d-1); Pascal's rule adds them up to binom(m+d, d), 0 included."""
     m, d = sympy.symbols("m d", integer=True, positive=True)
-    pascal = sympy.binomial(m + 1 + d, d) - sympy.binomial(m + d, d) - sympy.binomial(m + d, d - 1)
+    pascal = sympy.binomial(m + 1 + d, d) - sympy.binomial(m + d, d) - sympy.binomial(m + d, d - given["pascal"])
     return identities({"step from m to m + 1": sympy.gammasimp(sympy.expand_func(pascal.rewrite(sympy.gamma)))},
                       "there are binom(m+d, d) - 1 indices 0 < |a| <= m, for symbolic m and d")
 
@@ -50,8 +50,8 @@ STEP = ProofStep(
     plain="psi sees a sum over n - 1 tokens, so |a| <= n - 1 suffices: d' = binom(n-1+d, d) - 1.",
     latex=r"d'=\binom{n-1+d}{d}-1", source="paper, theorem 4.1 (continuous), sharpened",
     depends_on=("power-sums-generate", "semi-invariant-form"),
-    constants={"less": 1},
+    constants={"less": 1, "pascal": 1},
     checks=(Check("there are so many indices", Method.SYMBOLIC, counting),
             Check("one degree less is too few", Method.EXACT, enough, support=True),
             Check("the indices that are built", Method.EXHAUSTIVE, listed, support=True)),
-    mutations=(Mutation("|a| <= n - 2", {"less": 2}),))
+    mutations=(Mutation("|a| <= n - 2", {"less": 2}), Mutation("another count of a degree", {"pascal": 2})))

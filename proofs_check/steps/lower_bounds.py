@@ -26,12 +26,12 @@ def boxes(m: int) -> tuple[list[Fraction], Fraction]:
     return [Fraction(2 * k + 1, 2 * m) for k in range(m)], Fraction(1, 2 * m)
 
 
-def T(m: int, y: Fraction) -> list[Fraction]:
+def T(m: int, y: Fraction, slope: int = 2) -> list[Fraction]:
     """Return the m features of y: (2/s)(y - c_k) in its own box, 0 in the other blocks; continuous between boxes."""
     centres, s = boxes(m)
     values = []
     for c in centres:
-        inside = min(max((y - c) * 2 / s, Fraction(-1)), Fraction(1))
+        inside = min(max((y - c) * slope / s, Fraction(-1)), Fraction(1))
         gap = max(abs(y - c) - s / 2, Fraction(0)) / (s / 2)  # back to 0 before the next box begins
         values.append(inside * max(1 - gap, Fraction(0)))
     return values
@@ -39,12 +39,12 @@ def T(m: int, y: Fraction) -> list[Fraction]:
 
 def sums_are_the_parameter(given: Given) -> Evidence:
     """Tokens c_k + u_k s/2 have sum_k T = u; those of -u have -u: m features are exact, and the targets differ by 2."""
-    return every(_boundary(given), _wrong_sum, "{} points u of the boundary of the cube")
+    return every(_boundary(given), lambda case: _wrong_sum(*case, given["slope"]), "{} points u of the boundary of the cube")
 
 
-def _sums(m: int, u: Sequence[Fraction]) -> list[Fraction]:
+def _sums(m: int, u: Sequence[Fraction], slope: int = 2) -> list[Fraction]:
     centres, s = boxes(m)
-    features = [T(m, c + v * s / 2) for c, v in zip(centres, u, strict=True)]
+    features = [T(m, c + v * s / 2, slope) for c, v in zip(centres, u, strict=True)]
     return [sum(column, Fraction(0)) for column in zip(*features, strict=True)]
 
 
@@ -54,9 +54,8 @@ def _boundary(given: Given) -> Iterator[tuple[int, tuple[Fraction, ...]]]:
         yield from ((m, u) for u in itertools.product(grid, repeat=m) if max(map(abs, u)) == 1)
 
 
-def _wrong_sum(case: tuple[int, tuple[Fraction, ...]]) -> str:
-    m, u = case
-    total = _sums(m, u)
+def _wrong_sum(m: int, u: tuple[Fraction, ...], slope: int) -> str:
+    total = _sums(m, u, slope)
     return "" if total == list(u) else f"m = {m}, u = {u}: the features add up to {total}"
 
 
@@ -161,7 +160,7 @@ STEP = ProofStep(
     plain="Some f needs d' = (n-1) d: fewer continuous features err by >= 1. P linear pieces err by >= 1/P for 2|x_j - x_k| - 1.",
     latex=r"d'<(n-1)d\Rightarrow\|f-S\|\ge1;\qquad P\text{ pieces}\Rightarrow\|f-S\|\ge1/P",
     source="ours, by Borsuk-Ulam; Wagstaff et al. 2019, 2022 for d = 1", hypotheses=("phi is continuous",),
-    expected=Status.ASSUMED, constants={"more": 0, "pieces": 1},
+    expected=Status.ASSUMED, constants={"more": 0, "pieces": 1, "slope": 2},
     checks=(Check("an odd map from the boundary of the cube to fewer dimensions vanishes somewhere", Method.CITED,
                   lambda given: cited("Borsuk-Ulam theorem")),
             Check("m d features are exact for it", Method.EXACT, sums_are_the_parameter, "d = 1, m <= 3"),
@@ -170,4 +169,5 @@ STEP = ProofStep(
             Check("exact pieces of ReLU features", Method.EXACT, relu_features, support=True),
             Check("m power sums suffice on a line", Method.EXHAUSTIVE, count_for_line, support=True),
             Check("collisions of random features are found", Method.SAMPLED, search, support=True)),
-    mutations=(Mutation("also d' = (n-1) d features collide", {"more": 1}), Mutation("error >= 2/P", {"pieces": 2})))
+    mutations=(Mutation("also d' = (n-1) d features collide", {"more": 1}), Mutation("error >= 2/P", {"pieces": 2}),
+               Mutation("T of slope 1/s in a box", {"slope": 1})))

@@ -22,14 +22,15 @@ KNOWN = (("own-times-mean", "201/100"), ("max", "101/100"), ("range", "201/100")
 def hoelder(given: Given) -> Evidence:
     """Along a segment f changes by the mean of grad . v; |sum g_c v_c| <= sum |g_c| max |v|, coordinate by coordinate."""
     g, v, most = sympy.symbols("g v V", nonnegative=True)  # sizes of one partial derivative, of one move, and of the largest
-    return follows({"one coordinate's share": (g * most - g * v, [(g, most - v)])}, "|grad . v| <= ||grad||_1 max |v|")
+    return follows({"one coordinate's share": (given["share"] * g * most - g * v, [(g, most - v)])},
+                   "|grad . v| <= ||grad||_1 max |v|")
 
 
 def across_kinks(given: Given) -> Evidence:
     """A segment cut at kinks s_1 < s_2 < ..: changes of at most L t (s_(k+1) - s_k) add up to L t, by induction on the cuts."""
     L, t, before, part = sympy.symbols("L t s p", nonnegative=True)  # the induction reached s; the next piece has length p
     so_far, change = sympy.symbols("h c", real=True)
-    return follows({"one piece more": (L * t * (before + part) - (so_far + change),
+    return follows({"one piece more": (L * t * (given["before"] * before + part) - (so_far + change),
                                        [(1, L * t * before - so_far), (1, L * t * part - change)])},
                    "|f(X') - f(X)| <= L t across finitely many kinks")
 
@@ -79,10 +80,12 @@ STEP = ProofStep(
     latex=r"|f(X)-f(X')|\le w_f(\max_k|x_k-x_k'|),\qquad w_f(t)=t\,\operatorname{ess\,sup}\|\nabla f\|_1",
     source="ours, by the mean value theorem",
     hypotheses=("the domain is a box", "f is continuous and piecewise continuously differentiable"),
-    expected=Status.ASSUMED, constants={"norm": sum},
+    expected=Status.ASSUMED, constants={"norm": sum, "share": 1, "before": 1},
     checks=(Check("the l1 norm bounds what a move changes", Method.SYMBOLIC, hoelder),
             Check("linear functions", Method.EXHAUSTIVE, linear_functions, support=True),
             Check("pieces of a segment add up across kinks", Method.SYMBOLIC, across_kinks, "finitely many kinks on a segment"),
             Check("constants of library targets", Method.ENCLOSURE, library_constants, support=True),
             Check("constants that are too small", Method.ENCLOSURE, false_constants, support=True)),
-    mutations=(Mutation("the max norm of the gradient in place of the l1 norm", {"norm": max}),))
+    mutations=(Mutation("the max norm of the gradient in place of the l1 norm", {"norm": max}),
+               Mutation("half of a partial derivative", {"share": sympy.Rational(1, 2)}),
+               Mutation("only the last piece counts", {"before": 0})))

@@ -17,8 +17,8 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 def one_cell(given: Given) -> Evidence:
     """x_(m) in cell c. j < c: m tokens contribute 1 each, s_j >= m. j > c: at most m - 1 contribute, s_j <= m - 1."""
     s, m = sympy.symbols("s m", real=True)
-    return follows({"j < c: the clamp's argument is >= 1": ((s - m + 1) - 1, [(1, s - m)]),
-                    "j > c: the clamp's argument is <= 0": (-(s - m + 1), [(1, (m - 1) - s)])},
+    return follows({"j < c: the clamp's argument is >= 1": ((s - m + given["offset"]) - 1, [(1, s - m)]),
+                    "j > c: the clamp's argument is <= 0": (-(s - m + given["offset"]), [(1, (m - 1) - s)])},
                    "only the cell of x_(m) contributes a part, so the estimate lies in the same closed cell")
 
 
@@ -39,7 +39,7 @@ def exact_range(given: Given) -> Evidence:
 def centred(given: Given) -> Evidence:
     """The offset -(1/2)(1/m - 1/(n-m+1)) centres the range; half of its length is 1 - (1/m + 1/(n-m+1))/2 <= 1 - 1/n."""
     m, k = sympy.symbols("m k", positive=True)  # k = n - m + 1
-    low, high, offset = -(1 - 1 / m), 1 - 1 / k, -(1 / m - 1 / k) / 2
+    low, high, offset = -(1 - 1 / m), 1 - 1 / k, -(1 / m - 1 / k) * sympy.Rational(given["centre"])
     half = 1 - (1 / m + 1 / k) / 2
     return identities({"lower end": low + offset + half, "upper end": high + offset - half},
                       "centred: +-(1 - (1/m + 1/(n-m+1))/2)")
@@ -116,11 +116,14 @@ STEP = ProofStep(
     plain="From thermometer sums s_j the estimate a + delta sum_j clamp(s_j - m + 1) of the m-th largest token is off by "
           "[-(1 - 1/m), 1 - 1/(n-m+1)] delta, attained.",
     latex=r"\frac{\hat x_{(m)}-x_{(m)}}\delta\in\Bigl[-\bigl(1-\tfrac1m\bigr),\,1-\tfrac1{n-m+1}\Bigr]",
-    source="ours", hypotheses=("d = 1",), depends_on=("equivariance-semi-invariance", "modulus"), constants={"share": 1},
+    source="ours", hypotheses=("d = 1",), depends_on=("equivariance-semi-invariance", "modulus"),
+    constants={"share": 1, "offset": 1, "centre": Fraction(1, 2)},
     checks=(Check("only one cell contributes a part", Method.SYMBOLIC, one_cell),
             Check("the range of the error", Method.SYMBOLIC, exact_range),
             Check("the centred error", Method.SYMBOLIC, centred),
             Check("all sequences on a lattice", Method.EXHAUSTIVE, all_sequences, support=True),
             Check("drawn sequences", Method.PROPERTY, drawn_sequences, support=True),
             Check("no decoder does better", Method.EXACT, no_better_decoder, support=True)),
-    mutations=(Mutation("the range is half as long", {"share": Fraction(1, 2)}),))
+    mutations=(Mutation("the range is half as long", {"share": Fraction(1, 2)}),
+               Mutation("clamp(s_j - m) in place of clamp(s_j - m + 1)", {"offset": 0}),
+               Mutation("an offset of a third", {"centre": Fraction(1, 3)})))

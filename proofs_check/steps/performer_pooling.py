@@ -31,7 +31,8 @@ def printed_head(given: Given) -> Evidence:
 def normalised_head(given: Given) -> Evidence:
     """W_K = 0: the kernel of row i is the same for all tokens, so dividing by its sum over n tokens leaves 1/n, for any query."""
     q, n = sympy.Symbol("q", real=True), sympy.Symbol("n", integer=True, positive=True)
-    key, token = sympy.Integer(given["key"]), sympy.Symbol("t", integer=True)
+    token = sympy.Symbol("t", integer=True)
+    key = token if given["keys_vary"] else sympy.Integer(given["key"])
     own, summed = kernel_value(q, key), sympy.Sum(kernel_value(q, key), (token, 1, n)).doit()
     return identities({"weight - 1/n": own / summed - 1 / n}, "every weight is 1/n, for any W_Q")
 
@@ -65,10 +66,11 @@ STEP = ProofStep(
     id="performer-pooling", section=5,
     plain="With W_Q = W_K = 0 the Performer's kernel is 1 for every draw of features; normalised, W_K = 0 alone gives the mean.",
     latex=r"W_Q=W_K=0\ \Rightarrow\ a(0)\cdot a(0)=1\ \ \forall w;\qquad W_K=0\ \Rightarrow\ \text{weights }1/n",
-    source="paper, proof of theorem 4.5, corrected", constants={"key": 0},
+    source="paper, proof of theorem 4.5, corrected", constants={"key": 0, "keys_vary": False},
     depends_on=("residual-layout",),
     checks=(Check("the unnormalised head has lambda = 1", Method.SYMBOLIC, printed_head),
             Check("the normalised head is the mean", Method.SYMBOLIC, normalised_head),
             Check("W_Q = 0 alone is not enough for it", Method.SYMBOLIC, query_alone, support=True),
             Check("the heads that are built pool", Method.EXACT, built_heads, support=True)),
-    mutations=(Mutation("W_Q = W_K = [e_1, 0] as printed", {"key": 1}),))
+    mutations=(Mutation("W_Q = W_K = [e_1, 0] as printed", {"key": 1}),
+               Mutation("keys that differ between tokens", {"keys_vary": True})))

@@ -19,7 +19,8 @@ def variance(given: Given) -> Evidence:
     N, t, s = sympy.symbols("N t s", positive=True)
     generating = (1 - t + t * sympy.exp(s)) ** N * sympy.exp(-N * t * s)
     second = sympy.simplify(sympy.diff(generating, s, 2).subs(s, 0)) / N**2
-    return identities({"variance - t (1 - t)/N": second - t * (1 - t) / N}, "the variance of k/N is t (1 - t)/N, symbolic N")
+    return identities({"variance - t (1 - t)/N": second - given["variance"] * t * (1 - t) / N},
+                      "the variance of k/N is t (1 - t)/N, symbolic N")
 
 
 def mean_distance(given: Given) -> Evidence:
@@ -93,11 +94,12 @@ STEP = ProofStep(
     latex=r"\|B_Nf-f\|\le (b-a)\sum_jL_j/(2\sqrt N)",
     source="paper, theorem 4.1 (continuous), by Bernstein in place of Stone-Weierstrass",
     hypotheses=("|f(X) - f(X')| <= sum_j L_j |x_j - x'_j| for the constant; f continuous for density",),
-    depends_on=("modulus",), constants={"half": Fraction(1, 2)},
+    depends_on=("modulus",), constants={"half": Fraction(1, 2), "variance": 1},
     checks=(Check("the variance of the Bernstein weights", Method.SYMBOLIC, variance),
             Check("the mean distance", Method.SYMBOLIC, mean_distance),
             Check("large distances are rare: density for every continuous f", Method.SYMBOLIC, large_distances),
             Check("the mean distance at rational points", Method.EXACT, one_variable, support=True),
             Check("the operator keeps equivariance", Method.EXACT, keeps_equivariance, support=True),
             Check("the degree that is built", Method.EXACT, planned_degree, support=True)),
-    mutations=(Mutation("1/(2 sqrt N) becomes 1/(3 sqrt N)", {"half": Fraction(1, 3)}),))
+    mutations=(Mutation("1/(2 sqrt N) becomes 1/(3 sqrt N)", {"half": Fraction(1, 3)}),
+               Mutation("twice the variance", {"variance": 2})))

@@ -61,13 +61,14 @@ def _cycles(p: tuple[int, ...]) -> int:
 
 def one_less_is_too_few(given: Given) -> Evidence:
     """Two multisets of m numbers with the same power sums up to degree m - 1."""
-    return every(PAIRS.items(), _no_pair, "{} pairs of multisets: degree m - 1 does not suffice for m = 2..6")
+    return every(PAIRS.items(), lambda pair: _no_pair(*pair, given["too_few"]),
+                 "{} pairs of multisets: degree m - 1 does not suffice for m = 2..6")
 
 
-def _no_pair(case: tuple[int, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
-    m, (A, B) = case
+def _no_pair(m: int, pair: tuple[tuple[int, ...], tuple[int, ...]], too_few: int) -> str:
+    A, B = pair
     equal = [sum(x**k for x in A) == sum(x**k for x in B) for k in range(1, m + 1)]
-    return "" if len(A) == len(B) == m and equal == [True] * (m - 1) + [False] else f"m = {m}: {A}, {B}: {equal}"
+    return "" if len(A) == len(B) == m and equal == [True] * (m - too_few) + [False] * too_few else f"m = {m}: {A}, {B}: {equal}"
 
 
 def all_degrees(given: Given) -> Evidence:
@@ -84,9 +85,10 @@ STEP = ProofStep(
     id="power-sums-generate", section=3,
     plain="The power sums p_a, 0 < |a| <= m, generate all multisymmetric polynomials of m tokens; |a| <= m - 1 does not suffice.",
     latex=r"\mathbb Q[x_1,\dots,x_m]^{S_m}=\mathbb Q[p_a:0<|a|\le m],\qquad p_a=\sum_i x_i^a",
-    source="Briand 2004, theorem 3; paper, theorem 4.1 (continuous)", expected=Status.ASSUMED, constants={"less": 0},
+    source="Briand 2004, theorem 3; paper, theorem 4.1 (continuous)", expected=Status.ASSUMED,
+    constants={"less": 0, "too_few": 1},
     checks=(Check("degree m + 1 reduces to degree <= m, as polynomials", Method.EXHAUSTIVE, next_degree, "(m, d) <= (4, 3)"),
             Check("signs over S_k cancel", Method.EXHAUSTIVE, signs_cancel, support=True),
             Check("the leading coefficient is not 0", Method.EXHAUSTIVE, all_degrees, support=True),
             Check("degree m - 1 does not suffice", Method.EXACT, one_less_is_too_few, "m <= 6")),
-    mutations=(Mutation("|a| <= m - 1", {"less": 1}),))
+    mutations=(Mutation("|a| <= m - 1", {"less": 1}), Mutation("nor does degree m suffice", {"too_few": 0})))

@@ -17,7 +17,7 @@ EXAMPLES = {(3, 2): (9, 5), (3, 10): (285, 65), (5, 4): (125, 69), (10, 4): (100
 def at_least_the_sharpened(given: Given) -> Evidence:
     """binom(n+d, d) = binom(n+d-1, d) + binom(n+d-1, d-1), and the second term is positive."""
     first, second = sympy.symbols("B C", nonnegative=True)
-    difference = (first + second - 1) - (first - 1)
+    difference = (first + given["pascal"] * second - 1) - (first - 1)
     return follows({"printed - sharpened": (difference, [(1, second)])}, "printed >= sharpened, by Pascal's rule")
 
 
@@ -41,7 +41,8 @@ STEP = ProofStep(
     id="printed-latent-dimension", section=3, corrects="latent-dimension",
     plain="d' = binom(n+d, d) - 1 suffices: true, but more than needed.",
     latex=r"d'=\binom{n+d}{d}-1", source="paper, theorem 4.1 (continuous), as printed", depends_on=("latent-dimension",),
-    constants={"smallest": False},
+    constants={"smallest": False, "pascal": 1},
     checks=(Check("it is at least the sharpened number", Method.SYMBOLIC, at_least_the_sharpened),
             Check("examples", Method.EXACT, examples, support=True)),
-    mutations=(Mutation("and it is the smallest", {"smallest": True}),))
+    mutations=(Mutation("and it is the smallest", {"smallest": True}),
+               Mutation("Pascal's rule with the other sign", {"pascal": -1})))

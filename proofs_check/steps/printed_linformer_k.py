@@ -36,4 +36,5 @@ STEP = ProofStep(
     constants={"needed": False, "entry": lambda n, k: 1 / n},
     checks=(Check("the head pools for every k", Method.SYMBOLIC, slots_hold_sigma),
             Check("heads that are built, k = 1 to 40", Method.EXACT, every_k, support=True)),
-    mutations=(Mutation("and a smaller k does not", {"needed": True}),))
+    mutations=(Mutation("and a smaller k does not", {"needed": True}),
+               Mutation("with F = (1/k) 1", {"entry": lambda n, k: 1 / k})))

@@ -25,7 +25,7 @@ def own_cell(given: Given) -> Evidence:
     u = j + t
     return follows({
         "u is not below cell j": (u - j, [(1, t)]),
-        "u is below the end of cell j": (j + 1 - u, [(1, 1 - t)]),
+        "u is below the end of cell j": (j + given["width"] - u, [(1, 1 - t)]),
         "a cell k > j lies above u, 1 - t away at least": (k - u, [(1, k - j - 1), (1, 1 - t)]),
         "a cell k < j ends at or below u": (u - (k + 1), [(1, j - k - 1), (1, t)])}, "u = j + t lies in cell j and in no other")
 
@@ -69,8 +69,8 @@ STEP = ProofStep(
     latex=r"q(x)=\min(\lfloor (x-a)/\delta\rfloor,\,N-1)\quad\text{assigns exactly one cell to every }x\in[a,b]^d",
     source="paper, proof of theorem 4.1 (discontinuous), corrected by the clamp",
     hypotheses=("a < b", "N >= 1", "delta = (b - a)/N"),
-    constants={"clamp": True},
+    constants={"clamp": True, "width": 1},
     checks=(Check("a point below b lies in the cell floor(u) and in no other", Method.SYMBOLIC, own_cell),
             Check("the point b lies in the last cell", Method.SYMBOLIC, upper_end),
             Check("the networks that are built do this", Method.EXHAUSTIVE, built_quantisers, support=True)),
-    mutations=(Mutation("the clamp is dropped", {"clamp": False}),))
+    mutations=(Mutation("the clamp is dropped", {"clamp": False}), Mutation("cells of half the mesh", {"width": Fraction(1, 2)})))

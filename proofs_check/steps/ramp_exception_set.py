@@ -15,8 +15,9 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 def union_bound(given: Given) -> Evidence:
     """m = n d coordinates, each in a ramp with probability p: 1 - (1 - p)^m <= m p, by induction on m (q = (1 - p)^m)."""
     m, p, q = sympy.symbols("m p q", nonnegative=True)
-    slack = m * p - (1 - q)  # >= 0 by the induction hypothesis
-    step = (m + 1) * p - (1 - q * (1 - p))
+    share = sympy.Rational(given["union"])
+    slack = share * m * p - (1 - q)  # >= 0 by the induction hypothesis
+    step = share * (m + 1) * p - (1 - q * (1 - p))
     return follows({"step from m to m + 1": (step, [(1, slack * (1 - p)), (m, p**2)])},
                    "P(some coordinate lies in a ramp) <= n d p; for 0 <= p <= 1 both terms are >= 0")
 
@@ -38,7 +39,8 @@ def _measure(N: int, k: int, missing: int) -> str:
 def l_p_norm(given: Given) -> Evidence:
     """Split the domain: |f - S| <= w outside the ramps, <= D inside, whose share is at most q."""
     w, D, q, share = sympy.symbols("w D q u", nonnegative=True)  # powers w^p, D^p; u <= q is the exact share
-    return follows({"integral of |f - S|^p": (w + D * q - (w * (1 - share) + D * share), [(D, q - share), (share, w)])},
+    bound = w + given["diameter"] * D * q
+    return follows({"integral of |f - S|^p": (bound - (w * (1 - share) + D * share), [(D, q - share), (share, w)])},
                    "||f - S||_p^p <= w_f(delta/2)^p + D^p n d (N - 1) eta/(b - a)")
 
 
@@ -65,9 +67,12 @@ STEP = ProofStep(
     plain="With ramps of width eta S changes on a set of measure at most n d (N - 1) eta/(b - a); this gives an L^p bound.",
     latex=r"\|f-S\|_p^p\le w_f(\delta/2)^p+D^p\,\frac{n d (N-1)\eta}{b-a}",
     source="ours; what the paper's d' = 1 Transformer proves", hypotheses=("uniform tokens", "eta <= delta"),
-    depends_on=("step-network",), constants={"ramps": 1},
+    depends_on=("step-network",),
+    constants={"ramps": 1, "union": 1, "diameter": 1},
     checks=(Check("union over n d coordinates", Method.SYMBOLIC, union_bound),
             Check("ramps of one coordinate", Method.EXACT, one_coordinate, support=True),
             Check("the L^p norm", Method.SYMBOLIC, l_p_norm),
             Check("random sequences", Method.SAMPLED, random_tokens, support=True)),
-    mutations=(Mutation("N - 1 ramps become N - 2", {"ramps": 2}),))
+    mutations=(Mutation("N - 1 ramps become N - 2", {"ramps": 2}),
+               Mutation("half of the union bound", {"union": Fraction(1, 2)}),
+               Mutation("half of D^p", {"diameter": Fraction(1, 2)})))

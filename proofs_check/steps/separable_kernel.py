@@ -19,7 +19,7 @@ def mean_of_errors(given: Given) -> Evidence:
     n, e = sympy.Symbol("n", integer=True, positive=True), sympy.Symbol("e", nonnegative=True)
     total, last = sympy.symbols("t l", real=True)
     a, b1, b2 = sympy.symbols("a b_1 b_2", real=True)
-    return follows({"sum of n + 1 errors": ((n + 1) * e - (total + last), [(1, n * e - total), (1, e - last)]),
+    return follows({"sum of n + 1 errors": (given["e"] * (n + 1) * e - (total + last), [(1, n * e - total), (1, e - last)]),
                     "a linear psi sees means": ((a * b1 + a * b2) / 2 - a * (b1 + b2) / 2, [])},
                    "|mean_k K(x_i, x_k) - sum_r a_r(x_i) mean_k b_r(x_k)| <= e")
 
@@ -27,7 +27,8 @@ def mean_of_errors(given: Given) -> Evidence:
 def quotient(given: Given) -> Evidence:
     """A/B - A'/B' = ((A - A') - (A'/B')(B - B'))/B, so it is at most (e_A + |A'/B'| e_B)/B."""
     A, B, C, D = sympy.symbols("A B C D", positive=True)  # C = A', D = B'
-    return identities({"difference of quotients": A / B - C / D - ((A - C) - C / D * (B - D)) / B},
+    weight = C / D if given["weighs"] else 1
+    return identities({"difference of quotients": A / B - C / D - ((A - C) - weight * (B - D)) / B},
                       "|A/B - A'/B'| <= (e_A + |A'/B'| e_B)/B")
 
 
@@ -77,9 +78,10 @@ STEP = ProofStep(
     id="separable-kernel", section=4,
     plain="|K - sum_r a_r(x) b_r(y)| <= e gives error e for mean_k K(x_i, x_k); |A/B - A'/B'| <= (e_A + |A'/B'| e_B)/B.",
     latex=r"\Bigl|\tfrac AB-\tfrac{A'}{B'}\Bigr|\le\frac{e_A+|A'/B'|\,e_B}{B}", source="ours", hypotheses=("B >= min K > 0",),
-    depends_on=("polynomial-density", "sum-decomposition"), constants={"weighs": True},
+    depends_on=("polynomial-density", "sum-decomposition"), constants={"weighs": True, "e": 1},
     checks=(Check("errors of a mean", Method.SYMBOLIC, mean_of_errors),
             Check("quotients", Method.SYMBOLIC, quotient),
             Check("rational quotients", Method.EXHAUSTIVE, quotients_exactly, support=True),
             Check("the kernel of attention", Method.ENCLOSURE, attention_kernel, support=True)),
-    mutations=(Mutation("the weight |A'/B'| of e_B is dropped", {"weighs": False}),))
+    mutations=(Mutation("the weight |A'/B'| of e_B is dropped", {"weighs": False}),
+               Mutation("half of the kernel's error", {"e": sympy.Rational(1, 2)})))

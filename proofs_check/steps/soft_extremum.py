@@ -16,7 +16,8 @@ def mean_of_exponentials(given: Given) -> Evidence:
     n = sympy.Symbol("n", integer=True, positive=True)
     rest = sympy.Symbol("r", nonnegative=True)  # the sum of the n - 1 other v_k, between 0 and n - 1
     mean = (1 + rest) / n
-    return follows({"mean v >= 1/n": (mean - 1 / n, [(1 / n, rest)]), "mean v <= 1": (1 - mean, [(1 / n, n - 1 - rest)])},
+    return follows({"mean v >= 1/n": (mean - 1 / (n - given["less"]), [(1 / n, rest)]),
+                    "mean v <= 1": (1 - mean, [(1 / n, n - 1 - rest)])},
                    "0 <= max u - (1/beta) log mean exp(beta u) <= log(n)/beta")
 
 

@@ -50,7 +50,7 @@ def hall(given: Given) -> Evidence:
 
 def partitions_of_unity(given: Given) -> Evidence:
     """Tensor and Kuhn hats add up to 1 on rational points, d = 1, 2, 3; their support has max-norm radius h."""
-    cases = itertools.product((tensor_hat, kuhn_hat), _points(given.effort(4, 6)))
+    cases = itertools.product(given["hats"] or (tensor_hat, kuhn_hat), _points(given.effort(4, 6)))
     return every(cases, lambda case: _total(*case), "{} hats and points")
 
 
@@ -115,8 +115,9 @@ def _matched(X: np.ndarray, other: np.ndarray) -> bool:
 def decoder(given: Given) -> Evidence:
     """psi = w/2 + inf over X' of [g(X') + (osc/2) l(X')], w = w_f(2h): X' = X gives the upper bound, two cases the lower one."""
     g, other, w, osc, distance = sympy.symbols("g G w o l", nonnegative=True)  # G = g(X') of any X'
-    gain = w / 2 + other + osc / 2 * distance - (g - w / 2)
-    return follows({"psi <= g + w/2": (g + w / 2 - (w / 2 + g), []),
+    base = given["base"] * w  # added to the infimum
+    gain = base + other + osc / 2 * distance - (g - w / 2)
+    return follows({"psi <= g + w/2": (g + w / 2 - (base + g), []),
                     "l < 2: G >= g - w": (gain, [(1, other - g + w), (osc / 2, distance)]),
                     "l >= 2: G >= g - osc": (gain, [(1, other - g + osc), (osc / 2, distance - 2), (1, w)])},
                    "|psi - g| <= w_f(2h)/2, and psi is osc/2-Lipschitz in l1")
@@ -126,11 +127,13 @@ STEP = ProofStep(
     id="soft-histogram", section=4,
     plain="Partition of unity of mesh h: ||s(X) - s(X')||_1 < 2 implies a matching with moves <= 2h; error <= w_f(2h)/2.",
     latex=r"\|s(X)-s(X')\|_1<2\Rightarrow\exists\pi:\ \max_k|x_k-x'_{\pi(k)}|\le2h", source="ours, by Hall's theorem",
-    expected=Status.ASSUMED, depends_on=("equivariance-semi-invariance", "modulus"), constants={"threshold": 2},
+    expected=Status.ASSUMED, depends_on=("equivariance-semi-invariance", "modulus"),
+    constants={"threshold": 2, "base": sympy.Rational(1, 2), "hats": None},
     checks=(Check("tokens without partners are seen", Method.SYMBOLIC, hall),
             Check("enough partners for every set of tokens give a matching", Method.CITED, lambda given: cited("Hall 1935")),
             Check("the decoder", Method.SYMBOLIC, decoder),
             Check("hats are partitions of unity", Method.EXACT, partitions_of_unity, "d <= 3"),
             Check("min-type hats are not", Method.EXACT, min_hats_are_none, support=True),
             Check("matchings found by assignment", Method.SAMPLED, matchings, support=True)),
-    mutations=(Mutation("< 2 becomes < 3", {"threshold": 3}),))
+    mutations=(Mutation("< 2 becomes < 3", {"threshold": 3}), Mutation("w/4 in place of w/2", {"base": sympy.Rational(1, 4)}),
+               Mutation("min-type hats", {"hats": (min_hat,)})))

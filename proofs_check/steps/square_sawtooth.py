@@ -32,7 +32,8 @@ def folding(given: Given) -> Evidence:
     """f_m = f_{m-1} - 4^-m g_m: at a new knot, the middle of a piece of length 2 h, the fold takes h^2 away."""
     k, h = sympy.symbols("k h", nonnegative=True)
     left, right, middle = (2 * k * h) ** 2, ((2 * k + 2) * h) ** 2, ((2 * k + 1) * h) ** 2
-    return identities({"new knot": (left + right) / 2 - h**2 - middle}, "each fold makes the interpolant of the next finer knots")
+    return identities({"new knot": (left + right) / 2 - given["taken"] * h**2 - middle},
+                      "each fold makes the interpolant of the next finer knots")
 
 
 def sawtooth_network(given: Given) -> Evidence:
@@ -73,10 +74,11 @@ STEP = ProofStep(
     plain="A ReLU network of m folds computes f_m with 0 <= f_m(x) - x^2 <= 2^(-2m-2) on [0, 1]; both ends are attained.",
     latex=r"0\le f_m(x)-x^2\le 2^{-2m-2},\qquad x\in[0,1]",
     source="Yarotsky 2017, proposition 2", hypotheses=("0 <= x <= 1",),
-    constants={"quarter": Fraction(1, 4)},
+    constants={"quarter": Fraction(1, 4), "taken": 1},
     depends_on=("interpolation-error",),
     checks=(Check("the error of interpolation at 2^m + 1 even knots", Method.SYMBOLIC, error_on_a_piece),
             Check("a fold gives the next interpolant", Method.SYMBOLIC, folding),
             Check("the composed teeth do", Method.EXHAUSTIVE, sawtooth_network, support=True),
             Check("the squares that are built do", Method.EXACT, built_square, support=True)),
-    mutations=(Mutation("2^(-2m-2) becomes 2^(-2m-3)", {"quarter": Fraction(1, 8)}),))
+    mutations=(Mutation("2^(-2m-2) becomes 2^(-2m-3)", {"quarter": Fraction(1, 8)}),
+               Mutation("a fold takes 4^-m/2 away", {"taken": sympy.Rational(1, 2)})))

@@ -18,7 +18,8 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 def telescoping(given: Given) -> Evidence:
     """c_0 + sum_{j <= z} (c_j - c_{j-1}) = c_z by induction on z, for any code c."""
     z, c = sympy.Symbol("z", integer=True), sympy.Function("c")
-    return identities({"step from z to z + 1": (c(z) + (c(z + 1) - c(z))) - c(z + 1)}, "a staircase of jumps is the code")
+    return identities({"step from z to z + 1": (c(z) + given["jump"] * (c(z + 1) - c(z))) - c(z + 1)},
+                      "a staircase of jumps is the code")
 
 
 def sharp_units(given: Given) -> Evidence:
@@ -35,10 +36,10 @@ def sharp_units(given: Given) -> Evidence:
 
 def plain_unit(given: Given) -> Evidence:
     """relu(t - j + 1) - relu(t - j) is exact on integers but tolerates no error: t = j - 2/5 gives 3/5."""
-    at = Fraction(-2, 5)
+    at = -given["off"]
     value = max(at + 1, Fraction(0)) - max(at, Fraction(0))
-    if value != Fraction(3, 5):
-        return refuted("the example is wrong", f"t = j - 2/5 gives {value}")
+    if value == 1:
+        return refuted("the plain unit is exact there", f"t = j - {given['off']} gives {value}")
     return Evidence(Status.PROVED, "t = j - 2/5 gives 3/5 in place of 1")
 
 
@@ -80,10 +81,12 @@ STEP = ProofStep(
     plain="Explicit weights: quantiser, code, decoder and table are staircases; ReLU units of slope M tolerate errors up to "
           "1/2 - 1/(2M).",
     latex=r"c_z=c_0+\sum_j(c_j-c_{j-1})H(z-j+\tfrac12),\quad H\approx\mathrm{relu}(v+\tfrac12)-\mathrm{relu}(v-\tfrac12)",
-    source="ours", depends_on=("quantiser-covers", "sum-code-injective", "grid-sumformer"), constants={"share": 2},
+    source="ours", depends_on=("quantiser-covers", "sum-code-injective", "grid-sumformer"),
+    constants={"share": 2, "jump": 1, "off": Fraction(2, 5)},
     checks=(Check("jumps add up to the code", Method.SYMBOLIC, telescoping),
             Check("sharp ReLU units tolerate errors", Method.SYMBOLIC, sharp_units),
             Check("plain ReLU units do not", Method.EXACT, plain_unit),
             Check("built staircases", Method.EXHAUSTIVE, built_staircases, support=True),
             Check("units are subtracted before they are multiplied", Method.SAMPLED, order_of_products, support=True)),
-    mutations=(Mutation("1/2 - 1/(2M) becomes 1/2 - 1/(4M)", {"share": 4}),))
+    mutations=(Mutation("1/2 - 1/(2M) becomes 1/2 - 1/(4M)", {"share": 4}), Mutation("jumps are taken twice", {"jump": 2}),
+               Mutation("plain units fail on integers too", {"off": Fraction(0)})))

@@ -42,17 +42,19 @@ def _not_a_mean(name: str, layer: mixers.Mixer, n: int) -> str:
 def pseudo_inverse(given: Given) -> Evidence:
     """P = J/m is idempotent and symmetric, so its own pseudo-inverse; the iteration has the fixed point 1 on its range."""
     p = sympy.Symbol("p")
-    step = p * (13 - p * (15 - p * (7 - p))) / 4
+    a, b, c = given["iteration"]
+    step = p * (a - p * (b - p * (c - p))) / 4
     return identities({"at 1": step.subs(p, 1) - 1, "at 0": step.subs(p, 0)}, "J/m stays J/m under the iteration")
 
 
 def odd_parts(given: Given) -> Evidence:
     """act(t) - act(-t) = t for ReLU, GELU, SiLU: a mixing layer with any of them passes values on."""
     t, u = sympy.Symbol("t", real=True), sympy.Symbol("u", positive=True)
+    odd = given["odd"]
     gelu = t * (1 + sympy.erf(t / sympy.sqrt(2))) / 2
     silu = t / (1 + sympy.exp(-t))
-    return identities({"GELU": gelu - gelu.subs(t, -t) - t, "SiLU": sympy.simplify(silu - silu.subs(t, -t)) - t,
-                       "ReLU": sympy.Max(u, 0) - sympy.Max(-u, 0) - u}, "act(t) - act(-t) = t")
+    return identities({"GELU": gelu - odd * gelu.subs(t, -t) - t, "SiLU": sympy.simplify(silu - odd * silu.subs(t, -t)) - t,
+                       "ReLU": sympy.Max(u, 0) - odd * sympy.Max(-u, 0) - u}, "act(t) - act(-t) = t")
 
 
 def one_direction(given: Given) -> Evidence:
@@ -94,11 +96,13 @@ STEP = ProofStep(
     latex=r"\mathrm{mix}(X)=\tfrac1n\mathbf 1\mathbf 1^\top X\ \text{for suitable weights}",
     source="ours; conjectured in the paper's discussion", expected=Status.ASSUMED,
     hypotheses=("token-wise FCs on both sides", "x_i retained", "no layer norm"),
-    depends_on=("theorem-transformer", "identity-channel", "error-budget"), constants={"both_directions": True},
+    depends_on=("theorem-transformer", "identity-channel", "error-budget"),
+    constants={"both_directions": True, "iteration": (13, 15, 7), "odd": 1},
     checks=(Check("the layers are means", Method.EXACT, layers_are_means, "n <= 8"),
             Check("J/m is its own pseudo-inverse", Method.SYMBOLIC, pseudo_inverse),
             Check("activations pass values on", Method.SYMBOLIC, odd_parts),
             Check("one direction is not enough", Method.EXACT, one_direction, support=True),
             Check("decay", Method.EXACT, decay, support=True),
             Check("W_K = 0 and the skip are needed", Method.EXACT, own_token_lost, support=True)),
-    mutations=(Mutation("a state space in one direction", {"both_directions": False}),))
+    mutations=(Mutation("a state space in one direction", {"both_directions": False}),
+               Mutation("another iteration", {"iteration": (13, 15, 8)}), Mutation("act(t) + act(-t)", {"odd": -1})))

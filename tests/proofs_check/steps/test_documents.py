@@ -48,5 +48,13 @@ def test_the_graph_in_the_documents_is_the_one_that_is_run() -> None:
     assert drawn == mermaid(STEPS, {name: step.expected for name, step in STEPS.items()})
 
 
+def test_the_readme_counts_the_steps_right() -> None:
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    expected = [step.expected for step in STEPS.values()]
+    shown = ", ".join(f"{expected.count(status)} {status.value}" for status in Status if status in expected)
+    assert f"{len(STEPS)} statements" in readme
+    assert f"{len(STEPS)} steps: {shown}; all as expected" in " ".join(readme.split())
+
+
 def test_the_theorems_are_statements_of_the_document() -> None:
     assert set(THEOREMS) <= set(premises())
