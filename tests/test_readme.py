@@ -19,6 +19,7 @@ MEASURED = [(r"seconds: .*", "seconds: .."), (r"\(\d+ boxes\)", "(.. boxes)"),
             (r"^read [\d,]+ tokens a second; [\d.e+-]+ %", "read .. tokens a second; .. %"),
             (r"runs/([\w.-]+?)(-\d)?$", r"runs/\1"),
             (r"(\d\.\d{12})\d+", r"\1.."),
+            (r"( [\d,]+) +\d+\.\d$", r"\1 .."), (r" cases, [\d.]+ s$", " cases"),
             (r"\d(\.\d+)?e-1\d +", "rounding ")]
 
 
