@@ -105,8 +105,9 @@ def test_the_network_is_torchs_function(pooling: str, bias: bool, widths: tuple[
     torch.manual_seed(7)
     phi, psi = (stack(*part) for part in widths)
     n, path = 3, tmp_path / "network.safetensors"
-    arrays = {name: (value.astype(np.float32).astype(np.float64) if pooling == "sum" else value)  # n times a weight is exact
-              for name, value in state(phi, psi).items() if bias or name.endswith("weight")}
+    # float32 weights, so that n times a weight is exact
+    arrays: Arrays = {name: (value.astype(np.float32).astype(np.float64) if pooling == "sum" else value)
+                      for name, value in state(phi, psi).items() if bias or name.endswith("weight")}
     with torch.no_grad():
         for part, module in (("phi", phi), ("psi", psi)):
             for name, value in module.named_parameters():
