@@ -22,6 +22,7 @@ from constructions.sumformers.compiler import DEFAULT_LIMITS, Limits
 from constructions.targets.target import AnyTarget, Target
 
 METHODS = ("auto", "grid", *CONSTRUCTIONS)
+LAST = "fit"  # its error is proved by subdivision, which takes time and may not end: only where nothing else applies
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
 
 
@@ -39,6 +40,11 @@ class Candidate:
     depth: int | None = None
     every_n: bool = False
     at_least: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be chosen."""
+        return self.parameters is not None and not self.at_least
 
 
 def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
@@ -62,7 +68,7 @@ def cheapest(candidates: Sequence[Candidate]) -> Candidate:
     Raises:
         Refused: none applies, with every reason.
     """
-    usable = [c for c in candidates if c.parameters is not None and not c.at_least]
+    usable = [c for c in candidates if c.usable]
     if not usable:
         raise Refused("no construction applies:\n" + "\n".join(f"  {c.method}: {c.reason}" for c in candidates))
     return min(usable, key=lambda c: (c.parameters or 0, not c.every_n))

@@ -23,6 +23,7 @@ from constructions.targets.target import AnyTarget, Target
 from proofs_check.architecture_check import POOLING_STEPS, pooling_factor
 from proofs_check.kernel import Claim, Status, Step
 from proofs_check.run_files import RunFiles
+from proofs_check.stand_in import CLAIMED, polynomial_steps
 from proofs_check.step_network import Rejected
 
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
@@ -47,11 +48,14 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     if built.every_n != claim.every_n:
         return [Step("claim", "the claim is about other lengths than those the derivation covers", Status.REFUTED)]
     scope = "every n >= 2" if built.every_n else f"n = {target.n}"
-    steps = [Step("sum-decomposition", f"f is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
+    of = "the polynomial" if built.stands_in else "f"
+    steps = [Step("sum-decomposition", f"{of} is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
                   Status.CERTIFIED, assumption=A_PRIORI)]
     steps += [_pooling(run, name, target.n, built.number_format.name) for name in run.network["architectures"]]
+    if built.stands_in:
+        steps += polynomial_steps(target, built, report)
     steps += [Step(share.id, _scoped(share.id, share.what, built), Status.CERTIFIED, share.bound, needs=("sum-decomposition",))
-              for share in built.compiled.shares]
+              for share in built.compiled.shares if not (built.stands_in and share.id == CLAIMED)]
     return steps
 
 

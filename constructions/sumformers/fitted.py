@@ -24,7 +24,9 @@ from constructions.targets import expression as ex
 from constructions.targets.target import Target
 
 MOST_FUNCTIONS = 600  # of the basis
+MOST_COORDINATES = 24  # n d; subdivision, which has to prove the error, covers no more
 REWEIGHTINGS = 6
+CLIMBS = 24
 MARGIN = Fraction(5, 4)  # of the claimed error over the estimated one: samples miss the largest
 Exponent = tuple[int, ...]
 
@@ -98,14 +100,21 @@ def fit(target: Target, tolerance: Fraction, largest_degree: int = 24) -> Fitted
     Raises:
         Refused: the degree would need too many coefficients, or f is not finite; with the error reached.
     """
+    if target.positional:
+        raise Refused("the error of a fitted polynomial is proved over sorted tokens: the target must not see positions")
+    if target.n * target.d > MOST_COORDINATES:
+        raise Refused(f"{target.n} tokens with {target.d} coordinates are {target.n * target.d} dimensions, more than the proof "
+                      f"by subdivision can cover ({MOST_COORDINATES})")
     reached, before = math.inf, 0
-    for degree in itertools.chain(range(1, 7), range(8, largest_degree + 1, 2)):
+    for degree in itertools.chain(range(1, 13), range(14, largest_degree + 1, 2)):
         try:
             basis = Basis.of(target.n, target.d, degree)
         except Refused as refused:
             raise Refused(f"{refused}, and of degree {before} they miss {reached:.3g} of it") from None
         coefficients, reached = _least_squares(target, basis)
         before = degree
+        if MARGIN * Fraction(reached) <= tolerance:
+            reached = _climbed(target, basis, coefficients)
         if MARGIN * Fraction(reached) <= tolerance:
             missed = max(MARGIN * Fraction(reached), tolerance / 4)
             return Fitted(_expressions(target, basis, coefficients, missed), _short(missed), degree, len(basis.exponents))
@@ -130,8 +139,10 @@ def _points(target: Target, count: int, seed: int) -> np.ndarray:
     inner = -np.cos(np.pi * spread).reshape(count, n, d)
     rng = np.random.default_rng(seed)
     vertices = np.unique(rng.choice([-1.0, 1.0], (min(4 ** (n * d), 512), n, d)), axis=0)
-    edges = np.where(rng.random((count // 8, n, d)) < 0.7, rng.choice([-1.0, 1.0], (count // 8, n, d)), inner[: count // 8])
-    return np.concatenate([vertices, edges, inner])
+    part = count // 8
+    edges = np.where(rng.random((part, n, d)) < 0.7, rng.choice([-1.0, 1.0], (part, n, d)), inner[:part])
+    ties = np.take_along_axis(inner[part:2 * part], rng.integers(0, 2, (part, n, 1)), axis=1)  # two different tokens
+    return np.concatenate([vertices, edges, ties, inner])
 
 
 def _values(target: Target, scaled: np.ndarray) -> np.ndarray:
@@ -142,8 +153,27 @@ def _values(target: Target, scaled: np.ndarray) -> np.ndarray:
     return values
 
 
+def _climbed(target: Target, basis: Basis, coefficients: np.ndarray) -> float:
+    """Return the largest error that climbing from samples finds: coordinates move, jump to an end or to another token."""
+    rng = np.random.default_rng(2)
+    points = _points(target, 1024, 3)
+    for scale in 10.0 ** -np.linspace(0.5, 4, CLIMBS):
+        error = np.abs(basis.values(points) @ coefficients - _values(target, points)).max(axis=1)
+        best = points[np.argsort(error)[-32:]]
+        moved = np.repeat(best, 32, axis=0)
+        chosen = rng.random(moved.shape) < 1.5 / (target.n * target.d)
+        step = np.where(chosen, scale * rng.normal(size=moved.shape), 0.0)
+        jump = np.where(rng.random(moved.shape) < 0.5, np.sign(step), moved[:, rng.permutation(target.n)])
+        moved = np.clip(np.where(chosen & (rng.random(moved.shape) < 0.2), jump, moved + step), -1.0, 1.0)
+        points = np.concatenate([best, moved])
+    return float(np.abs(basis.values(points) @ coefficients - _values(target, points)).max())
+
+
 def _least_squares(target: Target, basis: Basis) -> tuple[np.ndarray, float]:
-    """Return coefficients, (functions, d_out), and their largest error among other samples."""
+    """Return coefficients, (functions, d_out), and their largest error among other samples.
+
+    The polynomial with the smallest such error of all reweightings is kept.
+    """
     from scipy.linalg import lstsq
 
     count = 2 ** max(10, math.ceil(math.log2(8 * len(basis.exponents))))

@@ -21,7 +21,8 @@ from proofs_check.taylor import Model, Scale
 from proofs_check.walker import Chamber
 from tests.strategies import BALLS, Sample, samples
 
-ORACLE: dict[str, Any] = {"exp": arb_series.exp, "log": arb_series.log, "sqrt": arb_series.sqrt, "sin": arb_series.sin, "cos": arb_series.cos,
+ORACLE: dict[str, Any] = {"exp": arb_series.exp, "log": arb_series.log, "sqrt": arb_series.sqrt,
+                          "sin": arb_series.sin, "cos": arb_series.cos,
           "tanh": lambda u: (u.exp() - (-u).exp()) / (u.exp() + (-u).exp()), "sigmoid": lambda u: 1 / (1 + (-u).exp()),
           "reciprocal": lambda u: 1 / u}
 

@@ -124,7 +124,7 @@ def test_the_network_is_torchs_function(pooling: str, bias: bool, widths: tuple[
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_every_float_format_is_read_exactly(dtype: type, tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
-    arrays = {name: array.astype(dtype) for name, array in good().items()}
+    arrays: Arrays = {name: array.astype(dtype) for name, array in good().items()}
     save_file(arrays, path)
     network = read_trained(path, d=1, d_out=1, n=3, pooling="mean")
     assert np.array_equal(network.W_out, arrays["psi.2.weight"].T.astype(np.float64))
