@@ -130,12 +130,15 @@ def combined(offset: Scale, parts: Sequence[tuple[Scale, Model]], boxes: int) ->
     terms[0] = offset.middle
     error, sizes = np.full(boxes, offset.radius), np.full(boxes, abs(offset.middle))
     natural = Interval(np.full(boxes, offset.exactly.lower), np.full(boxes, offset.exactly.upper))
+    positive = natural.lower >= 0
     for scale, model in parts:
         size = model.sizes.sum(axis=0)
         terms[_placed(model.support, support, model.degree)] += scale.middle * model.terms
         error += abs(scale.middle) * model.error + scale.radius * (size + model.error)
         sizes += abs(scale.middle) * size
-        natural = natural + scale.exactly * model.range
+        part = scale.exactly * model.range
+        natural, positive = natural + part, positive & (part.lower >= 0)
+    natural = Interval(np.where(positive, np.maximum(natural.lower, 0.0), natural.lower), natural.upper)
     rounding = (len(parts) + 3) * _UNIT * 1.01
     return made(support, degree, terms, (error + rounding * sizes) * _ABOVE + _TINY, natural)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from constructions.planner import GridPlan
 from constructions.pooling import PoolingHead
 from constructions.progress import Report
 from constructions.storage import Stored, store, store_mean
-from constructions.survey import LAST, METHODS, Candidate, cheapest, survey
+from constructions.survey import AUTOMATIC, Candidate, cheapest, survey
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.certify import certify
 from proofs_check.kernel import Certificate, Claim, Verdict
@@ -64,15 +63,11 @@ def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarg
     request.check_names()
     tolerance, heads, number_format = request.tolerance(), request.heads(), request.number_format()
     target, modulus = request.resolved(n)
-    automatic = request.method == "auto"
-    methods = tuple(method for method in METHODS[1:] if method != LAST) if automatic else (request.method,)
+    methods = AUTOMATIC if request.method == "auto" else (request.method,)
     if request.code != "auto" and request.method == "auto":
         methods = ("grid",)  # only the discretised construction has a code
-    look = functools.partial(survey, target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
-                             max_table=request.max_table, limits=request.limits(), report=report)
-    found = look(methods=methods)
-    if automatic and not any(candidate.usable for candidate in found):
-        found += look(methods=(LAST,))
+    found = survey(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
+                   max_table=request.max_table, limits=request.limits(), methods=methods, report=report)
     return target, heads, found
 
 

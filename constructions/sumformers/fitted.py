@@ -26,6 +26,7 @@ from constructions.targets.target import Target
 MOST_FUNCTIONS = 600  # of the basis
 MOST_COORDINATES = 24  # n d; subdivision, which has to prove the error, covers no more
 REWEIGHTINGS = 6
+REACH = 3.0  # what reweighting may gain, at most
 CLIMBS = 24
 MARGIN = Fraction(5, 4)  # of the claimed error over the estimated one: samples miss the largest
 Exponent = tuple[int, ...]
@@ -84,9 +85,15 @@ class Basis:
         by_token = np.polynomial.chebyshev.chebvander(tokens, max(self.degree, 1))  # (points, n, d, degree)
         arguments = [np.prod([by_token[:, :, c, k] for c, k in enumerate(b)], axis=0).mean(axis=1) for b in self.features]
         arguments += [tokens[:, 0, c] for c in range(self.d)]
-        known = [np.polynomial.chebyshev.chebvander(argument, self.degree) for argument in arguments]
-        functions = [np.prod([known[v][:, k] for v, k in enumerate(exponent)], axis=0) for exponent in self.exponents]
-        return np.stack(functions, axis=1)
+        known = [np.polynomial.chebyshev.chebvander(argument, self.degree).T for argument in arguments]
+        functions, before = np.empty((len(self.exponents), len(tokens))), (-1,) * len(known)
+        partial = [np.ones(len(tokens))] * (len(known) + 1)  # products of the first factors, shared by neighbours in the list
+        for row, exponent in enumerate(self.exponents):
+            first = next((v for v, (k, old) in enumerate(zip(exponent, before, strict=True)) if k != old), len(known))
+            for v in range(first, len(known)):
+                partial[v + 1] = partial[v] * known[v][exponent[v]] if exponent[v] else partial[v]
+            functions[row], before = partial[-1], exponent
+        return functions.T
 
 
 def fit(target: Target, tolerance: Fraction, largest_degree: int = 24) -> Fitted:
@@ -106,12 +113,12 @@ def fit(target: Target, tolerance: Fraction, largest_degree: int = 24) -> Fitted
         raise Refused(f"{target.n} tokens with {target.d} coordinates are {target.n * target.d} dimensions, more than the proof "
                       f"by subdivision can cover ({MOST_COORDINATES})")
     reached, before = math.inf, 0
-    for degree in itertools.chain(range(1, 13), range(14, largest_degree + 1, 2)):
+    for degree in itertools.chain(range(1, 9), range(10, largest_degree + 1, 2)):
         try:
             basis = Basis.of(target.n, target.d, degree)
         except Refused as refused:
             raise Refused(f"{refused}, and of degree {before} they miss {reached:.3g} of it") from None
-        coefficients, reached = _least_squares(target, basis)
+        coefficients, reached = _least_squares(target, basis, float(tolerance))
         before = degree
         if MARGIN * Fraction(reached) <= tolerance:
             reached = _climbed(target, basis, coefficients)
@@ -169,15 +176,15 @@ def _climbed(target: Target, basis: Basis, coefficients: np.ndarray) -> float:
     return float(np.abs(basis.values(points) @ coefficients - _values(target, points)).max())
 
 
-def _least_squares(target: Target, basis: Basis) -> tuple[np.ndarray, float]:
+def _least_squares(target: Target, basis: Basis, tolerance: float) -> tuple[np.ndarray, float]:
     """Return coefficients, (functions, d_out), and their largest error among other samples.
 
-    The polynomial with the smallest such error of all reweightings is kept.
+    The polynomial with the smallest such error of all reweightings is kept; there are none where the tolerance is out of reach.
     """
     from scipy.linalg import lstsq
 
     count = 2 ** max(10, math.ceil(math.log2(8 * len(basis.exponents))))
-    train, test = _points(target, count, 0), _points(target, 4 * count, 1)
+    train, test = _points(target, count, 0), _points(target, 2 * count, 1)
     A, f = basis.values(train), _values(target, train)
     A_test, f_test = basis.values(test), _values(target, test)
     weights, best = np.ones(len(A)), (np.zeros((len(basis.exponents), target.d_out)), math.inf)
@@ -188,7 +195,7 @@ def _least_squares(target: Target, basis: Basis) -> tuple[np.ndarray, float]:
         if error < best[1]:
             best = found, error
         residual = np.abs(A @ found - f).max(axis=1)
-        if not residual.max() > 0:
+        if not residual.max() > 0 or best[1] > REACH * tolerance:
             break
         weights = weights * (residual + residual.max() / 20)
         weights /= weights.mean()
