@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import abc
+import functools
 import math
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -97,17 +99,18 @@ class Comparison(abc.ABC):
             parts.append(Boxes(lower, upper, np.array([math.inf]), np.array([case])))
         return Boxes.joined(parts)
 
-    def judged(self, batch: Boxes) -> Judged:
-        """Judge boxes of one case; what an executor calls in another process."""
-        return _shared(self).judge(batch)
+    @functools.cached_property
+    def elsewhere(self) -> Callable[[Boxes], Judged]:
+        """The judge as a function that another process can call; the comparison is packed once, and unpacked once there."""
+        return functools.partial(_judged, self.digest, pickle.dumps(self))
 
 
 _here: dict[str, Comparison] = {}
 
 
-def _shared(comparison: Comparison) -> Comparison:
-    """Return the copy of an equal comparison that this process has analysed already."""
-    if comparison.digest not in _here:
+def _judged(digest: str, packed: bytes, batch: Boxes) -> Judged:
+    """Judge boxes with the copy of an equal comparison that this process has analysed already, if there is one."""
+    if digest not in _here:
         _here.clear()
-        _here[comparison.digest] = comparison
-    return _here[comparison.digest]
+        _here[digest] = pickle.loads(packed)
+    return _here[digest].judge(batch)

@@ -198,7 +198,7 @@ class Search:
         chosen = _largest(self.waiting.bound, BATCHES * BATCH)
         hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
         batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]
-        found = list((executor.map if executor else map)(self.problem.judged, batches))
+        found = list(executor.map(self.problem.elsewhere, batches) if executor else map(self.problem.judge, batches))
         settled, occurs, witness, parts = self.settled, self.occurs, None, [stays]
         for batch, judged in zip(batches, found, strict=True):
             done, children = self._divided(batch, judged)

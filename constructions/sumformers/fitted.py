@@ -128,6 +128,17 @@ def fit(target: Target, tolerance: Fraction, largest_degree: int = 24) -> Fitted
     raise Refused(f"polynomials of degree {before} in the own token and means miss {reached:.3g} of it")
 
 
+def polynomial(target: Target, degree: int, tolerance: Fraction) -> tuple[tuple[ex.Expression, ...], float]:
+    """Return the fitted polynomial of one degree, its coefficients rounded below the tolerance, and its estimated error.
+
+    Raises:
+        Refused: it would need too many coefficients, or f is not finite.
+    """
+    basis = Basis.of(target.n, target.d, degree)
+    coefficients, reached = _least_squares(target, basis, math.inf)
+    return _expressions(target, basis, coefficients, tolerance), reached
+
+
 def _bounded(weights: Sequence[int], degree: int) -> Iterator[Exponent]:
     if not weights:
         yield ()
