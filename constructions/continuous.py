@@ -38,7 +38,7 @@ class ContinuousConstruction:
         evaluated_up_to: sequence length up to which floating-point evaluation is inside the bound.
         compiled: phi, psi, the bound and its shares.
         architectures: the blocks for the target's n; another n changes the attention weights of some heads only.
-        stands_in: expressions that were built in the target's place and whose distance from it is claimed, not proved.
+        stands_in, missed: expressions that were built in the target's place, and their claimed distance, to be proved.
     """
 
     target: Target
@@ -50,6 +50,7 @@ class ContinuousConstruction:
     compiled: Compiled
     architectures: tuple[Architecture, ...]
     stands_in: tuple[ex.Expression, ...] = ()
+    missed: Fraction = Fraction(0)
 
     @property
     def sumformer(self) -> MeanSumformer:
@@ -143,7 +144,7 @@ def construct_continuous(target: Target, tolerance: Fraction, method: str, heads
     architectures = tuple(assemble_mean(compiled.sumformer, head, target.n, number_format) for head in heads)
     longest = evaluated_up_to(target, decomposition.every_n, number_format)
     return ContinuousConstruction(target, tolerance, method, decomposition.every_n, longest, number_format, compiled,
-                                  architectures, decomposition.stands_in)
+                                  architectures, decomposition.stands_in, decomposition.missed)
 
 
 def _below(tolerance: Fraction) -> float:

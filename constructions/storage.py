@@ -58,11 +58,14 @@ def load_sumformer(arrays: Mapping[str, np.ndarray], exact: Mapping[str, Any], n
                      Network(tuple(network["inputs"]), nodes, tuple(network["outputs"])), int(network["n"]))
 
 
-def store_mean(sumformer: MeanSumformer, architectures: Sequence[Architecture]) -> Stored:
-    """Describe a continuous Sumformer and the architectures around it; their FC layers are phi's and psi's, stored once."""
+def store_mean(sumformer: MeanSumformer, architectures: Sequence[Architecture], derivation: Mapping[str, Any]) -> Stored:
+    """Describe a continuous Sumformer and the architectures around it; their FC layers are phi's and psi's, stored once.
+
+    ``derivation`` says which quantity of the target is held where (constructions.sumformers.derivation).
+    """
     stored = Stored({}, {}, {
         "format": MEAN_FORMAT, "tokens": list(sumformer.tokens), "pooled": list(sumformer.pooled),
-        "readout": list(sumformer.readout),
+        "readout": list(sumformer.readout), "derivation": dict(derivation),
         **{part: [{"reads": list(layer.reads), "writes": list(layer.writes)} for layer in layers]
            for part, layers in (("phi", sumformer.phi), ("psi", sumformer.psi))},
         "architectures": {a.name: {"channels": list(a.layout.channels), "pooling_block": len(sumformer.phi)}

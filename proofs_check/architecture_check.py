@@ -91,7 +91,7 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
             head = {key.removeprefix(f"blocks.{i}.attention."): a for key, a in mine.items()
                     if key.startswith(f"blocks.{i}.attention.")}
             _check_routes(architecture, head, channels, codes, n)
-            _check_exponents(architecture, head, largest)
+            check_exponents(architecture, head, largest)
             if not set(codes) <= known:
                 raise Rejected(f"{architecture}: block {i} pools before phi is computed")
             sigma = {code.replace("phi", "sigma") for code in codes}
@@ -139,7 +139,7 @@ def _check_routes(architecture: str, head: Arrays, channels: list[str], codes: l
             raise Rejected(f"{architecture}: pooling returns {total} times Sigma in {channels[j]}, expected 1")
 
 
-def _check_exponents(architecture: str, head: Arrays, largest: float) -> None:
+def check_exponents(architecture: str, head: Arrays, largest: float) -> None:
     """Reject queries of the normalised Performer so large that its kernel, uniform over the reals, could over- or underflow."""
     if architecture != "performer-normalised":
         return

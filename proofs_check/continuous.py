@@ -1,7 +1,8 @@
-"""Certify a continuous construction a priori: derive it again from the target text, and compare every stored weight.
+"""Certify a continuous construction: by structure from its weights, or, where that does not reach, by its derivation.
 
-What is proved here by arithmetic of the checker's own is the pooling; the error budget of phi and psi is the builder's sweep,
-run again from the target text, and the certificate says so among its assumptions.
+*By structure* (proofs_check.structure): the stored layers are read as polynomials and tables and held against the expression.
+Nothing of the builder's error analysis is used. *By derivation*: the construction is run again from the target text and every
+stored weight is compared; then the bound is the builder's, and the certificate says so among its assumptions.
 """
 
 from __future__ import annotations
@@ -14,48 +15,103 @@ import numpy as np
 
 from constructions.continuous import ContinuousConstruction, compile_target, construct_continuous
 from constructions.errors import Refused
+from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FORMATS, exact_number
 from constructions.pooling import pooling_head
 from constructions.progress import Report
-from constructions.storage import store_mean
+from constructions.storage import load_mean_sumformer, store_mean
 from constructions.sumformers.compiler import Limits
 from constructions.targets.target import AnyTarget, Target
-from proofs_check.architecture_check import POOLING_STEPS, pooling_factor
 from proofs_check.kernel import Claim, Status, Step
+from proofs_check.mean_architectures import architecture_steps, slots
 from proofs_check.run_files import RunFiles
 from proofs_check.stand_in import CLAIMED, polynomial_steps
-from proofs_check.step_network import Rejected
+from proofs_check.structure.proof import Proved, prove
+from proofs_check.structure.reading import NotUnderstood
+from proofs_check.structure.rounding import Running
 
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
             "from the target text and gave these weights, but not checked by other arithmetic")
-# 1/n and its product with another weight are rounded once each; the budget allows for four roundings
-LARGEST_DEFECT = {"float64": Fraction(4, 2**53), "float32": Fraction(4, 2**24)}
+REWRITTEN = ("the quantities that were followed through the network make up the target: the rewriting was taken from the run, "
+             "algebra did not confirm it")
+LARGEST_IN_STREAM = 2.0**40
 
 
 def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Report) -> list[Step]:
-    """Return the steps of the proof; a refuted one where the files hold something else than what the derivation gives."""
-    report("deriving the network again", 0, 0)
+    """Return the steps of the proof; a refuted one where the files hold something else than they say."""
     wrong = _misstated(run, claim, target)
     if wrong or not isinstance(target, Target):
-        return [Step("claim", wrong or "an opaque callable has no derivation", Status.REFUTED)]
+        return [Step("claim", wrong or "an opaque callable has no structure", Status.REFUTED)]
+    network = load_mean_sumformer(run.arrays, run.network)
+    number_format = str(run.plan["number_format"])
+    heads = architecture_steps(run, network, target.n, number_format, LARGEST_IN_STREAM)
+    if any(step.status is Status.REFUTED for step in heads):
+        return heads
+    fitted = "missed" in run.plan  # then the network is held against a polynomial p, and p against f
+    if fitted and (claim.every_n or target.positional):
+        return [Step("claim", "a fitted polynomial is about one length, without positions", Status.REFUTED)]
+    report("reading the network", 0, 0)
+    try:
+        proved = prove(network, run.network.get("derivation", {}), target, claim, elsewhere=fitted)
+    except NotUnderstood as reason:
+        report("deriving the network again", 0, 0)
+        return _by_derivation(run, claim, target, heads, str(reason), report)
+    steps = _by_structure(run, claim, target, network, heads, proved)
+    if fitted:
+        steps += polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report)
+    return steps
+
+
+def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumformer, heads: list[Step],
+                  proved: Proved) -> list[Step]:
+    scope = "every n >= 2" if claim.every_n else f"n = {target.n}"
+    of = "a polynomial p" if "missed" in run.plan else "f"
+    made = f"{of} is a function of the own token and {network.d_latent} means, for {scope}"
+    shown = "read from the network" if "missed" in run.plan else "shown by algebra"
+    identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED) if proved.identities else Step(
+        "sum-decomposition", made, Status.ASSUMED, assumption=REWRITTEN)
+    whole = sum((Fraction(part) for part in proved.parts.values()), Fraction(0))
+    bound = Fraction(proved.bound)
+    shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * Fraction(part) / whole, needs=("sum-decomposition",))
+              for (name, what), part in proved.parts.items() if part > 0]
+    if not shares and bound:
+        shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound, needs=("sum-decomposition",))]
+    return [identity, *heads, *shares, _evaluation(run, network, proved)]
+
+
+def _evaluation(run: RunFiles, network: MeanSumformer, proved: Proved) -> Step:
+    """Bound what floating point does: any order of summation, sequences up to the stated length, the heads' own roundings."""
+    number_format, longest = str(run.plan["number_format"]), int(run.plan["evaluated_up_to"])
+    unit = float(FORMATS[number_format].unit_roundoff)
+    # numerator and denominator of a normalised head, n sums each, a few operations a slot, four roundings of 1/n in the weights
+    roundings = 2 * longest + 3 * slots(run) + 52
+    error = Running(proved.reading, unit, 1.02 * roundings * unit).output_error(network)
+    what = f"evaluated in {number_format}, any order of summation, n <= {longest}"
+    if not np.isfinite(error) or roundings * unit > 0.01:
+        return Step("evaluation", f"{what}: outside the rounding analysis", Status.UNDECIDED)
+    return Step("evaluation", what, Status.CERTIFIED, Fraction(error), needs=("sum-decomposition",))
+
+
+def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str,
+                   report: Report) -> list[Step]:
     try:
         built = rebuilt(run.plan, target, list(run.network["architectures"]))
     except Refused as refused:
-        return [Step("sum-decomposition", f"the derivation does not reach the tolerance: {refused}", Status.UNDECIDED)]
+        return [Step("sum-decomposition", f"{reason}; and the derivation does not reach the tolerance: {refused}",
+                     Status.UNDECIDED)]
     different = _difference(run, built)
     if different:
-        return [Step("sum-decomposition", f"{different} is not what the derivation from the target text gives", Status.UNDECIDED)]
+        return [Step("sum-decomposition", f"{reason}; and {different} is not what the derivation from the target text gives",
+                     Status.UNDECIDED)]
     if built.every_n != claim.every_n:
         return [Step("claim", "the claim is about other lengths than those the derivation covers", Status.REFUTED)]
     scope = "every n >= 2" if built.every_n else f"n = {target.n}"
-    of = "the polynomial" if built.stands_in else "f"
-    steps = [Step("sum-decomposition", f"{of} is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
-                  Status.CERTIFIED, assumption=A_PRIORI)]
-    steps += [_pooling(run, name, target.n, built.number_format.name) for name in run.network["architectures"]]
-    if built.stands_in:
-        steps += polynomial_steps(target, built, report)
+    steps = [Step("sum-decomposition", f"f is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
+                  Status.CERTIFIED, assumption=A_PRIORI), *heads]
     steps += [Step(share.id, _scoped(share.id, share.what, built), Status.CERTIFIED, share.bound, needs=("sum-decomposition",))
               for share in built.compiled.shares if not (built.stands_in and share.id == CLAIMED)]
+    if built.stands_in:
+        steps += polynomial_steps(target, built.stands_in, built.missed, report)
     return steps
 
 
@@ -80,7 +136,7 @@ def _misstated(run: RunFiles, claim: Claim, target: AnyTarget) -> str:
 
 def _difference(run: RunFiles, built: ContinuousConstruction) -> str:
     """Return the first thing in which the stored files differ from the derived network, "" if nothing does."""
-    derived = store_mean(built.sumformer, built.architectures)
+    derived = store_mean(built.sumformer, built.architectures, built.compiled.derivation)
     if run.network != derived.network:
         return "network.json"
     if set(run.arrays) != set(derived.arrays) or run.exact:
@@ -91,23 +147,5 @@ def _difference(run: RunFiles, built: ContinuousConstruction) -> str:
     return ""
 
 
-def _pooling(run: RunFiles, name: str, n: int, number_format: str) -> Step:
-    """Multiply the stored head out: it must give the mean, up to the rounding of its own weights that the budget allows for."""
-    prefix = next(key for key in run.arrays if key.startswith(f"{name}.") and key.endswith(".W_V")).removesuffix("W_V")
-    weights = {key.removeprefix(prefix): array for key, array in run.arrays.items() if key.startswith(prefix)}
-    try:
-        factor = pooling_factor(name, weights, n)
-    except Rejected as rejected:
-        return Step(POOLING_STEPS[name], str(rejected), Status.REFUTED)
-    routes = {Fraction(float(value)) for value in weights["W_V"][np.nonzero(weights["W_V"])]}
-    defect = max((abs(n * factor * route - 1) for route in routes), default=Fraction(0))
-    if defect > LARGEST_DEFECT[number_format]:
-        return Step(POOLING_STEPS[name], f"{name}: pooling gives {float(1 + defect)} times the mean", Status.REFUTED)
-    exactly = "exactly the mean" if not defect else "the mean, its weights rounded"
-    return Step(POOLING_STEPS[name], f"{name}: attention is {exactly}, blocks hold phi and psi", Status.PROVED)
-
-
 def _scoped(name: str, what: str, built: ContinuousConstruction) -> str:
     return f"{what}, n <= {built.evaluated_up_to}" if name == "evaluation" else what
-
-

@@ -55,19 +55,28 @@ class Layer:
     folded: tuple[str, ...]
 
 
-def analysed(layers: Sequence[ReluLayer], known: Sequence[str], read_later: Iterable[str]) -> tuple[Layer, ...]:
-    """Find the chains; a unit that fits no chain is plain.
+@dataclass(frozen=True)
+class Chain:
+    """A chain: the channel that is folded, its units as (layer, unit), the first of which starts it, and what they write to."""
+
+    channel: str
+    members: tuple[tuple[int, int], ...]
+    targets: tuple[str, ...]
+
+    def weights(self, layers: Sequence[ReluLayer], target: str) -> list[float]:
+        """Return what each unit adds to a target for each unit of its value."""
+        return [_weight(layers[at], unit, target) for at, unit in self.members]
+
+
+def chains(layers: Sequence[ReluLayer], known: Iterable[str], read_later: Iterable[str]) -> list[Chain]:
+    """Find the chains, by the layer in which they start.
 
     Args:
         layers: of phi or psi.
         known: channels that are there before the first layer, so that no chain can start them.
         read_later: channels that something reads after the last layer, so that no chain may fold them.
     """
-    later = set(read_later)
-    plain = [np.ones(layer.units, dtype=bool) for layer in layers]
-    pairs: list[list[tuple[int, str, Line]]] = [[] for _ in layers]
-    folded: list[list[str]] = [[] for _ in layers]
-    written = set(known)
+    later, written, found = set(read_later), set(known), list[Chain]()
     for at, layer in enumerate(layers):
         for column, channel in enumerate(layer.writes):
             units = np.flatnonzero(layer.W_2[:, column])
@@ -76,15 +85,25 @@ def analysed(layers: Sequence[ReluLayer], known: Sequence[str], read_later: Iter
             chain = _followed(layers, at, channel)
             if not chain:
                 continue
-            members = [(at, int(units[0])), *chain]
+            members = ((at, int(units[0])), *chain)
             targets = _targets(layers, members, channel)
-            if any(_read_between(layers, members, target) for target in targets):
-                continue
-            for place, unit in members:
-                plain[place][unit] = False
-                folded[place] += [channel] if place > at else []
-            pairs[at] += [(int(units[0]), target, _line(layers, members, target)) for target in targets]
+            if not any(_read_between(layers, members, target) for target in targets):
+                found.append(Chain(channel, members, tuple(targets)))
         written |= set(layer.writes)
+    return found
+
+
+def analysed(layers: Sequence[ReluLayer], known: Iterable[str], read_later: Iterable[str]) -> tuple[Layer, ...]:
+    """Describe each layer by its plain units and the chains that start in it; arguments as in :func:`chains`."""
+    plain = [np.ones(layer.units, dtype=bool) for layer in layers]
+    pairs: list[list[tuple[int, str, Line]]] = [[] for _ in layers]
+    folded: list[list[str]] = [[] for _ in layers]
+    for chain in chains(layers, known, read_later):
+        at, head = chain.members[0]
+        for place, unit in chain.members:
+            plain[place][unit] = False
+            folded[place] += [chain.channel] if place > at else []
+        pairs[at] += [(head, target, _line(chain.weights(layers, target))) for target in chain.targets]
     return tuple(Layer(layer, np.flatnonzero(own), _chains(found), tuple(channel for channel in names if channel in layer.writes))
                  for layer, own, found, names in zip(layers, plain, pairs, folded, strict=True))
 
@@ -148,9 +167,8 @@ class Line:
     slack: float
 
 
-def _line(layers: Sequence[ReluLayer], members: Sequence[tuple[int, int]], channel: str) -> Line:
+def _line(weights: Sequence[float]) -> Line:
     """Tabulate one target; all numbers in the tabulation are dyadic, only the sums of weights round."""
-    weights = [_weight(layers[at], unit, channel) for at, unit in members]
     head, folds, rest = weights[0], weights[1: TABULATED + 1], weights[TABULATED + 1:]
     m = len(folds)
     width = 2.0 ** (1 - m)

@@ -8,12 +8,12 @@ witness and is another type: neither converts into the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
 from typing import Any
 
-from constructions.number_formats import exact_number
+from constructions.number_formats import exact_number, short_decimal_above
 
 
 class Status(Enum):
@@ -180,6 +180,12 @@ def conclude(claim: Claim, steps: Sequence[Step], required: Sequence[str], trust
     status = max((step.status for step in kept), key=lambda s: s.rank)
     assumptions = tuple(dict.fromkeys([*(step.assumption for step in kept if step.assumption), *trust]))
     return Certificate(claim, total, status, kept, assumptions, _made_by=_KERNEL)
+
+
+def sharpened(certificate: Certificate, digits: int = 6) -> Certificate:
+    """Return the certificate of the sharpest claim that its steps prove, rounded up to so many significant decimal digits."""
+    bound = min(certificate.claim.bound, short_decimal_above(certificate.proved_bound, digits))
+    return replace(certificate, claim=replace(certificate.claim, bound=bound))
 
 
 def decimal_above(value: Fraction, digits: int = 6) -> str:

@@ -6,10 +6,11 @@ The claim |f - p| <= missed is about expressions alone, so it needs neither the 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 
-from constructions.continuous import ContinuousConstruction
 from constructions.progress import Report
+from constructions.targets import expression as ex
 from constructions.targets.target import Target
 from proofs_check.deviation import Deviation
 from proofs_check.kernel import Status, Step, decimal_above
@@ -20,24 +21,26 @@ SECONDS = 300.0
 MOST_WAITING = 2_000_000  # boxes; more of them would not end in the time either, and fill the memory
 
 
-def polynomial_steps(target: Target, built: ContinuousConstruction, report: Report, seconds: float = SECONDS) -> list[Step]:
+def polynomial_steps(target: Target, p: Sequence[ex.Expression], missed: Fraction, report: Report,
+                     seconds: float = SECONDS) -> list[Step]:
     """Return the steps that bound |f - p| over all sequences of the target's n; undecided ones where the time is spent.
 
     Args:
         target: f.
-        built: a construction whose network was built for the polynomial ``stands_in``.
+        p: one expression an output, what the network was held against.
+        missed: the claim.
         report: progress.
         seconds: time to spend.
     """
-    missed = next(share for share in built.compiled.shares if share.id == CLAIMED)
-    search = Search.begin(Deviation.of(target.outputs, built.stands_in, target.n, target.box.sides), missed.bound)
+    search = Search.begin(Deviation.of(target.outputs, p, target.n, target.box.sides), missed)
     until = time.monotonic() + seconds
     while not search.finished and time.monotonic() < until and search.waiting.bound.size <= MOST_WAITING:
         search.run(min(5.0, until - time.monotonic()), lambda state: _told(state, report))
     cases = target.n * target.d_out
     reduced = Step("symmetry-reduction", f"tokens in descending order; {cases} cases, each a rank of the own token and an output",
                    Status.PROVED)
-    return [reduced, _step(search, f"{missed.what}; {search.judged:,} boxes", missed.bound)]
+    what = f"f against the polynomial that the network is built for; {search.judged:,} boxes"
+    return [reduced, _step(search, what, missed)]
 
 
 def _told(state: Search, report: Report) -> None:

@@ -17,7 +17,7 @@ from constructions.storage import Stored, store, store_mean
 from constructions.survey import AUTOMATIC, Candidate, cheapest, survey
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.certify import certify
-from proofs_check.kernel import Certificate, Claim, Verdict
+from proofs_check.kernel import Certificate, Claim, Verdict, sharpened
 from proofs_check.run_files import RunFiles
 from uat.request import Request
 from uat.sampling import Sampled, sample_construction
@@ -101,6 +101,9 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
     with watch("certify"):
         claim = claim_of(construction)
         verdict = certify(RunFiles(stored.arrays, stored.exact, stored.network, record, {"claim": claim.to_json()}), report)
+        if isinstance(verdict, Certificate) and isinstance(construction, ContinuousConstruction):
+            verdict = sharpened(verdict)  # the checker's own bound, which may be on either side of the builder's
+        claim = verdict.claim
     sampled: tuple[Sampled, ...] = ()
     if samples and isinstance(verdict, Certificate):
         with watch("sample"):
@@ -130,14 +133,15 @@ def _built(request: Request, target: AnyTarget, heads: Sequence[PoolingHead], me
 def _stored(construction: AnyConstruction) -> Stored:
     if isinstance(construction, Construction):
         return store(construction.sumformer, construction.architectures)
-    return store_mean(construction.sumformer, construction.architectures)
+    return store_mean(construction.sumformer, construction.architectures, construction.compiled.derivation)
 
 
 def claim_of(construction: AnyConstruction) -> Claim:
     """State what is claimed of the Sumformer and of every architecture."""
-    target = construction.target
+    target, continuous = construction.target, isinstance(construction, ContinuousConstruction)
+    bound = construction.tolerance if continuous else construction.bound  # the checker finds a bound of its own below it
     return Claim(target.name, target.text, target.n, target.d, target.d_out, target.box.sides,
-                 ("sumformer", *(a.name for a in construction.architectures)), construction.bound, construction.every_n)
+                 ("sumformer", *(a.name for a in construction.architectures)), bound, construction.every_n)
 
 
 def plan_record(construction: AnyConstruction, request: Request) -> dict[str, Any]:
@@ -152,7 +156,8 @@ def plan_record(construction: AnyConstruction, request: Request) -> dict[str, An
         "linformer_k": request.linformer_k, "performer_features": request.performer_features, "seed": request.seed,
     }
     if isinstance(construction, ContinuousConstruction):
-        return common | {"limits": vars(request.limits()), "evaluated_up_to": construction.evaluated_up_to}
+        limits = {"limits": vars(request.limits()), "evaluated_up_to": construction.evaluated_up_to}
+        return common | limits | _instead(construction)
     planned = construction.plan
     exact_only = any(array.dtype == object for node in construction.sumformer.psi.nodes
                      for array in (node.table.thresholds, node.table.values))
@@ -162,6 +167,11 @@ def plan_record(construction: AnyConstruction, request: Request) -> dict[str, An
         "slope_attained": planned.modulus.attained, "cells": planned.cells, "multisets": planned.multisets,
         "table_entries": planned.table_entries, "value_radius": str(construction.value_radius),
     }
+
+
+def _instead(construction: ContinuousConstruction) -> dict[str, Any]:
+    """Return what the polynomial that the network is built for is claimed to miss, nothing where there is none."""
+    return {"missed": str(construction.missed)} if construction.stands_in else {}
 
 
 def default_name(request: Request, construction: AnyConstruction) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from flint import arb
@@ -27,6 +28,7 @@ from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
 from constructions.pieces.square import Square
 from constructions.pieces.univariate import Bases, Hinges, Polynomial, TooWide, Univariate
+from constructions.sumformers.derivation import derivation
 from constructions.sumformers.sum_decomposition import Decomposition
 
 # Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares. The errors of many squares
@@ -81,11 +83,12 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A Sumformer, the proved bound of ||f - T||, and the shares that add up to it exactly."""
+    """A Sumformer, the proved bound of ||f - T||, the shares that add up to it exactly, and where it holds which quantity."""
 
     sumformer: MeanSumformer
     bound: Fraction
     shares: tuple[Share, ...]
+    derivation: Mapping[str, Any] = field(default_factory=dict)
 
     def beyond(self, what: str, missed: Fraction) -> Compiled:
         """Add how far the decomposition itself is from the target."""
@@ -170,7 +173,8 @@ def _with_budget(swept: Swept, bits: int, arithmetic: Arithmetic) -> Compiled:
               Share("square-sawtooth", f"{len(folds)} squares by {folded} folds", rises[0]),
               Share("weight-rounding", f"weights are {stored} numbers", rises[1]),
               Share("evaluation", f"evaluated in {stored}, any order of summation", rises[2])]
-    return Compiled(swept.sumformer, bounds[-1], tuple(share for share in shares if share.bound or share.id == "evaluation"))
+    kept = tuple(share for share in shares if share.bound or share.id == "evaluation")
+    return Compiled(swept.sumformer, bounds[-1], kept, derivation(program.decomposition, swept.sweep.places))
 
 
 def _approximations(swept: Swept, bound: Fraction) -> list[Share]:

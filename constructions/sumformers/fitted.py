@@ -26,6 +26,7 @@ from constructions.targets.target import Target
 MOST_FUNCTIONS = 600  # of the basis
 MOST_COORDINATES = 24  # n d; subdivision, which has to prove the error, covers no more
 REWEIGHTINGS = 6
+PENALTY = 0.01  # of a coefficient, in tolerances
 REACH = 3.0  # what reweighting may gain, at most
 CLIMBS = 24
 MARGIN = Fraction(5, 4)  # of the claimed error over the estimated one: samples miss the largest
@@ -135,7 +136,7 @@ def polynomial(target: Target, degree: int, tolerance: Fraction) -> tuple[tuple[
         Refused: it would need too many coefficients, or f is not finite.
     """
     basis = Basis.of(target.n, target.d, degree)
-    coefficients, reached = _least_squares(target, basis, math.inf)
+    coefficients, reached = _least_squares(target, basis, float(tolerance))
     return _expressions(target, basis, coefficients, tolerance), reached
 
 
@@ -198,10 +199,13 @@ def _least_squares(target: Target, basis: Basis, tolerance: float) -> tuple[np.n
     train, test = _points(target, count, 0), _points(target, 2 * count, 1)
     A, f = basis.values(train), _values(target, train)
     A_test, f_test = basis.values(test), _values(target, test)
+    # the means of n tokens do not fill the cube: without a penalty polynomials that vanish on them get huge coefficients
+    penalty = PENALTY * tolerance * math.sqrt(len(A)) * np.eye(len(basis.exponents))
+    nothing = np.zeros((len(penalty), target.d_out))
     weights, best = np.ones(len(A)), (np.zeros((len(basis.exponents), target.d_out)), math.inf)
     for _ in range(1 + REWEIGHTINGS):
         root = np.sqrt(weights)[:, None]
-        found = lstsq(A * root, f * root, cond=1e-12, lapack_driver="gelsy")[0]
+        found = lstsq(np.vstack([A * root, penalty]), np.vstack([f * root, nothing]), cond=1e-12, lapack_driver="gelsy")[0]
         error = max(float(np.abs(part).max()) for part in (A_test @ found - f_test, A @ found - f))
         if error < best[1]:
             best = found, error

@@ -318,6 +318,9 @@ class _Reader:
             return value.form
         tree = _tree(value)
         if value.argument is None:
+            exact = ex.rational_value(tree)
+            if exact is not None:
+                return Form(constant=exact)
             middle, radius = _rational(self._ball(tree))
             return Form(constant=middle, slack=radius)
         factor, tree = without_factor(tree)

@@ -42,7 +42,7 @@ def built(name: str) -> tuple[ContinuousConstruction, RunFiles]:
     assert isinstance(target, Target)
     construction = construct_continuous(target, request.tolerance(), method, request.heads(), limits=request.limits(),
                                         number_format=request.number_format())
-    stored = store_mean(construction.sumformer, construction.architectures)
+    stored = store_mean(construction.sumformer, construction.architectures, construction.compiled.derivation)
     network, plan, claim = (json.loads(json.dumps(part)) for part in (
         stored.network, pipeline.plan_record(construction, request), pipeline.claim_of(construction).to_json()))
     return construction, RunFiles(stored.arrays, {}, network, plan, {"claim": claim})

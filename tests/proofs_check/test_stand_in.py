@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 
 from constructions.continuous import ContinuousConstruction, compile_target, construct_continuous
+from constructions.errors import BadInput
 from constructions.progress import silent
 from constructions.storage import store_mean
 from constructions.sumformers import fitted
@@ -35,7 +36,7 @@ def built() -> tuple[Target, ContinuousConstruction]:
 
 def stored() -> RunFiles:
     construction = built()[1]
-    data = store_mean(construction.sumformer, construction.architectures)
+    data = store_mean(construction.sumformer, construction.architectures, construction.compiled.derivation)
     network, plan, claim = (json.loads(json.dumps(part)) for part in (
         data.network, pipeline.plan_record(construction, REQUEST), pipeline.claim_of(construction).to_json()))
     return RunFiles(data.arrays, {}, network, plan, {"claim": claim})
@@ -44,22 +45,17 @@ def stored() -> RunFiles:
 def test_a_run_is_certified_with_the_proof_as_a_step() -> None:
     verdict = certify(stored())
     assert isinstance(verdict, Certificate), verdict
-    assert verdict.proved_bound <= built()[1].bound <= REQUEST.tolerance()
+    assert verdict.proved_bound <= REQUEST.tolerance()
+    assert not any("error analysis" in assumption for assumption in verdict.assumptions)
     ids = [step.id for step in verdict.steps]
     assert "subdivision" in ids
     assert CLAIMED not in ids
     assert not verdict.claim.every_n
 
 
-def with_missed(construction: ContinuousConstruction, missed: Fraction) -> ContinuousConstruction:
-    """The same construction with another claim for the polynomial."""
-    shares = tuple(replace(share, bound=missed) if share.id == CLAIMED else share for share in construction.compiled.shares)
-    return replace(construction, compiled=replace(construction.compiled, shares=shares))
-
-
 def test_an_understated_error_is_refuted() -> None:
     target, construction = built()
-    found = polynomial_steps(target, with_missed(construction, Fraction(1, 10**5)), silent)
+    found = polynomial_steps(target, construction.stands_in, Fraction(1, 10**5), silent)
     assert [step.status for step in found] == [Status.PROVED, Status.REFUTED]
     assert "X = [" in found[-1].statement
 
@@ -67,15 +63,44 @@ def test_an_understated_error_is_refuted() -> None:
 def test_another_polynomial_is_refuted() -> None:
     target, construction = built()
     moved = tuple(ex.Binary("+", output, ex.Number(REQUEST.tolerance())) for output in construction.stands_in)
-    assert polynomial_steps(target, replace(construction, stands_in=moved), silent)[-1].status is Status.REFUTED
+    assert polynomial_steps(target, moved, construction.missed, silent)[-1].status is Status.REFUTED
 
 
 def test_no_time_no_proof() -> None:
     target, construction = built()
-    step = polynomial_steps(target, construction, silent, seconds=0.0)[-1]
+    step = polynomial_steps(target, construction.stands_in, construction.missed, silent, seconds=0.0)[-1]
     assert step.status is Status.UNDECIDED
     assert "not proved" in step.statement
     assert step.bound == 0
+
+
+@pytest.mark.parametrize("change", [{"missed": None}, {"missed": "1/1000000"}, {"missed": "-1"}, {"missed": "0"}])
+def test_a_plan_that_says_something_else_is_not_certified(change: dict[str, str | None]) -> None:
+    run = stored()
+    plan = {key: value for key, value in {**run.plan, **change}.items() if value is not None}
+    assert not isinstance(certify(replace(run, plan=plan)), Certificate)
+
+
+def test_a_claim_that_is_too_large_adds_only_the_error_that_there_is() -> None:
+    run = stored()
+    verdict = certify(replace(run, plan={**run.plan, "missed": "1/60"}))
+    assert not isinstance(verdict, Certificate) or verdict.proved_bound <= REQUEST.tolerance()
+
+
+def test_the_network_of_another_target_is_refuted() -> None:
+    """The run of a fitted polynomial for f, with another target in its plan: p is read from the network, not from the plan."""
+    run = stored()
+    expression = "sum(exp(2*x*y)*y)/sum(exp(2*x*y)) + x/20"
+    claim = {**run.certificate["claim"], "expression": expression}
+    verdict = certify(replace(run, plan={**run.plan, "expression": expression}, certificate={"claim": claim}))
+    assert isinstance(verdict, Refuted)
+    assert "misses" in verdict.reason
+
+
+def test_a_malformed_plan_is_bad_input() -> None:
+    run = stored()
+    with pytest.raises(BadInput):
+        certify(replace(run, plan={**run.plan, "missed": "much"}))
 
 
 def test_a_proof_that_runs_out_of_time_gives_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +123,7 @@ def test_a_builder_that_lies_about_its_fit_is_not_believed(share: Fraction, monk
     compile_target.cache_clear()
     target = built()[0]
     construction = construct_continuous(target, REQUEST.tolerance(), "fit", REQUEST.heads())
-    data = store_mean(construction.sumformer, construction.architectures)
+    data = store_mean(construction.sumformer, construction.architectures, construction.compiled.derivation)
     run = RunFiles(data.arrays, {}, data.network, pipeline.plan_record(construction, REQUEST),
                    {"claim": pipeline.claim_of(construction).to_json()})
     verdict = certify(run)

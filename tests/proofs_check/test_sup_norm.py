@@ -49,7 +49,7 @@ def stored(name: str) -> RunFiles:
     target = request.resolved(n)[0]
     assert isinstance(target, Target)
     construction = construct_continuous(target, request.tolerance(), "sum-decomposition", request.heads())
-    data = store_mean(construction.sumformer, construction.architectures)
+    data = store_mean(construction.sumformer, construction.architectures, construction.compiled.derivation)
     network, plan, claim = (json.loads(json.dumps(part)) for part in (
         data.network, pipeline.plan_record(construction, request), pipeline.claim_of(construction).to_json()))
     return RunFiles(data.arrays, {}, network, plan, {"claim": claim})

@@ -1,0 +1,65 @@
+"""Where a compiled network holds the quantities of its decomposition, as plain data: a hint for a checker that trusts none of it.
+
+One entry a quantity, in an order in which they can be computed: what it is, in terms of earlier ones, and the affine form of
+channels that stands for it (docs/formats.md lists the kinds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from constructions.pieces.forms import Form, Placed, Places, Quantity
+from constructions.pieces.kernel import Kernels
+from constructions.pieces.mean import Mean, Rectified, Renamed
+from constructions.pieces.node import Node
+from constructions.pieces.order import OrderStatistic
+from constructions.pieces.product import Product, Quotient
+from constructions.pieces.univariate import Univariate
+from constructions.sumformers.sum_decomposition import Decomposition
+
+Entry = dict[str, Any]
+
+
+def derivation(decomposition: Decomposition, places: Places) -> dict[str, Any]:
+    """Return {"quantities": [..], "outputs": [form, ..]} for the quantities that the network holds."""
+    quantities = [*decomposition.tokens, *(q for node in decomposition.nodes for q in node.outputs)]
+    names = {q: f"q{k}" for k, q in enumerate(quantities)}
+    entries: list[Entry] = [{"name": names[q], "kind": "token", "coordinate": c, "held": _held(places[q])}
+                            for c, q in enumerate(decomposition.tokens)]
+    for node in decomposition.nodes:
+        for q, entry in _entries(node, names):
+            if q in places:
+                entries.append({"name": names[q], **entry, "held": _held(places[q])})
+    return {"quantities": entries, "outputs": [_form(form, names) for form in decomposition.outputs]}
+
+
+def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quantity, Entry]]:
+    forms = [_form(form, names) for form in node.inputs]
+    match node:
+        case Univariate():
+            yield node.outputs[0], {"kind": "function", "tree": str(node.g.tree), "of": forms}
+        case Product():
+            yield node.outputs[0], {"kind": "product", "of": forms}
+        case Quotient():
+            yield node.outputs[0], {"kind": "quotient", "of": forms[:2], "reciprocal": names[node.reciprocal]}
+        case Kernels():
+            for K, q in zip(node.kernels, node.outputs, strict=True):
+                yield q, {"kind": "kernel", "tree": str(K.tree), "of": forms[: len(node.outer)],
+                          "tokens": [names[token] for token in node.tokens]}
+        case Mean():
+            yield node.outputs[0], {"kind": "mean", "of": forms}
+        case Rectified():
+            yield node.outputs[0], {"kind": "rectified", "of": forms}
+        case Renamed():
+            yield node.outputs[0], {"kind": "renamed", "of": forms, "tree": node.outputs[0].name}
+        case OrderStatistic():
+            yield node.outputs[0], {"kind": "order-statistic", "of": forms, "rank": node.rank}
+
+
+def _form(form: Form, names: Mapping[Quantity, str]) -> Entry:
+    return {"terms": {names[q]: str(c) for q, c in form.terms.items()}, "constant": str(form.constant), "slack": str(form.slack)}
+
+
+def _held(placed: Placed) -> Entry:
+    return {"channels": {channel: str(weight) for channel, weight in placed.channels.items()}, "constant": str(placed.constant)}

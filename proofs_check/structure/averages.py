@@ -1,0 +1,99 @@
+"""Range lemmas: what an expression shows of its own range where interval arithmetic on the parts shows less.
+
+*Average*: mean(w u)/mean(w) with w > 0 lies in the range of u. *Popoviciu*: mean((u - mean(u))^2) is at most a quarter of the
+squared width of u's range, and not negative.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from constructions.targets import expression as ex
+from proofs_check.enclosures import functions as on_intervals
+from proofs_check.enclosures.interval import Interval, maximum, minimum
+from proofs_check.structure.ranges import Range
+
+Sides = Sequence[tuple[Fraction, Fraction]]
+WHOLE = (-math.inf, math.inf)
+
+
+def natural_range(node: ex.Expression, sides: Sides, n: int) -> Range:
+    """Enclose an expression, y free or bound, by interval arithmetic on the tree as it is written."""
+    values = _natural(node, sides, n)
+    return float(values.lower), float(values.upper)
+
+
+def _natural(node: ex.Expression, sides: Sides, n: int) -> Interval:
+    match node:
+        case ex.Number(value=q):
+            return Interval.constant(q)
+        case ex.Pi():
+            return Interval.pi()
+        case ex.Length():
+            return Interval.constant(n)
+        case ex.Own(coordinate=c) | ex.Other(coordinate=c):
+            return Interval.of(Interval.constant(sides[c][0]).lower, Interval.constant(sides[c][1]).upper)
+        case ex.OrderStatistic():
+            return _natural(ex.Own(0), sides, n)
+        case ex.Reduction(kind=kind, body=body):
+            values = _natural(body, sides, n)
+            spread = _deviation(body)
+            if spread is not None:
+                whole = _natural(spread, sides, n)
+                width = Interval.of(whole.upper) - Interval.of(whole.lower)
+                values = minimum(maximum(values, Interval.of(0.0)), Interval.of((width * width * Interval.of(0.25)).upper))
+            return values * Interval.constant(n) if kind == "sum" else values
+        case ex.Apply(function="neg", argument=argument):
+            return -_natural(argument, sides, n)
+        case ex.Apply(function=name, argument=argument):
+            return on_intervals.FUNCTIONS[name](_natural(argument, sides, n))
+        case ex.Power(base=base, exponent=exponent) if (k := ex.rational_value(exponent)) is not None and k.denominator == 1:
+            return _natural(base, sides, n) ** int(k)
+        case ex.Binary(operator=operator, left=left, right=right):
+            a, b = _natural(left, sides, n), _natural(right, sides, n)
+            match operator:
+                case "+":
+                    return a + b
+                case "-":
+                    return a - b
+                case "*":
+                    return a * b
+                case "/":
+                    return a / b
+            return maximum(a, b) if operator == "maximum" else minimum(a, b)
+    return Interval.of(*WHOLE)
+
+
+def _deviation(body: ex.Expression) -> ex.Expression | None:
+    """Return u where the body is (u - mean(u))**2."""
+    match body:
+        case ex.Power(base=ex.Binary(operator="-", left=u, right=ex.Reduction(kind="mean", body=v)),
+                      exponent=ex.Number(value=k)) if u == v and k == 2:
+            return u
+    return None
+
+
+def quotient_range(p: ex.Expression, q: ex.Expression, sides: Sides) -> Range:
+    """Enclose mean(a)/mean(b) with b > 0, where a = b u for a product b of factors of a; the whole line where it is no such."""
+    match p, q:
+        case ex.Reduction(kind="mean", body=a), ex.Reduction(kind="mean", body=b) if float(_natural(b, sides, 1).lower) > 0:
+            rest = _factors(a)
+            for factor in _factors(b):
+                if factor not in rest:
+                    return WHOLE
+                rest.remove(factor)
+            values = Interval.of(1.0)
+            for factor in rest:
+                values = values * _natural(factor, sides, 1)
+            return float(values.lower), float(values.upper)
+    return WHOLE
+
+
+def _factors(node: ex.Expression) -> list[ex.Expression]:
+    if isinstance(node, ex.Binary) and node.operator == "*":
+        return [*_factors(node.left), *_factors(node.right)]
+    return [node]
+
+

@@ -1,0 +1,161 @@
+"""What a channel holds: a polynomial in known quantities, plus noise.
+
+    value = main + sum_k noise_k eps_k + e,    |eps_k| <= 1,  |e| <= rest,
+
+for every sequence and own token. Each square that the network computes by folds brings one eps of its own; it enters later
+polynomials with its own coefficient, so that what cancels in exact arithmetic cancels here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from flint import fmpq
+
+from proofs_check.structure.polynomial import ZERO, Polynomial, combined
+from proofs_check.structure.ranges import polynomial_size, rational_up
+
+_UP = 1 + 2.0**-40
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Coefficient of one eps, and a bound of its absolute value that may be far from sharp."""
+
+    polynomial: Polynomial
+    bound: float
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """See the module."""
+
+    main: Polynomial
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    rest: float = 0.0
+
+    @staticmethod
+    def constant(value: fmpq) -> Content:
+        """Return a number."""
+        return Content(Polynomial.constant(value))
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Variables of the main part and of the coefficients of the noise."""
+        return self.main.variables.union(*(noise.polynomial.variables for noise in self.noise.values()))
+
+    @property
+    def spread(self) -> float:
+        """A bound of everything but the main part, not sharp."""
+        return (sum(noise.bound for noise in self.noise.values()) + self.rest) * _UP
+
+    def sharp_spread(self) -> float:
+        """Bound everything but the main part through the ranges of its coefficients."""
+        return (sum(polynomial_size(noise.polynomial) for noise in self.noise.values()) + self.rest) * _UP
+
+    def __sub__(self, other: Content) -> Content:
+        return affine([(self, fmpq(1)), (other, fmpq(-1))])
+
+    def __mul__(self, other: Content) -> Content:
+        """Multiply; products of two noises go to the rest."""
+        a = polynomial_size(self.main) if other.noise or other.rest else 0.0
+        b = polynomial_size(other.main) if self.noise or self.rest else 0.0
+        parts: dict[str, list[tuple[Polynomial, float]]] = {}
+        for mine, factor, size in ((self.noise, other.main, b), (other.noise, self.main, a)):
+            for name, noise in mine.items():
+                parts.setdefault(name, []).append((noise.polynomial * factor, noise.bound * size))
+        joined = {name: Noise(combined((p, fmpq(1)) for p, _ in found), sum(bound for _, bound in found) * _UP)
+                  for name, found in parts.items()}
+        rest = a * other.rest + b * self.rest + self.spread * other.spread
+        return tidy(Content(self.main * other.main, joined, rest * _UP))
+
+    def with_noise(self, name: str, size: float) -> Content:
+        """Add ``size`` times a new eps."""
+        if not size:
+            return self
+        p, q = size.as_integer_ratio()
+        return Content(self.main, {**self.noise, name: Noise(Polynomial.constant(fmpq(p, q)), size)}, self.rest)
+
+    def renamed(self, names: Mapping[str, Polynomial], suffix: str) -> Content:
+        """Put other variables in the place of some, and call every eps by another name: the same thing at another token."""
+        noise = {name + suffix: Noise(n.polynomial.substituted(names), n.bound) for name, n in self.noise.items()}
+        return Content(self.main.substituted(names), noise, self.rest)
+
+
+def collapsed(content: Content, name: str) -> Content:
+    """Put one eps in the place of all noise."""
+    return Content(content.main).with_noise(name, content.sharp_spread())
+
+
+def squared(content: Content, name: str) -> Content:
+    """Return the square of a content without rest; the square of its noise, between 0 and some S^2, is an eps of its own."""
+    spread = content.spread if content.spread < 2.0**-20 else content.sharp_spread()
+    size = polynomial_size(content.main) if content.noise else 0.0
+    noise = {key: Noise((one.polynomial * content.main).times(fmpq(2)), 2 * one.bound * size * _UP)
+             for key, one in content.noise.items()}
+    half = spread * spread / 2 * _UP
+    p, q = half.as_integer_ratio()
+    main = content.main * content.main + Polynomial.constant(fmpq(p, q))
+    return tidy(Content(main, noise).with_noise(name, half))
+
+
+def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = ZERO) -> Content:
+    """Return constant + sum of factor * content; the eps of the parts are the same where their names are."""
+    kept = [(content, factor) for content, factor in parts if factor]
+    main = combined([*((content.main, factor) for content, factor in kept), (Polynomial.constant(constant), fmpq(1))])
+    noises: dict[str, list[tuple[Noise, fmpq]]] = {}
+    for content, factor in kept:
+        for name, noise in content.noise.items():
+            noises.setdefault(name, []).append((noise, factor))
+    joined = {name: Noise(combined((n.polynomial, f) for n, f in found),
+                          sum(n.bound * rational_up(abs(f)) for n, f in found) * _UP) for name, found in noises.items()}
+    rest = sum(content.rest * rational_up(abs(factor)) for content, factor in kept if content.rest) * _UP
+    return Content(main, {name: n for name, n in joined.items() if n.polynomial.terms}, rest)
+
+
+def tidy(content: Content) -> Content:
+    """Shorten the coefficients; what is lost goes to the rest."""
+    main, lost = content.main.cut()
+    noise: dict[str, Noise] = {}
+    for name, one in content.noise.items():
+        polynomial, missed = one.polynomial.cut()
+        lost += missed
+        if polynomial.terms:
+            noise[name] = Noise(polynomial, one.bound)
+    return Content(main, noise, (content.rest + rational_up(lost)) * _UP if lost else content.rest)
+
+
+def expanded(content: Content, definitions: Mapping[str, Content]) -> Content:
+    """Put the definitions of variables in their place."""
+    if not content.variables & definitions.keys():
+        return content
+    result = _substituted(content.main, definitions)
+    noise = dict(result.noise)
+    rest = result.rest + content.rest
+    for name, one in content.noise.items():
+        inner = _substituted(one.polynomial, definitions)
+        before = noise.get(name)
+        joined = inner.main if before is None else before.polynomial + inner.main
+        noise[name] = Noise(joined, one.bound + (0.0 if before is None else before.bound))
+        rest += inner.spread
+    return Content(result.main, noise, rest * _UP)
+
+
+def _substituted(polynomial: Polynomial, definitions: Mapping[str, Content]) -> Content:
+    if not polynomial.variables & definitions.keys():
+        return Content(polynomial)
+    powers: dict[tuple[str, int], Content] = {}
+
+    def power(name: str, exponent: int) -> Content:
+        if (name, exponent) not in powers:
+            powers[name, exponent] = definitions[name] if exponent == 1 else power(name, exponent - 1) * definitions[name]
+        return powers[name, exponent]
+
+    total: list[tuple[Content, fmpq]] = []
+    for outer, inner in polynomial.by(definitions).items():
+        part = Content(inner)
+        for name, exponent in outer:
+            part = part * power(name, exponent)
+        total.append((part, fmpq(1)))
+    return affine(total)

@@ -1,0 +1,114 @@
+"""The hint that comes with a network: which quantity of the target is held where. Read, and trusted for nothing.
+
+A wrong hint makes a step fail: what is claimed of a channel is proved from the weights, and that the quantities make up the
+target is proved by algebra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from constructions.number_formats import exact_number
+from constructions.targets import expression as ex
+from constructions.targets.language import parse
+
+KINDS = ("token", "function", "product", "quotient", "kernel", "mean", "rectified", "renamed", "order-statistic")
+MOST_VARIABLES = 64
+
+
+@dataclass(frozen=True)
+class Form:
+    """constant + sum of coefficient * quantity, up to ``slack``."""
+
+    terms: Mapping[str, Fraction]
+    constant: Fraction
+    slack: Fraction
+
+
+@dataclass(frozen=True)
+class Held:
+    """constant + sum of coefficient * channel."""
+
+    channels: Mapping[str, Fraction]
+    constant: Fraction
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One quantity: what it is, in terms of earlier ones, and where it is held.
+
+    Attributes:
+        tree: a function of x[0], x[1], .. (function, kernel), or an expression with the same value (renamed).
+        of: the forms it depends on.
+        detail: coordinate (token), rank (order-statistic).
+        reciprocal: the quantity 1/q of a quotient p/q.
+        tokens: quantities that a kernel's last variables stand for, at the token y.
+    """
+
+    name: str
+    kind: str
+    held: Held
+    tree: ex.Expression | None = None
+    of: tuple[Form, ...] = ()
+    detail: int = 0
+    reciprocal: str = ""
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """All entries in order, and the outputs."""
+
+    entries: tuple[Entry, ...]
+    outputs: tuple[Form, ...]
+
+    @staticmethod
+    def read(data: Mapping[str, Any], d: int) -> Derivation:
+        """Read the hint; raises KeyError, TypeError or ValueError where it does not have the documented structure."""
+        entries = tuple(_entry(entry, d) for entry in data["quantities"])
+        seen: set[str] = set()
+        for entry in entries:
+            used = {name for form in entry.of for name in form.terms} | set(entry.tokens)
+            used |= {entry.reciprocal} if entry.kind == "quotient" else set()
+            if entry.name in seen or not used <= seen:
+                raise ValueError(f"quantity {entry.name} is defined twice or by later ones")
+            seen.add(entry.name)
+        outputs = tuple(_form(form) for form in data["outputs"])
+        if not {name for form in outputs for name in form.terms} <= seen:
+            raise ValueError("an output depends on unknown quantities")
+        return Derivation(entries, outputs)
+
+
+def _entry(data: Mapping[str, Any], d: int) -> Entry:
+    kind, of = str(data["kind"]), tuple(_form(form) for form in data.get("of", []))
+    if kind not in KINDS:
+        raise ValueError(f"quantity of kind {kind!r}")
+    tokens = tuple(str(name) for name in data.get("tokens", []))
+    tree = None
+    if kind in ("function", "kernel"):
+        tree = _tree(data["tree"], len(of) + len(tokens))
+    elif kind == "renamed" and data["tree"] != "form":
+        tree = _tree(data["tree"], d)
+    held = Held({str(c): exact_number(w) for c, w in data["held"]["channels"].items()}, exact_number(data["held"]["constant"]))
+    return Entry(str(data["name"]), kind, held, tree, of, int(data.get("coordinate", data.get("rank", 0))),
+                 str(data.get("reciprocal", "")), tokens)
+
+
+def _tree(text: object, variables: int) -> ex.Expression:
+    if not 0 < variables <= MOST_VARIABLES:
+        raise ValueError(f"a function of {variables} variables")
+    (tree,) = parse(str(text), variables)
+    return ex.specialise(tree, None)
+
+
+def _form(data: Mapping[str, Any]) -> Form:
+    terms = {str(name): exact_number(c) for name, c in data["terms"].items()}
+    return Form(terms, exact_number(data["constant"]), exact_number(data["slack"]))
+
+
+def names_of(forms: Sequence[Form]) -> list[str]:
+    """Return the quantities of some forms."""
+    return [name for form in forms for name in form.terms]

@@ -1,0 +1,186 @@
+"""Bound ||f - S|| for a stored ReLU Sumformer from its weights and the expression of f: one quantity after the other.
+
+    read phi -> pool -> read psi; as soon as the channels of a quantity are complete: its rule; at the end: the algebra
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from flint import fmpq
+
+from constructions.network.relu import MeanSumformer, mean_of
+from constructions.targets import expression as ex
+from constructions.targets.target import Target
+from proofs_check.folds import chains
+from proofs_check.kernel import Claim
+from proofs_check.structure.content import Content, affine
+from proofs_check.structure.derivation import Derivation, Entry
+from proofs_check.structure.identity import Algebra
+from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
+from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, exact, through
+from proofs_check.structure.rules import Rules, enclosed, whole
+from proofs_check.structure.squares import rational
+from proofs_check.structure.variable import Variable
+
+ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic")
+
+
+@dataclass(frozen=True, eq=False)
+class Proved:
+    """The result: |f - S| <= bound over the reals, about how it divides, and whether algebra showed every identity.
+
+    ``definitions`` are the expressions that the network was held against; where ``identities`` holds they are f, or, if this was
+    left to the caller, at least well defined.
+    """
+
+    bound: float
+    parts: Mapping[Part, float]
+    identities: bool
+    quantities: Mapping[str, Quantity]
+    reading: Reading
+    squares: int
+    folds: int
+    definitions: tuple[ex.Expression, ...]
+
+    def told(self, name: str, what: str) -> str:
+        """Say what a part of the error is about."""
+        return f"{self.squares} squares by {self.folds} folds" if name == "square-sawtooth" else what
+
+
+def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim, *, elsewhere: bool = False) -> Proved:
+    """Return the bound of ||f - S|| over the reals; with ``elsewhere`` of ||p - S||, p the expressions that the network is about.
+
+    Raises:
+        NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
+    """
+    if network.d_out != target.d_out or network.tokens != tuple(f"x.{c}" for c in range(target.d)):
+        raise NotUnderstood("the network has other inputs or outputs than the target")
+    try:
+        derivation = Derivation.read(hint, target.d)
+        structure = Structure(network, derivation, target.box.sides, target.n, max(float(claim.bound), 1e-300) / 1000)
+        return structure.prove(None if elsewhere else target.symbolic if claim.every_n else target.outputs, claim.every_n)
+    except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as error:
+        raise NotUnderstood(f"{type(error).__name__}: {error}") from None
+
+
+@dataclass
+class Structure:
+    """One proof on its way."""
+
+    network: MeanSumformer
+    derivation: Derivation
+    sides: Sequence[tuple[Fraction, Fraction]]
+    n: int
+    fine: float
+    known: dict[str, Quantity] = field(default_factory=dict)
+    complete: set[str] = field(default_factory=set)
+
+    def prove(self, outputs: Sequence[ex.Expression] | None, every_n: bool) -> Proved:
+        """Return the bound.
+
+        Args:
+            outputs: the target, one tree an output; ``n`` a symbol where the claim is for every n; None to leave it open.
+            every_n: whether it is.
+
+        Raises:
+            NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
+        """
+        network, reading = self.network, Reading(self.sides)
+        reading.start(network)
+        self.complete |= set(network.tokens)
+        in_psi = [channel for layer in network.psi for channel in layer.reads]
+        self._resolve(reading, anchored=False)
+        for done in through(reading, network.phi, [*network.pooled, *in_psi, *network.readout], "phi"):
+            self.complete |= done
+            self._resolve(reading, anchored=False)
+        reading.pool(network.pooled)
+        self.complete |= {mean_of(channel) for channel in network.pooled}
+        self._resolve(reading, anchored=False)
+        for done in through(reading, network.psi, network.readout, "psi"):
+            self.complete |= done
+            self._resolve(reading, anchored=True)
+        missing = [entry.name for entry in self.derivation.entries if entry.name not in self.known]
+        if missing:
+            raise NotUnderstood(f"{missing[0]} is held in channels that do not exist")
+        bounds = [self._output(reading, k) for k in range(network.d_out)]
+        worst = max(range(len(bounds)), key=lambda k: bounds[k][0])
+        if not bounds[worst][0] < math.inf:
+            raise NotUnderstood("no finite bound")
+        found = [chain for layers, known, later in ((network.phi, network.tokens, (*network.pooled, *in_psi, *network.readout)),
+                                                    (network.psi, self._before_psi(), network.readout))
+                 for chain in chains(layers, known, later)]
+        definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
+        identities = self._identities(definitions if outputs is None else outputs, definitions, None if every_n else self.n)
+        return Proved(*bounds[worst], identities, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found),
+                      definitions)
+
+    def _before_psi(self) -> list[str]:
+        written = [channel for layer in self.network.phi for channel in layer.writes]
+        return [*self.network.tokens, *written, *map(mean_of, self.network.pooled)]
+
+    def _resolve(self, reading: Reading, *, anchored: bool) -> None:
+        rules = Rules(reading, self.known, self.n, self.fine)
+        for entry in self.derivation.entries:
+            if entry.name in self.known or not set(entry.held.channels) <= self.complete or not self._ready(entry):
+                continue
+            held = reading.held(entry.held)
+            if entry.kind == "token":
+                self.known[entry.name] = self._token(reading, entry, held)
+                continue
+            try:
+                found = rules.prove(entry, held)
+            except NotUnderstood as reason:
+                raise NotUnderstood(f"{entry.name} ({entry.kind}): {reason}") from None
+            self.known[entry.name] = found
+            _anchor(reading, entry, found, anchored)
+
+    def _ready(self, entry: Entry) -> bool:
+        used = {name for form in entry.of for name in form.terms} | set(entry.tokens)
+        return used | ({entry.reciprocal} if entry.reciprocal else set()) <= self.known.keys()
+
+    def _token(self, reading: Reading, entry: Entry, held: Content) -> Quantity:
+        name = TOKEN + str(entry.detail)
+        if not 0 <= entry.detail < len(self.sides) or (held - reading.variables[name].content(name)).main.terms:
+            raise NotUnderstood(f"{entry.name} is not coordinate {entry.detail} of the token")
+        return Quantity(reading.variables[name].interval(), around(0.0), ex.Own(entry.detail), entry.held)
+
+    def _output(self, reading: Reading, k: int) -> tuple[float, dict[Part, float]]:
+        """Bound |network - f| for one output: the readout against the form of quantities, and its error."""
+        network = self.network
+        column = zip(network.readout, network.W_out[:, k], strict=True)
+        known = ((channel, weight) for channel, weight in column if weight and channel in reading.contents)
+        parts = [(reading.contents[channel], exact(weight)) for channel, weight in known]
+        form = combination(self.derivation.outputs[k], self.known, reading)
+        gap = affine([*parts, (form.content, fmpq(-1))], exact(network.b_out[k]))
+        own = enclosed(whole(reading, gap))
+        return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
+
+    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression], n: int | None) -> bool:
+        """Prove by algebra that the quantities make up the target, and that renamed ones are what they are called."""
+        algebra = Algebra(n)
+        pairs: list[tuple[ex.Expression, ex.Expression]] = list(zip(outputs, definitions, strict=True))
+        pairs += [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
+                  if entry.kind == "renamed" and entry.tree is not None]
+        slack = any(form.slack for entry in self.derivation.entries for form in entry.of)
+        return not slack and all(a == b or algebra.same(a, b) for a, b in pairs)
+
+
+def _anchor(reading: Reading, entry: Entry, found: Quantity, one_name: bool) -> None:
+    """Call the number that the network holds by one name from here on, or remember its range, which its channels do not show."""
+    low, high = float(found.actual.lower), float(found.actual.upper)
+    held = reading.held(entry.held)
+    if not one_name or len(entry.held.channels) != 1 or entry.kind not in ANCHORED:
+        if len(held.main.terms) > 1 and entry.kind != "mean":
+            reading.facts.append((entry.held, low, high))
+        return
+    name = f"quantity.{entry.name}"
+    variable = reading.variables[name] = Variable.of(low, high)
+    ((channel, weight),) = entry.held.channels.items()
+    if not weight:
+        raise NotUnderstood(f"{entry.name} is held with weight 0")
+    reading.contents[channel] = affine([(variable.content(name), 1 / rational(weight))], -rational(entry.held.constant / weight))

@@ -1,0 +1,159 @@
+"""Ranges of polynomials on [-1, 1]^p: sharp to rounding for p = 1, to a percent or so for p = 2.
+
+In the angle t, x = cos t, a polynomial is sum_j c_j cos(j t) with c_j its Chebyshev coefficients, and its second derivative in t
+is at most sum_j j^2 |c_j|. So between two neighbours of a grid of width h in t it differs from the line through its values by
+at most h^2/8 of that; in several variables the terms add up. The change of basis is exact; values are float64 with rounding.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from proofs_check.enclosures.interval import Floats
+from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
+
+Range = tuple[float, float]
+POINTS = {2: 24, 3: 8}  # grid points for each degree of each variable
+FINEST = 16_384
+SHARP = 2.0**-46
+_UNIT = 2.0**-52
+
+
+def rational_down(value: fmpq) -> float:
+    """Return a float at or below a rational number."""
+    return math.nextafter(int(value.p) / int(value.q), -math.inf) if value else 0.0
+
+
+def rational_up(value: fmpq) -> float:
+    """Return a float at or above a rational number."""
+    return -rational_down(-value)
+
+
+def polynomial_range(polynomial: Polynomial) -> Range:
+    """Enclose the values on [-1, 1]^p; parts without a common variable are bounded one by one."""
+    low, high = rational_down(polynomial.at_zero), rational_up(polynomial.at_zero)
+    for part in _independent(polynomial):
+        a, b = _component_range(part)
+        low, high = low + a, high + b
+    return widened(low, high)
+
+
+def polynomial_size(polynomial: Polynomial) -> float:
+    """Bound the absolute value on [-1, 1]^p."""
+    low, high = polynomial_range(polynomial)
+    return max(abs(low), abs(high))
+
+
+def widened(low: float, high: float) -> Range:
+    """Move both ends outward by what a hundred float operations on them could have lost."""
+    size = (abs(low) + abs(high)) * 2.0**-44 + 2.0**-1000
+    return low - size, high + size
+
+
+def _independent(polynomial: Polynomial) -> list[Polynomial]:
+    groups: list[tuple[set[str], dict[Monomial, fmpq]]] = []
+    for monomial, c in polynomial.terms.items():
+        if monomial == CONSTANT:
+            continue
+        names, terms = {name for name, _ in monomial}, {monomial: c}
+        apart = []
+        for known, others in groups:
+            if known & names:
+                names, terms = names | known, {**others, **terms}
+            else:
+                apart.append((known, others))
+        groups = [*apart, (names, terms)]
+    return [Polynomial(terms) for _, terms in groups]
+
+
+def _component_range(polynomial: Polynomial) -> Range:
+    names = sorted(polynomial.variables)
+    if len(names) == 1 and polynomial.degree(names[0]) == 1:
+        size = rational_up(abs(next(iter(polynomial.terms.values()))))
+        return -size, size
+    return series_range(*chebyshev(polynomial, names))
+
+
+def series_range(coefficients: Floats, slack: float) -> Range:
+    """Enclose sum c_J T_j1(x_1) .. T_jp(x_p) on [-1, 1]^p, for coefficients that are right to ``slack`` in the l1 norm."""
+    p, sizes = coefficients.ndim, np.abs(coefficients)
+    total, constant = float(sizes.sum()), float(coefficients[(0,) * coefficients.ndim])
+    rounding = slack + total * (coefficients.size + 16) * 2 * _UNIT
+    around = (total - abs(constant)) * (1 + 2.0**-40) + rounding  # |T_j| <= 1
+    if p > max(POINTS):
+        return widened(constant - around, constant + around)
+    if p == 1:
+        low, high = -_largest_wave(-coefficients), _largest_wave(coefficients)
+        return widened(max(low - rounding, constant - around), min(high + rounding, constant + around))
+    values, missed = coefficients, 0.0
+    for axis, D in enumerate(n - 1 for n in coefficients.shape):
+        N = min(FINEST, max(16, POINTS[p] * D))
+        squares = np.arange(D + 1.0) ** 2
+        weighted = float((sizes * squares.reshape([-1 if a == axis else 1 for a in range(p)])).sum())
+        missed += (math.pi / N) ** 2 / 8 * weighted
+        values = np.tensordot(values, angles(D, N), axes=(0, 0))
+    missed = missed * (1 + 2.0**-30) + rounding
+    return widened(max(float(values.min()) - missed, constant - around), min(float(values.max()) + missed, constant + around))
+
+
+def _largest_wave(coefficients: Floats) -> float:
+    """Bound the largest value of sum c_j cos(j t) from above: a grid that is refined where the largest value may be."""
+    D, sizes = len(coefficients) - 1, np.abs(coefficients)
+    j = np.arange(D + 1.0)
+    bend, slope = float((sizes * j * j).sum()), float((sizes * j).sum())
+    width = math.pi / max(8, 4 * D)
+    left = width * np.arange(max(8, 4 * D))
+    while True:
+        # an angle is right to 8 units in the last place, a cosine to two
+        ends = np.cos(np.outer(np.concatenate([left, left + width]), j)) @ coefficients
+        bound = np.maximum(ends[: len(left)], ends[len(left):]) + (width * (1 + 2.0**-30)) ** 2 / 8 * bend
+        best = float(ends.max())
+        if width * width * bend <= SHARP * float(sizes.sum()) or len(left) > FINEST:
+            return float(bound.max()) + 8 * math.pi * 2 * _UNIT * (slope + float(sizes.sum()))
+        left = left[bound >= best]
+        width /= 4
+        left = (left[:, None] + width * np.arange(4)).ravel()
+
+
+@functools.lru_cache(maxsize=64)
+def angles(D: int, N: int) -> Floats:
+    """Return cos(j pi i / N), (D + 1, N + 1), the angle reduced exactly first; each entry errs by less than 2^-50."""
+    turns = np.outer(np.arange(D + 1), np.arange(N + 1)) % (2 * N)
+    return np.asarray(np.cos(np.pi / N * turns))
+
+
+def chebyshev(polynomial: Polynomial, names: Sequence[str]) -> tuple[Floats, float]:
+    """Return the Chebyshev coefficients, one axis a variable, and a bound of the l1 error of their rounding."""
+    degrees = [polynomial.degree(name) for name in names]
+    shape = [D + 1 for D in degrees]
+    flat = [fmpq(0)] * math.prod(shape)
+    for monomial, c in polynomial.terms.items():
+        powers, place = dict(monomial), 0
+        for name, count in zip(names, shape, strict=True):
+            place = place * count + powers.get(name, 0)
+        flat[place] = c
+    for D in degrees:  # the first axis is changed and moved to the end
+        columns = len(flat) // (D + 1)
+        changed = _to_chebyshev(D) * fmpq_mat(D + 1, columns, flat)
+        flat = changed.transpose().entries()
+    values = np.array([int(c.p) / int(c.q) for c in flat]).reshape(shape)
+    return values, float(np.abs(values).sum()) * _UNIT
+
+
+@functools.lru_cache(maxsize=128)
+def _to_chebyshev(D: int) -> fmpq_mat:
+    """Return the matrix whose column k holds the coefficients of x^k: x T_j = (T_j+1 + T_|j-1|)/2."""
+    columns = [[fmpq(1)] + [fmpq(0)] * D]
+    for _ in range(D):
+        column = [fmpq(0)] * (D + 1)
+        for j, c in enumerate(columns[-1]):
+            if c:
+                for i in (j + 1, abs(j - 1)):
+                    column[i] += c / 2
+        columns.append(column)
+    return fmpq_mat(D + 1, D + 1, [columns[k][j] for j in range(D + 1) for k in range(D + 1)])

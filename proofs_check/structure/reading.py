@@ -1,0 +1,262 @@
+"""Read a stored ReLU Sumformer layer by layer: what every channel holds, from the weights alone.
+
+    chains of folds -> quadratics;  units that never bend -> affine maps;  units that bend on one form -> one table.
+
+Variables, each scaled to [-1, 1]: coordinates of the own token (``x.c``), means of pooled channels (``mean.C``), outputs of
+tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in channels that further squares are made of
+(``channel.C``): what is polynomial in such a number stays short, and what cancels, cancels exactly. Everything is over the reals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from flint import fmpq
+
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.folds import Chain, chains
+from proofs_check.structure.content import Content, affine, collapsed, expanded, squared, tidy
+from proofs_check.structure.derivation import Held
+from proofs_check.structure.polynomial import CONSTANT, Polynomial
+from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up
+from proofs_check.structure.squares import quadratic, rational
+from proofs_check.structure.tables import Table
+from proofs_check.structure.variable import Variable
+
+TOKEN, OTHER = "x.", "y."
+Place = tuple[ReluLayer, int]
+ONE = fmpq(1)
+ALMOST = 2.0**-10
+
+
+class NotUnderstood(Exception):
+    """The network is outside what is read here; nothing is claimed about it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bend:
+    """A table at work: the number in its channel is table(argument)."""
+
+    argument: Content
+    table: Table
+
+
+@dataclass
+class Reading:
+    """What is known after some layers.
+
+    Attributes:
+        contents: by channel; a channel that nothing has written holds 0.
+        variables: scale of every variable.
+        definitions: channel variables as polynomials of the token, or of one other variable, with one eps.
+        copies: the other channel variables, as contents.
+        bends: tables, by the variable that stands for their output.
+        pooled: by mean variable, what the pooled channel holds at the token y.
+        facts: combinations of channels whose range is known to be narrower than their contents show.
+        seen: by layer and unit, the range of what the unit rectifies; folds are left out.
+    """
+
+    sides: Sequence[tuple[Fraction, Fraction]]
+    contents: dict[str, Content] = field(default_factory=dict)
+    variables: dict[str, Variable] = field(default_factory=dict)
+    definitions: dict[str, Content] = field(default_factory=dict)
+    copies: dict[str, Content] = field(default_factory=dict)
+    bends: dict[str, Bend] = field(default_factory=dict)
+    pooled: dict[str, Content] = field(default_factory=dict)
+    facts: list[tuple[Held, float, float]] = field(default_factory=list)
+    seen: dict[Place, Range] = field(default_factory=dict)
+
+    def start(self, network: MeanSumformer) -> None:
+        """Name the token's coordinates."""
+        for channel, (low, high) in zip(network.tokens, self.sides, strict=True):
+            name = TOKEN + str(network.tokens.index(channel))
+            self.variables[name] = self.variables[name.replace(TOKEN, OTHER)] = Variable.of(low, high)
+            self.contents[channel] = self.variables[name].content(name)
+
+    def pool(self, channels: Iterable[str]) -> None:
+        """Name the means: each lies in the range of what is averaged."""
+        for channel in channels:
+            held = self.contents.get(channel, Content(Polynomial({})))
+            low, high = self.range(held)
+            name = mean_of(channel)
+            self.variables[name] = Variable.of(low, high)
+            self.contents[name] = self.variables[name].content(name)
+            self.pooled[name] = self.at_other(collapsed(expanded(held, self.definitions), f"pooled {channel}"))
+
+    def at_other(self, content: Content) -> Content:
+        """Return the same function of the token at another token, y."""
+        names = {name: OTHER + name.removeprefix(TOKEN) for name in content.variables}
+        self.variables |= {other: self.variables[name] for name, other in names.items()}
+        return content.renamed({name: Polynomial.variable(other) for name, other in names.items()}, " at y")
+
+    def read(self, layer: ReluLayer, unit: int, *, bias: bool) -> Content:
+        """Return what a unit sees, with or without its bias."""
+        parts = [(self.contents[channel], exact(weight)) for channel, weight in zip(layer.reads, layer.W_1[:, unit], strict=True)
+                 if weight and channel in self.contents]
+        return tidy(affine(parts, exact(layer.bias[unit]) if bias else fmpq(0)))
+
+    def range(self, content: Content) -> Range:
+        """Enclose the values; a form that is linear in means ranges where what is averaged does."""
+        content = expanded(content, self.definitions)
+        main, spread = content.main, content.sharp_spread()
+        for held, low, high in self.facts:
+            known = expanded(self.held(held), self.definitions)
+            place = multiple(main, known.main)
+            if place is None:
+                continue
+            scale, _ = place
+            left = affine([(content, ONE), (known, -scale)])
+            a, b = self.range(left)
+            ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
+            return rational_down(ends[0]) + a, rational_up(ends[1]) + b
+        means = {name for name in main.variables if name in self.pooled}
+        if means and all(sum(e for _, e in outer) <= 1 for outer in main.by(means)):
+            whole = expanded(Content(main), {name: self.variables[name].scaled(self.pooled[name]) for name in means})
+            main, spread = whole.main, spread + whole.sharp_spread()
+        low, high = polynomial_range(main)
+        return low - spread * (1 + 2.0**-40), high + spread * (1 + 2.0**-40)
+
+    def name(self, channel: str) -> None:
+        """Give the number in a channel a name, so that what is made of it is a polynomial in one variable."""
+        held = self.contents[channel]
+        if len(held.main.terms) <= 2 and not held.noise and all(m == CONSTANT or m[0][1] == len(m) == 1 for m in held.main.terms):
+            return
+        whole = expanded(held, self.definitions)
+        name = f"channel.{channel}"
+        variable = self.variables[name] = Variable.of(*self.range(held))
+        simple = len(whole.variables) == 1 or all(v.startswith(TOKEN) for v in whole.variables)
+        if simple:
+            whole = collapsed(whole, name)
+        (self.definitions if simple else self.copies)[name] = variable.scaled(whole)
+        self.contents[channel] = variable.content(name)
+
+    def held(self, held: Held) -> Content:
+        """Return what is held in a combination of channels, as they are described now."""
+        known = ((channel, weight) for channel, weight in held.channels.items() if channel in self.contents)
+        parts = [(self.contents[channel], rational(weight)) for channel, weight in known]
+        return tidy(affine(parts, rational(held.constant)))
+
+    def add(self, channel: str, content: Content) -> None:
+        """Add to a channel."""
+        held = self.contents.get(channel)
+        self.contents[channel] = content if held is None else affine([(held, ONE), (content, ONE)])
+
+
+def multiple(content: Polynomial, part: Polynomial) -> tuple[fmpq, Polynomial] | None:
+    """Return (c, rest) with content = c * part + rest and rest free of what is in the part, None where there are none."""
+    leading = max((m for m in part.terms if m != CONSTANT), key=lambda m: abs(part.terms[m]), default=None)
+    if leading is None or leading not in content.terms:
+        return None
+    scale = content.terms[leading] / part.terms[leading]
+    rest = content - part.times(scale)
+    if any(abs(rest.terms.get(m, fmpq(0))) > abs(content.terms[leading]) * fmpq(1, 2**30) for m in part.terms if m != CONSTANT):
+        return None
+    return scale, rest
+
+
+def through(reading: Reading, layers: Sequence[ReluLayer], read_later: Iterable[str], part: str) -> Iterator[set[str]]:
+    """Read the layers in order; after each, yields the channels to which nothing is added any more.
+
+    Raises:
+        NotUnderstood: a unit bends and fits neither a chain nor a table.
+    """
+    found = chains(layers, list(reading.contents), read_later)
+    member = {place for chain in found for place in chain.members}
+    complete = _complete(layers, found)
+    for at, layer in enumerate(layers):
+        for number, chain in enumerate(found):
+            if chain.members[0][0] == at:
+                _fold(reading, layers, chain, f"{part}{at}.{number}")
+        _plain(reading, layer, [unit for unit in range(layer.units) if (at, unit) not in member], f"{part}{at}")
+        yield complete[at]
+
+
+def _complete(layers: Sequence[ReluLayer], found: Sequence[Chain]) -> list[set[str]]:
+    """Say after which layer nothing is added to a channel any more; what a chain adds counts from its first layer."""
+    last: dict[str, int] = {}
+    member = {place for chain in found for place in chain.members}
+    for at, layer in enumerate(layers):
+        for unit in range(layer.units):
+            if (at, unit) not in member:
+                for k in np.flatnonzero(layer.W_2[unit]):
+                    last[layer.writes[k]] = at
+    for chain in found:
+        for target in chain.targets:
+            last[target] = max(last.get(target, 0), chain.members[0][0])
+    return [{channel for channel, place in last.items() if place == at} for at in range(len(layers))]
+
+
+def _fold(reading: Reading, layers: Sequence[ReluLayer], chain: Chain, name: str) -> None:
+    at, head = chain.members[0]
+    for channel, weight in zip(layers[at].reads, layers[at].W_1[:, head], strict=True):
+        if weight and channel in reading.contents:
+            reading.name(channel)
+    p = reading.read(layers[at], head, bias=True)
+    low, high = reading.range(p)
+    reading.seen[layers[at], head] = low, high
+    under, over = (Fraction(max(0.0, excess)) for excess in (-low, high - 2.0))
+    if max(under, over) > Fraction(1, 2):
+        raise NotUnderstood(f"the folds that start in {chain.channel} may see {low:.3g} to {high:.3g}, outside [0, 2]")
+    p = Content(p.main, p.noise).with_noise(f"rest {name}", p.rest)
+    square = squared(affine([(p, ONE)], fmpq(-1)), f"square {name}")
+    for target in chain.targets:
+        q = quadratic(chain.weights(layers, target))
+        held = affine([(square, rational(q.g)), (p, rational(q.slope))], rational(q.constant))
+        held = held.with_noise(f"fold {name}", rational_up(rational(q.amplitude)))
+        held = held.with_noise(f"fold {name} to {target}", rational_up(rational(q.missed + q.outside(under, over))))
+        reading.add(target, tidy(held))
+
+
+def _plain(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) -> None:
+    groups: dict[bytes, list[int]] = {}
+    for unit in units:
+        groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
+    written: list[tuple[str, Content]] = []
+    for members in groups.values():
+        written += _group(reading, layer, members, name)
+    for channel, content in written:
+        reading.add(channel, content)
+
+
+def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) -> list[tuple[str, Content]]:
+    """Return what units that read the same form add to channels."""
+    argument = reading.read(layer, units[0], bias=False)
+    low, high = reading.range(argument)
+    reading.seen |= {(layer, unit): (low + layer.bias[unit], high + layer.bias[unit]) for unit in units}
+    # relu(z) = z + relu(-z): a copy that is negative by a little, for all that is known, is off by as little
+    below = float(max(0.0, -(low + layer.bias[units[0]]))) if len(units) == 1 else 0.0
+    below = below if below <= ALMOST * (high - low) else 0.0
+    active = [unit for unit in units if low + layer.bias[unit] >= -below]
+    bent = [unit for unit in units if unit not in active and high + layer.bias[unit] > 0]
+    written: list[tuple[str, Content]] = []
+    for k in np.flatnonzero(np.any(layer.W_2[[*active, *bent]], axis=0)):
+        channel = layer.writes[k]
+        if any(layer.W_2[unit, k] for unit in bent):
+            members = [unit for unit in [*active, *bent] if layer.W_2[unit, k]]
+            table = Table.of(layer.bias[members], layer.W_2[members, k])
+            written.append((channel, _tabulated(reading, argument, table, (low, high), f"table.{name}.{channel}")))
+            continue
+        slope = sum((exact(layer.W_2[unit, k]) for unit in active), fmpq(0))
+        constant = sum((exact(layer.W_2[unit, k]) * exact(layer.bias[unit]) for unit in active), fmpq(0))
+        held = affine([(argument, slope)], constant + slope * exact(below / 2))
+        held = held.with_noise(f"copy {name}.{units[0]}", below / 2 * rational_up(abs(slope)) * (1 + 2.0**-40))
+        written.append((channel, held))
+    return written
+
+
+def _tabulated(reading: Reading, argument: Content, table: Table, ends: Range, name: str) -> Content:
+    """Give the output of a table a name."""
+    while name in reading.variables:
+        name += "'"
+    reading.variables[name] = Variable.of(*table.range(*ends))
+    reading.bends[name] = Bend(argument, table)
+    return reading.variables[name].content(name)
+
+
+def exact(value: float) -> fmpq:
+    """Return the rational number that a float is."""
+    p, q = float(value).as_integer_ratio()
+    return fmpq(p, q)

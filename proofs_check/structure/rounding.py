@@ -1,0 +1,124 @@
+"""What floating point does to a network that was read: a running bound of |computed - real| in every channel.
+
+    a dot product of m terms, in any order:   gamma_{m+1} sum |w| |x|                     (Higham 2002, section 3.5)
+    units that read one form:                 slope of their sum * error of the form + their own roundings
+    a chain of folds:                         |W - real W| grows by the roundings alone, each fold being 1-Lipschitz
+    a mean in a head:                         errors are averaged; its roundings and its defect are relative
+
+An error of one channel passes through slopes of single units and chains, not through the slopes of whole quantities: coarse, but
+a few thousand roundings are 10^-12, far below what is being certified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.folds import Chain, chains
+from proofs_check.structure.reading import Reading
+from proofs_check.structure.squares import quadratic
+
+_UP = 1 + 2.0**-30
+LARGEST_SUM = 0.01  # gamma_k <= 1.02 k u as long as k u stays below it
+
+
+@dataclass
+class Running:
+    """Bounds of the error and of the size of every channel.
+
+    Attributes:
+        unit: 2^-53 or 2^-24.
+        pooling: relative error of a mean over tokens.
+    """
+
+    reading: Reading
+    unit: float
+    pooling: float
+    error: dict[str, float] = field(default_factory=dict)
+    size: dict[str, float] = field(default_factory=dict)
+
+    def output_error(self, network: MeanSumformer) -> float:
+        """Bound the error of the computed outputs; infinite where the analysis does not apply."""
+        for channel, (low, high) in zip(network.tokens, self.reading.sides, strict=True):
+            self.error[channel], self.size[channel] = 0.0, float(max(abs(low), abs(high))) * _UP
+        in_psi = [channel for layer in network.psi for channel in layer.reads]
+        self._through(network.phi, list(network.tokens), [*network.pooled, *in_psi, *network.readout])
+        for channel in network.pooled:
+            mean = mean_of(channel)
+            self.size[mean] = self.size.get(channel, 0.0)
+            before = self.error.get(channel, 0.0)
+            self.error[mean] = (before + self.pooling * (self.size[mean] + before)) * _UP
+        self._through(network.psi, [*self.size], network.readout)
+        weights = np.abs(network.W_out)
+        read = np.array([self.error.get(channel, 0.0) for channel in network.readout])
+        sizes = np.array([self.size.get(channel, 0.0) for channel in network.readout])
+        total = weights.T @ read + self._gamma(len(network.readout) + 2) * (weights.T @ (sizes + read) + np.abs(network.b_out))
+        return float(total.max()) * _UP
+
+    def _gamma(self, terms: int) -> float:
+        return 1.02 * terms * self.unit if terms * self.unit <= LARGEST_SUM else np.inf
+
+    def _through(self, layers: Sequence[ReluLayer], known: Sequence[str], read_later: Sequence[str]) -> None:
+        found = chains(layers, known, read_later)
+        member = {place for chain in found for place in chain.members}
+        for at, layer in enumerate(layers):
+            added: dict[str, tuple[float, float]] = {}
+            for chain in found:
+                if chain.members[0][0] == at:
+                    self._chain(layers, chain, added)
+            groups: dict[bytes, list[int]] = {}
+            for unit in range(layer.units):
+                if (at, unit) not in member:
+                    groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
+            for units in groups.values():
+                self._group(layer, units, added)
+            for channel, (error, size) in added.items():
+                self.size[channel] = (self.size.get(channel, 0.0) + size) * _UP
+                # the addition to the stream rounds once more, in every layer that writes to the channel
+                self.error[channel] = (self.error.get(channel, 0.0) + error + 2 * self.unit * (self.size[channel] + error)) * _UP
+
+    def _read(self, layer: ReluLayer, unit: int) -> tuple[float, float]:
+        """Return the error that a unit takes over from its channels, and the size of the products it adds up."""
+        weights = np.abs(layer.W_1[:, unit])
+        errors = np.array([self.error.get(channel, 0.0) for channel in layer.reads])
+        sizes = np.array([self.size.get(channel, 0.0) for channel in layer.reads])
+        return float(weights @ errors) * _UP, float(weights @ (sizes + errors)) * _UP
+
+    def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]]) -> None:
+        taken, products = self._read(layer, units[0])
+        terms = int(np.count_nonzero(layer.W_1[:, units[0]]))
+        # one product is rounded alike for all units; a sum of several may be taken in another order by each
+        common = taken + (self.unit * products if terms == 1 else 0.0)
+        own = {unit: self._gamma(terms + 1) * (products * (terms > 1) + abs(layer.bias[unit])) for unit in units}
+        if terms == 1:
+            own = {unit: 2 * self.unit * max(map(abs, self.reading.seen[layer, unit])) + self.unit * common for unit in units}
+        high = {unit: max(0.0, self.reading.seen[layer, unit][1]) for unit in units}
+        for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
+            weights = layer.W_2[units, k]
+            order = np.argsort(-layer.bias[units])
+            slope = float(np.abs(np.cumsum(weights[order])).max())
+            sizes = np.abs(weights) * np.array([high[unit] + common + own[unit] for unit in units])
+            error = slope * common + float(np.abs(weights) @ np.array([own[unit] for unit in units]))
+            _put(added, layer.writes[k], error + self._gamma(len(units) + 1) * float(sizes.sum()), float(sizes.sum()))
+
+    def _chain(self, layers: Sequence[ReluLayer], chain: Chain, added: dict[str, tuple[float, float]]) -> None:
+        at, head = chain.members[0]
+        taken, products = self._read(layers[at], head)
+        terms = int(np.count_nonzero(layers[at].W_1[:, head]))
+        start = taken + self._gamma(terms + 1) * (products + abs(layers[at].bias[head]))
+        for target in chain.targets:
+            weights = np.abs(chain.weights(layers, target))
+            steepest = float(quadratic(chain.weights(layers, target)).steepest) * _UP
+            reach = max(abs(end) for end in self.reading.seen[layers[at], head]) + start
+            sizes = weights * np.concatenate([[reach], reach * 0.5 ** np.arange(len(weights) - 1)])
+            # three roundings a fold, of numbers up to 2^(1 - s)
+            error = steepest * start + float(weights.sum()) * 16 * self.unit + self._gamma(len(weights) + 2) * float(sizes.sum())
+            _put(added, target, error, float(sizes.sum()))
+
+
+def _put(added: dict[str, tuple[float, float]], channel: str, error: float, size: float) -> None:
+    before = added.get(channel, (0.0, 0.0))
+    added[channel] = before[0] + error * _UP, before[1] + size * _UP

@@ -1,0 +1,67 @@
+"""A table: t -> sum_j weights[j] relu(t + biases[j]), with the stored numbers as they are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A piecewise-linear function, exact.
+
+    Attributes:
+        knots: increasing; the function is 0 before the first.
+        values: at the knots.
+        slopes: after each knot.
+    """
+
+    knots: tuple[Fraction, ...]
+    values: tuple[Fraction, ...]
+    slopes: tuple[Fraction, ...]
+
+    @staticmethod
+    def of(biases: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray) -> Table:
+        """Add the units up."""
+        jumps: dict[Fraction, Fraction] = {}
+        for bias, weight in zip(biases, weights, strict=True):
+            knot = -Fraction(float(bias))
+            jumps[knot] = jumps.get(knot, Fraction(0)) + Fraction(float(weight))
+        knots = tuple(sorted(jumps))
+        values, slopes = [Fraction(0)], [jumps[knots[0]]]
+        for before, knot in itertools.pairwise(knots):
+            values.append(values[-1] + slopes[-1] * (knot - before))
+            slopes.append(slopes[-1] + jumps[knot])
+        return Table(knots, tuple(values), tuple(slopes))
+
+    def __call__(self, t: Fraction) -> Fraction:
+        """Return the exact value."""
+        return self.pieces(t, t)[0][2]
+
+    def pieces(self, low: Fraction, high: Fraction) -> list[tuple[Fraction, Fraction, Fraction, Fraction]]:
+        """Return (a, b, value at a, slope) for the linear pieces of [low, high]."""
+        found = []
+        cuts = [low, *(knot for knot in self.knots if low < knot < high), high]
+        for a, b in itertools.pairwise(cuts):
+            found.append((a, b, *self._from(a)))
+        return found
+
+    def _from(self, t: Fraction) -> tuple[Fraction, Fraction]:
+        j = np.searchsorted([float(k) for k in self.knots], float(t), side="right") - 1
+        while j + 1 < len(self.knots) and self.knots[j + 1] <= t:
+            j += 1
+        while j >= 0 and self.knots[j] > t:
+            j -= 1
+        if j < 0:
+            return Fraction(0), Fraction(0)
+        return self.values[j] + self.slopes[j] * (t - self.knots[j]), self.slopes[j]
+
+    def range(self, low: float, high: float) -> tuple[Fraction, Fraction]:
+        """Enclose the values on [low, high]."""
+        pieces = self.pieces(Fraction(low), Fraction(high))
+        ends = [end for a, b, value, slope in pieces for end in (value, value + slope * (b - a))]
+        return min(ends), max(ends)
