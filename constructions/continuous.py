@@ -17,8 +17,10 @@ from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import PoolingHead
 from constructions.sumformers.bernstein import bernstein, bernstein_degree_fits, slopes_that_occur
 from constructions.sumformers.compiler import DEFAULT_LIMITS, Compiled, Limits, compile_decomposition
+from constructions.sumformers.fitted import fit
 from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
+from constructions.targets import expression as ex
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 
 # Tokens up to which floating-point evaluation is inside the bound, unless longer sequences are asked for; over the reals the
@@ -36,6 +38,7 @@ class ContinuousConstruction:
         evaluated_up_to: sequence length up to which floating-point evaluation is inside the bound.
         compiled: phi, psi, the bound and its shares.
         architectures: the blocks for the target's n; another n changes the attention weights of some heads only.
+        stands_in, missed: expressions that were built in the target's place, and their claimed distance, to be proved.
     """
 
     target: Target
@@ -46,6 +49,8 @@ class ContinuousConstruction:
     number_format: NumberFormat
     compiled: Compiled
     architectures: tuple[Architecture, ...]
+    stands_in: tuple[ex.Expression, ...] = ()
+    missed: Fraction = Fraction(0)
 
     @property
     def sumformer(self) -> MeanSumformer:
@@ -91,8 +96,16 @@ def order_statistics(target: Target, tolerance: Fraction) -> Decomposition:
     return over_sorted_tokens(target.outputs, target.box.sides, target.n)
 
 
+def fitted(target: Target, tolerance: Fraction) -> Decomposition:
+    """A polynomial in the own token and power means, fitted to any smooth target, for one n (mathematics: section 3)."""
+    found = fit(target, tolerance / 2)
+    what = f"fitted polynomial of degree {found.degree}, {found.functions} functions of the own token and means"
+    return replace(decompose(found.outputs, target.box.sides, target.n), every_n=False, missed=found.missed, density=what,
+                   stands_in=found.outputs)
+
+
 CONSTRUCTIONS: dict[str, Callable[[Target, Fraction], Decomposition]] = {
-    "sum-decomposition": sum_decomposition, "power-sums": power_sums, "order-statistics": order_statistics}
+    "sum-decomposition": sum_decomposition, "power-sums": power_sums, "order-statistics": order_statistics, "fit": fitted}
 
 
 def evaluated_up_to(target: Target, every_n: bool, number_format: NumberFormat) -> int:
@@ -131,7 +144,7 @@ def construct_continuous(target: Target, tolerance: Fraction, method: str, heads
     architectures = tuple(assemble_mean(compiled.sumformer, head, target.n, number_format) for head in heads)
     longest = evaluated_up_to(target, decomposition.every_n, number_format)
     return ContinuousConstruction(target, tolerance, method, decomposition.every_n, longest, number_format, compiled,
-                                  architectures)
+                                  architectures, decomposition.stands_in, decomposition.missed)
 
 
 def _below(tolerance: Fraction) -> float:

@@ -22,6 +22,8 @@ from constructions.sumformers.compiler import DEFAULT_LIMITS, Limits
 from constructions.targets.target import AnyTarget, Target
 
 METHODS = ("auto", "grid", *CONSTRUCTIONS)
+# what ``auto`` compares; the error of a fitted polynomial is proved by subdivision, which may take long: only where asked for
+AUTOMATIC = tuple(method for method in METHODS[1:] if method != "fit")
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
 
 
@@ -43,8 +45,8 @@ class Candidate:
 
 def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
            code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE, limits: Limits = DEFAULT_LIMITS,
-           methods: Sequence[str] = METHODS[1:], report: Report = silent) -> list[Candidate]:
-    """Return a candidate for every method, in the order of ``METHODS``."""
+           methods: Sequence[str] = AUTOMATIC, report: Report = silent) -> list[Candidate]:
+    """Return a candidate for every method, in the order of ``AUTOMATIC``."""
     found = []
     for done, method in enumerate(methods):
         report("comparing constructions", done, len(methods))
@@ -64,7 +66,8 @@ def cheapest(candidates: Sequence[Candidate]) -> Candidate:
     """
     usable = [c for c in candidates if c.parameters is not None and not c.at_least]
     if not usable:
-        raise Refused("no construction applies:\n" + "\n".join(f"  {c.method}: {c.reason}" for c in candidates))
+        hint = "\n--method fit tries a polynomial whose error is proved by subdivision" if len(candidates) > 1 else ""
+        raise Refused("no construction applies:\n" + "\n".join(f"  {c.method}: {c.reason}" for c in candidates) + hint)
     return min(usable, key=lambda c: (c.parameters or 0, not c.every_n))
 
 

@@ -57,6 +57,7 @@ def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None
             from proofs_check.continuous import continuous_steps
 
             required = ("sum-decomposition", "evaluation", *(POOLING_STEPS[name] for name in run.network["architectures"]))
+            required += ("subdivision",) if plan.get("method") == "fit" else ()
             return conclude(claim, continuous_steps(run, claim, target, report), required, TRUST)
         if claim.every_n:
             raise ValueError("a step-network is for one n")

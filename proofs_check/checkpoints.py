@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from constructions.errors import BadInput
-from proofs_check.sup_norm import Boxes, Problem, Search
+from proofs_check.boxes import Boxes, Comparison
+from proofs_check.sup_norm import Search
 
 FORMAT = "uat-subdivision/1"
 
@@ -32,7 +33,7 @@ def store(search: Search, path: Path) -> None:
         raise BadInput(f"{path}: the checkpoint cannot be written ({error.strerror or error})") from None
 
 
-def resume(problem: Problem, limit: float, path: Path) -> Search:
+def resume(problem: Comparison, limit: float, path: Path) -> Search:
     """Read a state back.
 
     Raises:
@@ -56,7 +57,7 @@ def resume(problem: Problem, limit: float, path: Path) -> Search:
     return found
 
 
-def _well_formed(boxes: Boxes, problem: Problem) -> bool:
+def _well_formed(boxes: Boxes, problem: Comparison) -> bool:
     shape = (boxes.bound.size, problem.n * problem.d)
     if boxes.lower.shape != shape or boxes.upper.shape != shape:
         return False

@@ -25,14 +25,13 @@ from constructions.targets.target import AnyTarget, Target
 from proofs_check.kernel import Claim, Status, Step
 from proofs_check.mean_architectures import architecture_steps, slots
 from proofs_check.run_files import RunFiles
+from proofs_check.stand_in import CLAIMED, polynomial_steps
 from proofs_check.structure.proof import Proved, prove
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Running
 
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
             "from the target text and gave these weights, but not checked by other arithmetic")
-REWRITTEN = ("the quantities that were followed through the network make up the target: the rewriting was taken from the run, "
-             "algebra did not confirm it")
 LARGEST_IN_STREAM = 2.0**40
 
 
@@ -46,21 +45,31 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     heads = architecture_steps(run, network, target.n, number_format, LARGEST_IN_STREAM)
     if any(step.status is Status.REFUTED for step in heads):
         return heads
+    fitted = "missed" in run.plan  # then the network is held against a polynomial p, and p against f
+    if fitted and (claim.every_n or target.positional):
+        return [Step("claim", "a fitted polynomial is about one length, without positions", Status.REFUTED)]
     report("reading the network", 0, 0)
     try:
-        proved = prove(network, run.network.get("derivation", {}), target, claim)
+        proved = prove(network, run.network.get("derivation", {}), target, claim, elsewhere=fitted)
     except NotUnderstood as reason:
         report("deriving the network again", 0, 0)
-        return _by_derivation(run, claim, target, heads, str(reason))
-    return _by_structure(run, claim, target, network, heads, proved)
+        return _by_derivation(run, claim, target, heads, str(reason), report)
+    if not proved.identities:
+        reason = "algebra did not show that what the network was held against is the target"
+        return _by_derivation(run, claim, target, heads, reason, report)
+    steps = _by_structure(run, claim, target, network, heads, proved)
+    if fitted:
+        steps += polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report)
+    return steps
 
 
 def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumformer, heads: list[Step],
                   proved: Proved) -> list[Step]:
     scope = "every n >= 2" if claim.every_n else f"n = {target.n}"
-    made = f"f is a function of the own token and {network.d_latent} means, for {scope}"
-    identity = Step("sum-decomposition", f"{made}; shown by algebra", Status.PROVED) if proved.identities else Step(
-        "sum-decomposition", made, Status.ASSUMED, assumption=REWRITTEN)
+    of = "a polynomial p" if "missed" in run.plan else "f"
+    made = f"{of} is a function of the own token and {network.d_latent} means, for {scope}"
+    shown = "read from the network" if "missed" in run.plan else "shown by algebra"
+    identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED)
     whole = sum((Fraction(part) for part in proved.parts.values()), Fraction(0))
     bound = Fraction(proved.bound)
     shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * Fraction(part) / whole, needs=("sum-decomposition",))
@@ -83,7 +92,8 @@ def _evaluation(run: RunFiles, network: MeanSumformer, proved: Proved) -> Step:
     return Step("evaluation", what, Status.CERTIFIED, Fraction(error), needs=("sum-decomposition",))
 
 
-def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str) -> list[Step]:
+def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str,
+                   report: Report) -> list[Step]:
     try:
         built = rebuilt(run.plan, target, list(run.network["architectures"]))
     except Refused as refused:
@@ -99,7 +109,9 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step
     steps = [Step("sum-decomposition", f"f is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
                   Status.CERTIFIED, assumption=A_PRIORI), *heads]
     steps += [Step(share.id, _scoped(share.id, share.what, built), Status.CERTIFIED, share.bound, needs=("sum-decomposition",))
-              for share in built.compiled.shares]
+              for share in built.compiled.shares if not (built.stands_in and share.id == CLAIMED)]
+    if built.stands_in:
+        steps += polynomial_steps(target, built.stands_in, built.missed, report)
     return steps
 
 

@@ -79,7 +79,7 @@ def _coverable(target: AnyTarget) -> Target:
 
 
 def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = math.inf,
-                           checkpoint: Path | None = None, executor: Executor | None = None,
+                           checkpoint: Path | None = None, executor: Executor | None = None, assumption: str = "",
                            after_round: Callable[[Search], None] = lambda _: None) -> tuple[Verdict, Search]:
     """Return a certificate of ``||f - S|| <= bound`` at one length, or the best bound so far, or a witness against it.
 
@@ -88,6 +88,7 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
         seconds: time after which the best bound so far is reported.
         checkpoint: file the state is kept in; if it exists the search goes on from there.
         executor: where boxes are judged.
+        assumption: what reading the network rests on, for the certificate.
         after_round: called after every round of boxes.
     """
     search, earlier = Search.begin(problem, claim.bound), ""
@@ -102,7 +103,8 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
 
     with suppress(KeyboardInterrupt):  # what was proved so far is reported
         search.run(seconds, keep, executor)
-    return conclude(claim, _steps(search, claim, earlier), ("symmetry-reduction", "subdivision"), TRUST), search
+    trust = (assumption, *TRUST) if assumption else TRUST
+    return conclude(claim, _steps(search, claim, earlier), ("symmetry-reduction", "subdivision"), trust), search
 
 
 def _steps(search: Search, claim: Claim, earlier: str) -> list[Step]:

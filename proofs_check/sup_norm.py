@@ -24,41 +24,17 @@ import numpy as np
 
 from constructions.network.relu import MeanSumformer
 from constructions.targets import expression as ex
-from proofs_check.domain import Region, Tokens
+from proofs_check.boxes import Boxes, Comparison, Judged
+from proofs_check.domain import Tokens
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
 from proofs_check.propagate import Balls, linearise
 from proofs_check.selection import Forking
-from proofs_check.walker import Chamber, Walker
+from proofs_check.walker import Walker
 
 BATCH = 2048
 BATCHES = 8  # a round
 FINEST = 2.0**-40  # relative width at which a box is not bisected any more
 Sides = Sequence[tuple[Fraction, Fraction]]
-
-
-@dataclass(frozen=True, eq=False)
-class Boxes:
-    """Boxes of sorted sequences, the best bound known for each, and which output and rank of the own token they are about.
-
-    Attributes:
-        lower, upper: (boxes, n * d).
-        bound: (boxes,), inf before a box was looked at.
-        case: (boxes,) integers, output * n + own.
-    """
-
-    lower: Floats
-    upper: Floats
-    bound: Floats
-    case: np.ndarray
-
-    def take(self, index: np.ndarray | slice) -> Boxes:
-        """Return some of them."""
-        return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index])
-
-    @staticmethod
-    def joined(parts: Sequence[Boxes]) -> Boxes:
-        """Put several together."""
-        return Boxes(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("lower", "upper", "bound", "case")))
 
 
 @dataclass(frozen=True)
@@ -72,8 +48,8 @@ class ErrorWitness:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """What is compared, at one length and on one domain."""
+class Problem(Comparison):
+    """A target and a network, compared at one length and on one domain."""
 
     outputs: tuple[ex.Expression, ...]
     network: MeanSumformer
@@ -92,29 +68,9 @@ class Problem:
                              f"with {len(sides)} inputs and {len(outputs)} outputs at n = {n}")
         return Problem(tuple(ex.specialise(output, n) for output in outputs), network, n, tuple(sides))
 
-    @property
-    def d(self) -> int:
-        """Coordinates of a token."""
-        return len(self.sides)
-
-    def region(self, own: int) -> Region:
-        """Return the chamber of sorted sequences for one rank of the own token."""
-        lower, upper = zip(*self.sides, strict=True)
-        return Region(Chamber(self.n, self.d, own), lower, upper, (False,) * self.d)
-
-    def judged(self, batch: Boxes) -> Judged:
-        """Judge boxes of one case; what an executor calls in another process."""
-        return judge(_shared(self), batch, int(batch.case[0]))
-
-    def start(self) -> Boxes:
-        """Return one box for each output and each rank of the own token."""
-        parts = []
-        for case in range(len(self.outputs) * self.n):
-            region = self.region(case % self.n)
-            lower, upper, _ = region.restrict(*region.start())
-            parts.append(Boxes(lower, upper, np.array([math.inf]), np.array([case])))
-        return Boxes.joined(parts)
-
+    def judge(self, batch: Boxes) -> Judged:
+        """Judge boxes of one case by values and slopes."""
+        return judge(self, batch, int(batch.case[0]))
 
     @functools.cached_property
     def digest(self) -> str:
@@ -128,31 +84,11 @@ class Problem:
         return state.hexdigest()
 
 
-_here: dict[str, Problem] = {}
-
-
-def _shared(problem: Problem) -> Problem:
-    """Return the copy of an equal problem that this process has analysed already."""
-    if problem.digest not in _here:
-        _here.clear()
-        _here[problem.digest] = problem
-    return _here[problem.digest]
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """What was found about some boxes: an upper bound, each coordinate's part of it, and an error that occurs at the centre."""
-
-    upper: Floats
-    parts: Floats
-    occurs: Floats
-
-
 @quiet
 def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     """Bound |f - T| on boxes of one case."""
     output, own = problem.outputs[case // problem.n], case % problem.n
-    centre = _centre(boxes)
+    centre = boxes.centre
     radii = up(np.maximum(boxes.upper - centre, centre - boxes.lower))
     shape = (len(centre), problem.n, problem.d)
     net = linearise(problem.network, own, centre.reshape(shape), radii.reshape(shape))
@@ -203,11 +139,6 @@ def _either(rough: Booleans, wide: Interval | None, narrow: Interval | None, box
     return Interval(np.where(rough, a.lower, b.lower), np.where(rough, a.upper, b.upper))
 
 
-def _centre(boxes: Boxes) -> Floats:
-    middle = 0.5 * boxes.lower + 0.5 * boxes.upper
-    return np.minimum(np.maximum(middle, boxes.lower), boxes.upper)
-
-
 @dataclass
 class Search:
     """Subdivision of the boxes with the largest bounds first, in batches.
@@ -221,7 +152,7 @@ class Search:
         witness: where an error above the limit occurs, None while none was found.
     """
 
-    problem: Problem
+    problem: Comparison
     limit: float
     waiting: Boxes
     settled: float = 0.0
@@ -230,7 +161,7 @@ class Search:
     witness: ErrorWitness | None = None
 
     @staticmethod
-    def begin(problem: Problem, limit: Fraction) -> Search:
+    def begin(problem: Comparison, limit: Fraction) -> Search:
         """Start from the whole domain."""
         return Search(problem, float(Interval.constant(limit).lower), problem.start())
 
@@ -267,7 +198,7 @@ class Search:
         chosen = _largest(self.waiting.bound, BATCHES * BATCH)
         hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
         batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]
-        found = list((executor.map if executor else map)(self.problem.judged, batches))
+        found = list(executor.map(self.problem.elsewhere, batches) if executor else map(self.problem.judge, batches))
         settled, occurs, witness, parts = self.settled, self.occurs, None, [stays]
         for batch, judged in zip(batches, found, strict=True):
             done, children = self._divided(batch, judged)
@@ -296,7 +227,7 @@ class Search:
         error, case = Fraction(float(found.occurs[worst])), int(batch.case[0])
         if not error > Fraction(self.limit):
             return None
-        tokens = self.problem.region(case % self.problem.n).tokens(_centre(batch)[worst])
+        tokens = self.problem.region(case % self.problem.n).tokens(batch.centre[worst])
         return None if tokens is None else ErrorWitness(tokens, case % self.problem.n, case // self.problem.n, error)
 
 
@@ -315,7 +246,7 @@ def _coordinate(widths: Floats, parts: Floats) -> np.ndarray:
 
 
 def _bisected(boxes: Boxes, coordinate: np.ndarray) -> Boxes:
-    rows, middle = np.arange(len(coordinate)), _centre(boxes)[np.arange(len(coordinate)), coordinate]
+    rows, middle = np.arange(len(coordinate)), boxes.centre[np.arange(len(coordinate)), coordinate]
     low, high = boxes.take(rows), boxes.take(rows)
     low.upper[rows, coordinate] = middle
     high.lower[rows, coordinate] = middle

@@ -23,6 +23,7 @@ from proofs_check.enclosures.interval import Floats
 
 Linear = tuple[Floats, Floats]  # (in, out) and (out,)
 POOLINGS = ("mean", "sum")
+READING = "the linear maps of the file have ReLU between them and nothing else, which a state dict does not say"
 
 
 def read_trained(path: Path, *, d: int, d_out: int, n: int, pooling: str) -> MeanSumformer:
@@ -72,7 +73,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _stack(path: Path, arrays: Mapping[str, np.ndarray], part: str) -> list[Linear]:
-    unknown = [name for name in arrays if not re.fullmatch(r"(phi|psi)\.\d+\.(weight|bias)", name)]
+    unknown = [name for name in arrays if not re.fullmatch(r"(phi|psi)\.(0|[1-9]\d*)\.(weight|bias)", name)]
     if unknown:
         raise BadInput(f"{path}: unexpected {unknown[0]!r}; expected phi.K.weight, phi.K.bias, psi.K.weight, psi.K.bias")
     numbers = sorted({int(name.split(".")[1]) for name in arrays if name.startswith(f"{part}.")})

@@ -41,8 +41,8 @@ Length = Annotated[int | None, typer.Option(
 D = Annotated[int | None, typer.Option(
     parser=_whole_number, metavar="INTEGER", help="Coordinates a token. (default: the target's own, else 1)", show_default=False)]
 Domain = Annotated[str, typer.Option(help="LO,HI for every coordinate, or LO,HI;LO,HI;.. one pair a coordinate.")]
-Method = Annotated[str, typer.Option(help="Construction: auto (the fewest parameters), grid, sum-decomposition, power-sums or "
-                                          "order-statistics.")]
+Method = Annotated[str, typer.Option(help="Construction: auto (the fewest parameters), grid, sum-decomposition, power-sums, "
+                                          "order-statistics, or fit (a polynomial, its error proved by subdivision).")]
 CodeName = Annotated[str, typer.Option("--code", help="Sum code: auto, positional, bose-chowla or packed.")]
 Architectures = Annotated[str, typer.Option(
     "--architecture", help="all, sumformer, transformer, linformer, performer, performer-normalised; or several with commas.")]

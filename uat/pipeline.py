@@ -14,7 +14,7 @@ from constructions.planner import GridPlan
 from constructions.pooling import PoolingHead
 from constructions.progress import Report
 from constructions.storage import Stored, store, store_mean
-from constructions.survey import METHODS, Candidate, cheapest, survey
+from constructions.survey import AUTOMATIC, Candidate, cheapest, survey
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.certify import certify
 from proofs_check.kernel import Certificate, Claim, Verdict, sharpened
@@ -63,7 +63,7 @@ def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarg
     request.check_names()
     tolerance, heads, number_format = request.tolerance(), request.heads(), request.number_format()
     target, modulus = request.resolved(n)
-    methods = METHODS[1:] if request.method == "auto" else (request.method,)
+    methods = AUTOMATIC if request.method == "auto" else (request.method,)
     if request.code != "auto" and request.method == "auto":
         methods = ("grid",)  # only the discretised construction has a code
     found = survey(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,
@@ -156,7 +156,8 @@ def plan_record(construction: AnyConstruction, request: Request) -> dict[str, An
         "linformer_k": request.linformer_k, "performer_features": request.performer_features, "seed": request.seed,
     }
     if isinstance(construction, ContinuousConstruction):
-        return common | {"limits": vars(request.limits()), "evaluated_up_to": construction.evaluated_up_to}
+        limits = {"limits": vars(request.limits()), "evaluated_up_to": construction.evaluated_up_to}
+        return common | limits | _instead(construction)
     planned = construction.plan
     exact_only = any(array.dtype == object for node in construction.sumformer.psi.nodes
                      for array in (node.table.thresholds, node.table.values))
@@ -166,6 +167,11 @@ def plan_record(construction: AnyConstruction, request: Request) -> dict[str, An
         "slope_attained": planned.modulus.attained, "cells": planned.cells, "multisets": planned.multisets,
         "table_entries": planned.table_entries, "value_radius": str(construction.value_radius),
     }
+
+
+def _instead(construction: ContinuousConstruction) -> dict[str, Any]:
+    """Return what the polynomial that the network is built for is claimed to miss, nothing where there is none."""
+    return {"missed": str(construction.missed)} if construction.stands_in else {}
 
 
 def default_name(request: Request, construction: AnyConstruction) -> str:

@@ -66,6 +66,7 @@ class Decomposition:
         every_n: whether the same decomposition holds for every n >= 2.
         missed: how far it is from the target (0 unless a polynomial stands in for it).
         density: what stands in.
+        stands_in: its expressions, where ``missed`` is estimated and the checker has to prove it.
     """
 
     tokens: tuple[Quantity, ...]
@@ -74,6 +75,7 @@ class Decomposition:
     every_n: bool
     missed: Fraction = Fraction(0)
     density: str = ""
+    stands_in: tuple[ex.Expression, ...] = ()
 
 
 def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:

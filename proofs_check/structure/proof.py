@@ -32,7 +32,11 @@ ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-sta
 
 @dataclass(frozen=True, eq=False)
 class Proved:
-    """The result: |f - S| <= bound over the reals, about how it divides, and whether algebra showed every identity."""
+    """The result: |f - S| <= bound over the reals, about how it divides, and whether algebra showed every identity.
+
+    ``definitions`` are the expressions that the network was held against; where ``identities`` holds they are f, or, if this was
+    left to the caller, at least well defined.
+    """
 
     bound: float
     parts: Mapping[Part, float]
@@ -41,14 +45,15 @@ class Proved:
     reading: Reading
     squares: int
     folds: int
+    definitions: tuple[ex.Expression, ...]
 
     def told(self, name: str, what: str) -> str:
         """Say what a part of the error is about."""
         return f"{self.squares} squares by {self.folds} folds" if name == "square-sawtooth" else what
 
 
-def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim) -> Proved:
-    """Return the bound of ||f - S|| over the reals.
+def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim, *, elsewhere: bool = False) -> Proved:
+    """Return the bound of ||f - S|| over the reals; with ``elsewhere`` of ||p - S||, p the expressions that the network is about.
 
     Raises:
         NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
@@ -59,7 +64,7 @@ def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim
         derivation = Derivation.read(hint, target.d)
         n, fine = None if claim.every_n else target.n, max(float(claim.bound), 1e-300) / 1000
         structure = Structure(network, derivation, target.box.sides, n, fine)
-        return structure.prove(target.symbolic if claim.every_n else target.outputs)
+        return structure.prove(None if elsewhere else target.symbolic if claim.every_n else target.outputs)
     except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as error:
         raise NotUnderstood(f"{type(error).__name__}: {error}") from None
 
@@ -76,11 +81,11 @@ class Structure:
     known: dict[str, Quantity] = field(default_factory=dict)
     complete: set[str] = field(default_factory=set)
 
-    def prove(self, outputs: Sequence[ex.Expression]) -> Proved:
+    def prove(self, outputs: Sequence[ex.Expression] | None) -> Proved:
         """Return the bound.
 
         Args:
-            outputs: the target, one tree an output; ``n`` a symbol where the claim is for every n.
+            outputs: the target, one tree an output; ``n`` a symbol where the claim is for every n; None to leave it open.
 
         Raises:
             NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
@@ -109,8 +114,10 @@ class Structure:
         found = [chain for layers, known, later in ((network.phi, network.tokens, (*network.pooled, *in_psi, *network.readout)),
                                                     (network.psi, self._before_psi(), network.readout))
                  for chain in chains(layers, known, later)]
-        identities = self._identities(reading, outputs)
-        return Proved(*bounds[worst], identities, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found))
+        definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
+        identities = self._identities(definitions if outputs is None else outputs, definitions)
+        return Proved(*bounds[worst], identities, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found),
+                      definitions)
 
     def _before_psi(self) -> list[str]:
         written = [channel for layer in self.network.phi for channel in layer.writes]
@@ -153,11 +160,10 @@ class Structure:
         own = enclosed(whole(reading, gap))
         return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
 
-    def _identities(self, reading: Reading, outputs: Sequence[ex.Expression]) -> bool:
+    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> bool:
         """Prove by algebra that the quantities make up the target, and that renamed ones are what they are called."""
         algebra = Algebra(self.n, len(self.sides))
-        pairs: list[tuple[ex.Expression, ex.Expression]] = [
-            (outputs[k], combination(form, self.known, reading).definition) for k, form in enumerate(self.derivation.outputs)]
+        pairs: list[tuple[ex.Expression, ex.Expression]] = list(zip(outputs, definitions, strict=True))
         pairs += [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
                   if entry.kind == "renamed" and entry.tree is not None]
         slack = any(form.slack for entry in self.derivation.entries for form in entry.of)

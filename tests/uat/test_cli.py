@@ -299,7 +299,7 @@ BAD = [
     ((*T, *E, "--domain", "0"), ["'0'", "LO,HI"]),
     ((*T, *E, "--domain", "0,1;0,1"), ["'0,1;0,1'", "LO,HI"]),
     ((*T, *E, "--domain", "0,nan"), ["'nan'", "finite decimal number"]),
-    ((*T, *E, "--method", "magic"), ["--method 'magic'", "auto, grid"]),
+    ((*T, *E, "--method", "magic"), ["--method 'magic'", "auto, fit, grid"]),
     ((*T, *E, "--code", "bose"), ["--code 'bose'", "bose-chowla"]),
     ((*T, *E, "--architecture", "transfromer"), ["'transfromer'", "did you mean transformer"]),
     ((*T, *E, "--architecture", ""), ["--architecture ''", "known"]),

@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.uat.conftest import Uat
 
@@ -96,3 +98,22 @@ def test_a_step_network_and_too_many_tokens_are_refused(uat: Uat) -> None:
     refused = uat("certify", "run", "--method", "subdivision", "--n", "100")
     assert refused.code == 1
     assert "dimensions" in refused.message
+
+
+def test_a_trained_network_is_certified_or_refuted(uat: Uat, tmp_path: Path) -> None:
+    """phi(x) = x and psi(x, m) = relu(x + m) - 1/2, exactly x + mean(y) - 1/2."""
+    arrays = {"phi.0.weight": [[1.0]], "psi.0.weight": [[1.0, 1.0]], "psi.2.weight": [[1.0]], "psi.2.bias": [-0.5]}
+    save_file({name: np.array(value, dtype=np.float32) for name, value in arrays.items()}, tmp_path / "network.safetensors")
+    asked = ("certify", "--network", "network.safetensors", "--target", "x + mean(y)", "--n", "2", "--json")
+    answer = uat(*asked, "--bound", "0.501")
+    assert answer.code == 0
+    assert answer.json["status"] == "certified"
+    assert any("ReLU between" in text for text in answer.json["assumptions"])
+    refuted = uat(*asked, "--bound", "0.499")
+    assert refuted.code == 1
+    assert refuted.json["status"] == "refuted"
+    for options, words in (((), "--bound is missing"), (("--bound", "1", "--pooling", "max"), "'max'"),
+                           (("--bound", "1", "--d", "2"), "d = 2")):
+        wrong = uat(*asked, *options)
+        assert wrong.code == 2
+        assert words in wrong.message

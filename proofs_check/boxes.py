@@ -1,0 +1,116 @@
+"""Boxes of sorted sequences, and what a search over them needs to know about the error it bounds."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import math
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from constructions.targets import expression as ex
+from proofs_check.domain import Region
+from proofs_check.enclosures.interval import Floats
+from proofs_check.walker import Chamber
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes of sorted sequences, the best bound known for each, and which output and rank of the own token they are about.
+
+    Attributes:
+        lower, upper: (boxes, n * d).
+        bound: (boxes,), inf before a box was looked at.
+        case: (boxes,) integers, output * n + own.
+    """
+
+    lower: Floats
+    upper: Floats
+    bound: Floats
+    case: np.ndarray
+
+    def take(self, index: np.ndarray | slice) -> Boxes:
+        """Return some of them."""
+        return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index])
+
+    @property
+    def centre(self) -> Floats:
+        """Return a point of each box, its middle up to rounding."""
+        middle = 0.5 * self.lower + 0.5 * self.upper
+        return np.minimum(np.maximum(middle, self.lower), self.upper)
+
+    @staticmethod
+    def joined(parts: Sequence[Boxes]) -> Boxes:
+        """Put several together."""
+        return Boxes(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("lower", "upper", "bound", "case")))
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was found about some boxes: an upper bound, each coordinate's part of it, and an error that occurs at the centre."""
+
+    upper: Floats
+    parts: Floats
+    occurs: Floats
+
+
+class Comparison(abc.ABC):
+    """A target and what stands in for it, at one length and on one domain.
+
+    Attributes:
+        outputs: the target's expressions, specialised to n.
+        n: tokens.
+        sides: the domain of a token, an interval for each of its d coordinates.
+    """
+
+    outputs: tuple[ex.Expression, ...]
+    n: int
+    sides: tuple[tuple[Fraction, Fraction], ...]
+
+    @property
+    @abc.abstractmethod
+    def digest(self) -> str:
+        """Identify the comparison: SHA-256 of all it depends on."""
+
+    @abc.abstractmethod
+    def judge(self, batch: Boxes) -> Judged:
+        """Bound the error on boxes of one case."""
+
+    @property
+    def d(self) -> int:
+        """Coordinates of a token."""
+        return len(self.sides)
+
+    def region(self, own: int) -> Region:
+        """Return the chamber of sorted sequences for one rank of the own token."""
+        lower, upper = zip(*self.sides, strict=True)
+        return Region(Chamber(self.n, self.d, own), lower, upper, (False,) * self.d)
+
+    def start(self) -> Boxes:
+        """Return one box for each output and each rank of the own token."""
+        parts = []
+        for case in range(len(self.outputs) * self.n):
+            region = self.region(case % self.n)
+            lower, upper, _ = region.restrict(*region.start())
+            parts.append(Boxes(lower, upper, np.array([math.inf]), np.array([case])))
+        return Boxes.joined(parts)
+
+    @functools.cached_property
+    def elsewhere(self) -> Callable[[Boxes], Judged]:
+        """The judge as a function that another process can call; the comparison is packed once, and unpacked once there."""
+        return functools.partial(_judged, self.digest, pickle.dumps(self))
+
+
+_here: dict[str, Comparison] = {}
+
+
+def _judged(digest: str, packed: bytes, batch: Boxes) -> Judged:
+    """Judge boxes with the copy of an equal comparison that this process has analysed already, if there is one."""
+    if digest not in _here:
+        _here.clear()
+        _here[digest] = pickle.loads(packed)
+    return _here[digest].judge(batch)
