@@ -180,7 +180,7 @@ def torch_algebra(device: Any, dtype: Any) -> Algebra:
         maximum=torch.maximum, minimum=torch.minimum,
         sum=along(lambda a: a.sum(-1, keepdim=True), torch.add), max=along(lambda a: a.amax(-1, keepdim=True), torch.maximum),
         min=along(lambda a: a.amin(-1, keepdim=True), torch.minimum), sort=lambda a: a.sort(dim=-1, descending=True).values,
-        stack=lambda parts: torch.stack(list(parts), dim=-1))
+        stack=lambda parts: torch.stack(list(parts), dim=-1) if len(parts) > 1 else parts[0][..., None])  # keeps the layout
 
 
 def _elementwise(function: Callable[[Any], Any]) -> Callable[[Array], Array]:

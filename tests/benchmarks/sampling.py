@@ -27,6 +27,9 @@ from proofs_check.search import CHUNK_PAIRS
 from proofs_check.witness import thresholds_of
 
 REPETITIONS = 7
+TOKENS = 6_000_000  # of one side of a continuous comparison
+CONTINUOUS = (("standardise", "1/100", 3), ("standardise", "1/10000", 3), ("standardise", "1/100", 16), ("f", "1/100", 3),
+              ("f", "1/10000", 3), ("f", "1/100", 16), ("kernel-density", "1/100", 3), ("kernel-density", "1/10000", 3))
 CHUNKS = 128  # about 4 million sequences for n = 3: the search is used with ten million
 
 
@@ -66,11 +69,12 @@ def continuous(name: str, eps: str, n: int) -> str:
     target = Target.from_text(target.text, n=n, box=target.box, name=name)
     network, batch = CompiledMeanSumformer(compiled), CHUNK_PAIRS["cpu"] // n**2
     tokens = torch.rand(target.d, n, batch, dtype=torch.float64).permute(2, 1, 0)
-    thresholds, samples = thresholds_of(compiled, target), 64 * batch
+    chunks = TOKENS // (batch * n)
+    thresholds, samples = thresholds_of(compiled, target), chunks * batch
     sides: dict[str, Callable[[], object]] = {
         "uniform": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0, shares={}),
         "search": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0),
-        "T": lambda: [network(tokens) for _ in range(64)], "f": lambda: [target.torch(tokens) for _ in range(64)]}
+        "T": lambda: [network(tokens) for _ in range(chunks)], "f": lambda: [target.torch(tokens) for _ in range(chunks)]}
     seen = dict.fromkeys(sides, float("inf"))
     for _ in range(REPETITIONS):
         for side, call in sides.items():
@@ -86,9 +90,8 @@ def print_continuous() -> None:
     """Print the table of continuous constructions: tokens a second, and ratios to f and T alone."""
     torch.set_num_threads(1)
     print("tokens a second     eps    n       uniform        search        T bare        f bare   uniform    search   T share")
-    for name in ("standardise", "f", "kernel-density"):
-        for eps, n in (("1/100", 3), ("1/10000", 3), ("1/100", 16)):
-            print(continuous(name, eps, n), flush=True)
+    for name, eps, n in CONTINUOUS:
+        print(continuous(name, eps, n), flush=True)
 
 
 def main(arguments: list[str]) -> None:
