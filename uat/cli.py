@@ -182,7 +182,10 @@ def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Pr
           seed: Seed = 0, phi: Phi = None, svg: Svg = None, mermaid: Mermaid = False, jobs: Jobs = None,
           no_cache: NoCache = False, run: InstanceRun = None, import_callable: ImportCallable = False,
           json_: Json = False) -> None:
-    """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false."""
+    """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false.
+
+    Exit code 0 only if every step comes out as expected, the refuted ones refuted.
+    """
     from uat import check as checking
 
     request = checking.CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
