@@ -84,7 +84,7 @@ Checkpoint = Annotated[str | None, typer.Option(
     help="Subdivision: file the state is kept in; an interrupted search goes on from there.", show_default=False)]
 ExecutorName = Annotated[str, typer.Option(
     "--executor", help="Subdivision: where boxes are judged: here, processes[:K] or dask:ADDRESS.")]
-Steps = Annotated[list[str] | None, typer.Argument(metavar="[STEP]...", help="Ids of proof steps. (default: all)",
+Steps = Annotated[list[str] | None, typer.Argument(metavar="STEP", help="Ids of proof steps. (default: all)",
                                                    show_default=False)]
 Upto = Annotated[list[str] | None, typer.Option("--upto", metavar="ID", help="A step and everything it rests on.",
                                                 show_default=False)]
