@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -94,10 +96,24 @@ def property_based(strategy: Any, objection: Callable[[Any], Objection], *, case
             raise _Falsified
 
     try:
-        run()
+        with _no_traces():
+            run()
     except _Falsified:
         return refuted(f"false in a case drawn by hypothesis, seed {seed}", found[-1], count)
     return Evidence(Status.SAMPLED, f"{what}: {count:,} cases drawn by hypothesis, seed {seed}", count)
+
+
+@contextmanager
+def _no_traces() -> Iterator[None]:
+    """Keep hypothesis from leaving a folder where the user happens to be."""
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    with tempfile.TemporaryDirectory(prefix="uat-hypothesis-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 class _Falsified(Exception):

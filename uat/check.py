@@ -47,6 +47,7 @@ class CheckRequest:
     jobs: int | None = None
     cache: bool = True
     run: str | None = None
+    import_callable: bool = False
 
     def settings(self) -> Settings:
         """Return what the steps are run with.
@@ -129,7 +130,7 @@ def check_run(request: CheckRequest, *, as_json: bool) -> int:
     steps, settings, start = all_steps(), request.settings(), time.perf_counter()
     with progress() as report:
         files = read_run(Path(str(request.run)))
-        verdict = certify(files, report, import_callable=False)
+        verdict = certify(files, report, import_callable=request.import_callable)
         constants = instance_constants(files, verdict)
         names = [name for name in proof_order(steps) if name in {constant.step for constant in constants}]
         cache = StepCache(default_folder()) if request.cache else None

@@ -84,7 +84,7 @@ Checkpoint = Annotated[str | None, typer.Option(
     help="Subdivision: file the state is kept in; an interrupted search goes on from there.", show_default=False)]
 ExecutorName = Annotated[str, typer.Option(
     "--executor", help="Subdivision: where boxes are judged: here, processes[:K] or dask:ADDRESS.")]
-Steps = Annotated[list[str] | None, typer.Argument(metavar="[STEP]...", help="Ids of proof steps. (default: all)",
+Steps = Annotated[list[str] | None, typer.Argument(metavar="STEP", help="Ids of proof steps. (default: all)",
                                                    show_default=False)]
 Upto = Annotated[list[str] | None, typer.Option("--upto", metavar="ID", help="A step and everything it rests on.",
                                                 show_default=False)]
@@ -180,12 +180,16 @@ def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", see
 @app.command()
 def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Profile = "full", device: Device = "cpu",
           seed: Seed = 0, phi: Phi = None, svg: Svg = None, mermaid: Mermaid = False, jobs: Jobs = None,
-          no_cache: NoCache = False, run: InstanceRun = None, json_: Json = False) -> None:
-    """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false."""
+          no_cache: NoCache = False, run: InstanceRun = None, import_callable: ImportCallable = False,
+          json_: Json = False) -> None:
+    """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false.
+
+    Exit code 0 only if every step comes out as expected, the refuted ones refuted.
+    """
     from uat import check as checking
 
     request = checking.CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
-                                    phi, svg, mermaid, jobs, not no_cache, run)
+                                    phi, svg, mermaid, jobs, not no_cache, run, import_callable)
     raise typer.Exit((checking.check if run is None else checking.check_run)(request, as_json=json_))
 
 

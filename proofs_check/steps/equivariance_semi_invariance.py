@@ -7,11 +7,45 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from proofs_check.evidence import every, refuted
+import sympy
+
+from proofs_check.evidence import every, identities, refuted
 from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 
-Key = tuple[int, frozenset[tuple[int, int]]]
+
+def semi_invariant_is_equivariant(given: Given) -> Evidence:
+    """For every n: (P X)(k) = X(pi(k)), and the others of token k are the multiset of all tokens without X(k).
+
+    Any multiset is told by the sums T of test functions h over it. Over all tokens T is the same for X and P X, since pi only
+    re-indexes the sum, so the others of token k of P X have T - h(X(pi(k))): those of token pi(k) of X.
+    """
+    k, total = sympy.Symbol("k", integer=True), sympy.Symbol("T")
+    X, pi, g, h, listed = (sympy.Function(name) for name in ("X", "pi", "g", "h", "o"))
+
+    def value(token: sympy.Expr, position: sympy.Expr) -> sympy.Expr:
+        return g(token, total - h(token) if given["symmetric"] else listed(position))  # g sees a multiset, or a list
+
+    return identities({"f(P X)_k - (P f(X))_k": value(X(pi(k)), k) - value(X(pi(k)), pi(k))}, "f(P X) = P f(X), for every n")
+
+
+def equivariant_is_semi_invariant(given: Given) -> Evidence:
+    """For every n: put g(x; others) = f_1(x, others). With V(i) = f(X)_i equivariance says f(X o s)_j = V(s(j)).
+
+    pi(1) = i gives f(X)_i = f(X o pi)_1, a function of x_i and the others; tau(1) = 1 shows that their order does not matter.
+    """
+    i, one = sympy.Symbol("i", integer=True), sympy.Integer(1)
+    V, pi, tau = (sympy.Function(name) for name in ("V", "pi", "tau"))
+
+    def at_first(*permutations: sympy.Function) -> sympy.Expr:
+        place = one
+        for permutation in reversed(permutations):
+            place = permutation(place)
+        return V(place) if given["equivariant"] else V(one)
+
+    moved, reordered = (at_first(*p).subs(tau(one), one).subs(pi(one), i) for p in ((pi,), (pi, tau)))
+    return identities({"f(X)_i - f(X o pi)_1": V(i) - moved, "another order of the others": reordered - moved},
+                      "f(X)_i = g(x_i, others) with g symmetric, for every n")
 
 
 def _value(X: tuple[int, ...], i: int, symmetric: bool) -> object:
@@ -76,8 +110,10 @@ STEP = ProofStep(
     id="equivariance-semi-invariance", section=1,
     plain="f is equivariant if and only if f(X)_i = g(x_i, {x_j : j != i}) with g symmetric in the others.",
     latex=r"f(PX)=Pf(X)\ \forall P\iff f(X)_i=g(x_i,\{x_j\}_{j\ne i})", source="paper, lemma 2.9",
-    constants={"symmetric": True, "equivariant": True}, expected=Status.ASSUMED,
-    checks=(Check("semi-invariant components give an equivariant f", Method.EXHAUSTIVE, if_semi_invariant, "n <= 5"),
-            Check("an equivariant f has semi-invariant components", Method.EXHAUSTIVE, only_if_equivariant, "n <= 5")),
+    constants={"symmetric": True, "equivariant": True},
+    checks=(Check("semi-invariant components give an equivariant f", Method.SYMBOLIC, semi_invariant_is_equivariant),
+            Check("an equivariant f has semi-invariant components", Method.SYMBOLIC, equivariant_is_semi_invariant),
+            Check("the first for a free g, n <= 5", Method.EXHAUSTIVE, if_semi_invariant, support=True),
+            Check("the second by orbits, n <= 5", Method.EXHAUSTIVE, only_if_equivariant, support=True)),
     mutations=(Mutation("g is not symmetric in the others", {"symmetric": False}),
                Mutation("f(P X) = f(X) in place of P f(X)", {"equivariant": False})))

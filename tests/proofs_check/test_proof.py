@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +98,12 @@ def test_drawn_cases_are_samples_with_their_number_and_seed_and_shrink_to_a_smal
     assert "seed 7" in holds.what
     false = property_based(st.integers(), lambda k: f"k = {k}" if k > 100 else "", cases=500, seed=7, what="integers")
     assert (false.status, false.witness) == (Status.REFUTED, ("k = 101",))
+
+
+def test_drawing_cases_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    property_based(st.integers(), lambda k: "", cases=5, seed=0, what="integers")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_enclosed_is_certified_what_was_drawn_is_sampled_and_neither_hides_a_refutation() -> None:

@@ -134,6 +134,17 @@ def test_a_run_shows_every_constant_of_its_proof_beside_the_general_status(uat: 
     assert built.code == 0
 
 
+def test_a_run_about_a_callable_imports_it_only_when_told_to(uat: Uat) -> None:
+    target = ("--target", "tests.uat.test_cli:target_squared", "--eps", "1/2", "--lipschitz", "2")
+    assert uat("construct", *target, "--samples", "0", "--out", "run", "--json").code == 0
+    refused = uat("check", "--run", "run", *FAST)
+    assert refused.code == 2
+    assert "--import-callable" in refused.message
+    answer = uat("check", "--run", "run", "--import-callable", *FAST, "--json")
+    values = {row["name"]: row["value"] for row in answer.json["constants"]}
+    assert values["L"] == "2.00000 (declared)"
+
+
 def test_a_run_that_is_not_certified_leaves_1_and_the_reason(uat: Uat, tmp_path: Path) -> None:
     uat("construct", *SMALL, "--method", "grid")
     edit(tmp_path / "run", "plan.json", lambda plan: plan.update(lipschitz="1/2"))
