@@ -53,7 +53,7 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
         proved = prove(network, run.network.get("derivation", {}), target, claim, elsewhere=fitted)
     except NotUnderstood as reason:
         report("deriving the network again", 0, 0)
-        return _by_derivation(run, claim, target, heads, str(reason), report)
+        return _by_derivation(run, claim, target, heads, str(not_read), report)
     if not proved.identities:
         reason = "algebra did not show that what the network was held against is the target"
         return _by_derivation(run, claim, target, heads, reason, report)
