@@ -19,6 +19,7 @@ from flint import arb
 from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer, mean_of
 from constructions.network.wiring import Wiring
+from constructions.pieces.extremum import EXPONENTS, Exponential, Logarithm, Softening, SoftExtremum, sign_of, softening
 from constructions.pieces.forms import Form, Placed, Quantity, ends, size, upward
 from constructions.pieces.kernel import Bilinear, Kernels, Means
 from constructions.pieces.mean import Mean
@@ -36,15 +37,18 @@ SHARES = (0.6, 0.9)
 TIGHTER_IS_WORTH = 1.1
 # Kernels of more than two variables take seconds to separate: one share, the tighter one.
 WIDE_SHARES = (0.95,)
+# Parameters of a thermometer's channel, and of its decoding for each order statistic.
+THERMOMETER_UNIT, SORTED_UNIT = 3, 8
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be built: pooled channels, degree of expansions, terms of a separation."""
+    """What may be built: pooled channels, degree of expansions, terms of a separation, exponents of e the format holds."""
 
     max_latent: int = 1024
     max_degree: int = 64
     max_rank: int = 128
+    exponents: float = EXPONENTS[53]
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Arithmetic:
 
 EXACT = Arithmetic(0.0, 0.0)
 DEFAULT_LIMITS = Limits()
-APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted)
+APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted, Logarithm, SoftExtremum)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
     best: Swept | None = None
     reason: Refused | None = None
     shares = _shares(_abstract(decomposition))
-    arithmetic = Arithmetic.evaluated(bits, roundings)
+    arithmetic, limits = Arithmetic.evaluated(bits, roundings), replace(limits, exponents=EXPONENTS[bits])
     for share in shares:
         try:
             found = _with_share(decomposition, tolerance, share, limits, arithmetic)
@@ -199,6 +203,10 @@ def _named(node: Node) -> tuple[str, str]:
     if isinstance(node, Bilinear):
         kernels = ", ".join(str(K.tree) for K in node.exact.kernels)
         return "separable-kernel", f"{kernels} by {len(node.U)} products"
+    if isinstance(node, Logarithm):
+        return "interpolation-error", f"exp and log of a soft extremum by {node.units} hinges"
+    if isinstance(node, SoftExtremum):
+        return "soft-extremum", f"{node.outputs[0].name} as a log of a mean of exponentials, beta = {node.beta:.6g}"
     return "order-statistics", f"{node.outputs[0].name} by a thermometer of {len(node.inputs)} channels"
 
 
@@ -354,9 +362,9 @@ class Program:
             return made[quantity]
 
         producer: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
-        thermometers = _thermometers(decomposition, tolerances, margins, limits)
+        extrema = _extrema(decomposition, tolerances, margins, limits)
         for node in decomposition.nodes:
-            for new in _concrete(node, tolerances, margins, bases, mean, limits, thermometers):
+            for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema):
                 producer |= dict.fromkeys(new.outputs, new)
         for basis in bases.known.values():
             producer |= dict.fromkeys(basis.outputs, basis)
@@ -537,35 +545,65 @@ def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | Non
 
 
 def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
-              limits: Limits, thermometers: Mapping[object, Thermometer]) -> Iterable[Node]:
+              limits: Limits, extrema: Mapping[Node, Thermometer | Softening]) -> Iterable[Node]:
     if isinstance(node, Univariate):
         return node.concrete(tolerances[node], margins[node], bases)
     if isinstance(node, Kernels):
         return node.concrete(tolerances[node], margins[node], bases, mean, limits.max_degree, limits.max_rank)
     if isinstance(node, OrderStatistic):
-        thermometer = thermometers[node.form.key()]
-        return [thermometer, Sorted(node, thermometer, tuple(mean(q) for q in thermometer.outputs))]
+        chosen = extrema[node]
+        if isinstance(chosen, Softening):
+            return _softened(node, chosen, margins[node], mean)
+        return [chosen, Sorted(node, chosen, tuple(mean(q) for q in chosen.outputs))]
     return [node]
 
 
-def _thermometers(decomposition: Decomposition, tolerances: Mapping[Node, float], margins: Mapping[Node, float],
-                  limits: Limits) -> dict[object, Thermometer]:
-    """Return one thermometer for all order statistics of the same quantity, as fine as the most demanding one needs."""
+def _softened(node: OrderStatistic, soft: Softening, margin: float, mean: Means) -> list[Node]:
+    sign = sign_of(node)
+    form = node.form * Fraction(sign)
+    low, high = ends(form.range())
+    exponential = Exponential(form, (Fraction(low - margin), Fraction(high + margin)), soft)
+    logarithm = Logarithm(exponential, mean(exponential.outputs[0]), soft)
+    return [exponential, logarithm, SoftExtremum(node, logarithm, sign)]
+
+
+def _extrema(decomposition: Decomposition, tolerances: Mapping[Node, float], margins: Mapping[Node, float],
+             limits: Limits) -> dict[Node, Thermometer | Softening]:
+    """Decide how order statistics are formed: one thermometer for all of the same quantity, as fine as the most demanding
+    one needs, or, where only the largest and smallest values are wanted, softly, whichever has fewer parameters."""
     wanted: dict[object, list[OrderStatistic]] = {}
     for node in decomposition.nodes:
         if isinstance(node, OrderStatistic):
             wanted.setdefault(node.form.key(), []).append(node)
-    found: dict[object, Thermometer] = {}
-    for key, nodes in wanted.items():
+    found: dict[Node, Thermometer | Softening] = {}
+    for nodes in wanted.values():
         cells = max(node.cells(tolerances[node]) for node in nodes)
+        soft = {node: _softening(node, tolerances[node], margins[node], limits) for node in nodes if sign_of(node)}
+        cost = [design.parameters if design else math.inf for design in soft.values()]
+        if len(soft) == len(nodes) and (sum(cost) < THERMOMETER_UNIT * cells + SORTED_UNIT * cells * len(nodes)
+                                        or cells > limits.max_latent) and max(cost) < math.inf:
+            found |= {node: design for node, design in soft.items() if design}
+            continue
         if cells > limits.max_latent:
-            finest = min(tolerances[node] for node in nodes)
-            raise Refused(f"{nodes[0].outputs[0].name} to within {finest:.3g} needs a thermometer of {cells} channels, more than "
-                          f"--max-latent {limits.max_latent}")
+            raise Refused(_too_many_cells(nodes, cells, min(tolerances[node] for node in nodes), limits))
         low, high = ends(nodes[0].form.range())
         margin = max(margins[node] for node in nodes)
-        found[key] = Thermometer(nodes[0].form, (Fraction(low - margin), Fraction(high + margin)), cells)
+        found |= dict.fromkeys(nodes, Thermometer(nodes[0].form, (Fraction(low - margin), Fraction(high + margin)), cells))
     return found
+
+
+def _softening(node: OrderStatistic, tolerance: float, margin: float, limits: Limits) -> Softening | None:
+    return softening(node.n, 2 * (half_width(node.form.range()) + margin), tolerance, limits.exponents)
+
+
+def _too_many_cells(nodes: Sequence[OrderStatistic], cells: int, finest: float, limits: Limits) -> str:
+    reason = (f"{nodes[0].outputs[0].name} to within {finest:.3g} needs a thermometer of {cells} channels, more than "
+              f"--max-latent {limits.max_latent}")
+    if not all(sign_of(node) for node in nodes):
+        return reason
+    apart = math.log(nodes[0].n) * half_width(nodes[0].form.range()) / max(finest, 1e-300)
+    return (f"{reason}; as a log of a mean of exponentials it needs numbers e^{apart:.0f} apart or more, and the format's "
+            f"exponents hold e^{limits.exponents:.0f}")
 
 
 def _sorted_from(outputs: Sequence[Form], producer: Mapping[Quantity, Node]) -> list[Node]:
