@@ -94,6 +94,18 @@ class Placed:
     mass: Fraction
 
 
+def sum_of(parts: Iterable[tuple[Placed, Fraction]]) -> Placed:
+    """Return a combination of places with factors."""
+    channels: dict[str, Fraction] = {}
+    constant, mass = Fraction(0), Fraction(0)
+    for placed, factor in parts:
+        for channel, weight in placed.channels.items():
+            channels[channel] = channels.get(channel, Fraction(0)) + factor * weight
+        constant += factor * placed.constant
+        mass += abs(factor) * placed.mass
+    return Placed({c: w for c, w in channels.items() if w}, constant, mass)
+
+
 class Places(dict[Quantity, Placed]):
     """Where all quantities are."""
 

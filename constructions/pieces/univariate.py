@@ -158,6 +158,7 @@ class Hinges(Node):
         base = Fraction(float(table.base))
         own, passed = between(table.lower, table.upper), self.exact.passed(sweep)
         if self.relative:
+            sweep.local_relative[output] = self._relative_to_held(sweep, own, lost)
             around = arb(0, upward((size(passed) + lost) / least_size(output.range)))
             sweep.relative[output] = own + around + own * around
             own = own * (output.range + passed)
@@ -166,6 +167,12 @@ class Hinges(Node):
         largest = Fraction(upward(size(output.range + sweep.errors[output]) + 2 * abs(table.base)))
         sweep.places[output] = Placed({channel: Fraction(1)}, base, largest)
         _require_inside(argument, *self.interval, self.exact.g)
+
+    def _relative_to_held(self, sweep: Sweep, own: arb, lost: float) -> arb:
+        """Enclose table / g - 1 at the value held: the table's own relative error, and rounding over the least of g."""
+        low, high = ends(sweep.actual(self.inputs[0]))
+        values = value_range(self.exact.g, [(low, high)])
+        return own + arb(0, upward(lost / least_size(values))) if least_size(values) > 0 else arb("nan")
 
     def backward(self, sensitivities: Sensitivities) -> None:
         """As the exact function."""

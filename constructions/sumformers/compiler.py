@@ -21,11 +21,13 @@ from constructions.network.relu import MeanSumformer, mean_of
 from constructions.network.wiring import Wiring
 from constructions.pieces.extremum import EXPONENTS, Exponential, Logarithm, Softening, SoftExtremum, sign_of, softening
 from constructions.pieces.forms import Form, Placed, Quantity, ends, size, upward
+from constructions.pieces.interpolation import interpolate
 from constructions.pieces.kernel import Bilinear, Kernels, Means
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
+from constructions.pieces.quotient import Quotient, RefinedQuotient
 from constructions.pieces.square import Square
 from constructions.pieces.univariate import Bases, Hinges, Polynomial, TooWide, Univariate
 from constructions.sumformers.sum_decomposition import Decomposition
@@ -35,6 +37,10 @@ from constructions.sumformers.sum_decomposition import Decomposition
 # parameters are spent.
 SHARES = (0.6, 0.9)
 TIGHTER_IS_WORTH = 1.1
+# Expansions whose proved error is below this part of their share are made again, coarser.
+WORTH_COARSER = 0.8
+# A divisor may be off by more than its sensitivity says, since where it is large its error counts less.
+DIVISOR_MARGIN = 3.0
 # Kernels of more than two variables take seconds to separate: one share, the tighter one.
 WIDE_SHARES = (0.95,)
 # Parameters of a thermometer's channel, and of its decoding for each order statistic.
@@ -71,7 +77,7 @@ class Arithmetic:
 
 EXACT = Arithmetic(0.0, 0.0)
 DEFAULT_LIMITS = Limits()
-APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted, Logarithm, SoftExtremum)
+APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted, Logarithm, SoftExtremum, RefinedQuotient)
 
 
 @dataclass(frozen=True)
@@ -127,13 +133,19 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
         except Refused as refused:
             reason = refused
             continue
-        if best is None or found.sumformer.n_nonzero <= TIGHTER_IS_WORTH * best.sumformer.n_nonzero:
-            best = found
+        best = found if best is None else _preferred(best, found)
         if not _abstract(decomposition):
             break
     if best is None:
         raise _below_rounding(decomposition, tolerance, limits, arithmetic) or reason or Refused("nothing to build")
     return _with_budget(best, bits, arithmetic)
+
+
+def _preferred(a: Swept, b: Swept) -> Swept:
+    """Return the smaller one, or one that is hardly larger and more of whose bound comes from expansions."""
+    small, large = (a, b) if a.sumformer.n_nonzero <= b.sumformer.n_nonzero else (b, a)
+    near = large.sumformer.n_nonzero <= TIGHTER_IS_WORTH * small.sumformer.n_nonzero
+    return large if near and large.floor / large.bound > small.floor / small.bound else small
 
 
 def _shares(nodes: Sequence[Node]) -> tuple[float, ...]:
@@ -230,8 +242,28 @@ def _with_share(decomposition: Decomposition, tolerance: float, share: float, li
             continue
         if not program.squares:
             return _tightened(decomposition, tolerance, scale, widen, limits, arithmetic, floor)
-        return _fewest_folds(program, tolerance, arithmetic, floor)
+        found = replace(_fewest_folds(program, tolerance, arithmetic, floor), floor=floor.bound)
+        return _coarser(decomposition, tolerance, share, scale, widen, limits, arithmetic, floor, found)
     raise Refused(f"eps = {tolerance:g}: arguments leave the intervals their functions were approximated on")
+
+
+def _coarser(decomposition: Decomposition, tolerance: float, share: float, scale: float, widen: float, limits: Limits,
+             arithmetic: Arithmetic, floor: Swept, found: Swept) -> Swept:
+    """Make expansions coarser while their proved error is far below their share: the sweep is sharper than sensitivities."""
+    for _ in range(2):
+        if not floor.bound < WORTH_COARSER * share * tolerance:
+            break
+        scale *= min(4.0, share * tolerance / floor.bound)
+        program = Program.of(decomposition, scale * tolerance, tolerance, widen, limits)
+        try:
+            floor = program.swept(arithmetic, folds=_finest(program))
+            if not floor.bound <= tolerance or not program.squares:
+                break
+            trial = replace(_fewest_folds(program, tolerance, arithmetic, floor), floor=floor.bound)
+        except TooWide:
+            break
+        found = trial if trial.sumformer.n_nonzero < found.sumformer.n_nonzero else found
+    return found
 
 
 def _floor_reason(program: Program, tolerance: float, floor: Swept) -> str:
@@ -347,6 +379,7 @@ class Program:
 
         Their intervals allow for arguments that are off by what the whole tolerance permits, times ``widen``.
         """
+        _settled(decomposition, tolerance)
         tolerances, margins = _distributed(decomposition, approximation, tolerance, widen)
         bases, extra = Bases(), dict[Quantity, Node]()
         made: dict[Quantity, Quantity] = {}
@@ -361,10 +394,11 @@ class Program:
                 made[quantity] = node.outputs[0]
             return made[quantity]
 
-        producer: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
+        abstract: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
+        producer = dict(abstract)
         extrema = _extrema(decomposition, tolerances, margins, limits)
         for node in decomposition.nodes:
-            for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema):
+            for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema, abstract):
                 producer |= dict.fromkeys(new.outputs, new)
         for basis in bases.known.values():
             producer |= dict.fromkeys(basis.outputs, basis)
@@ -424,7 +458,7 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class Swept:
-    """A finished sweep: the network and its bound."""
+    """A finished sweep: the network and its bound; ``floor`` is what the bound would be with squares that err by nothing."""
 
     program: Program
     sumformer: MeanSumformer
@@ -432,6 +466,7 @@ class Swept:
     worst: str
     folds: np.ndarray
     sweep: Sweep
+    floor: float = 0.0
 
     @staticmethod
     def of(program: Program, sweep: Sweep, phi: Wiring, folds: np.ndarray) -> Swept:
@@ -492,7 +527,9 @@ def _distributed(decomposition: Decomposition, approximation: float, tolerance: 
             log_slope = sensitivities.of_logarithm(q)
             known = logarithms.get(q, 0.0)
             logarithms[q] = None if log_slope is None or known is None else max(known, log_slope)
-    margins = {node: _margin(node, argument, tolerance, widen) for node in nodes}
+    divisors = {node.reciprocal for node in decomposition.nodes if isinstance(node, Quotient)}
+    margins = {node: _margin(node, argument, tolerance, DIVISOR_MARGIN * widen if divisors & {*node.outputs} else widen)
+               for node in nodes}
     for node in nodes:
         if isinstance(node, Univariate):
             node.relative_margin = _relative_margin(node, logarithms, tolerance, widen)
@@ -545,7 +582,8 @@ def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | Non
 
 
 def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
-              limits: Limits, extrema: Mapping[Node, Thermometer | Softening]) -> Iterable[Node]:
+              limits: Limits, extrema: Mapping[Node, Thermometer | Softening],
+              producer: Mapping[Quantity, Node]) -> Iterable[Node]:
     if isinstance(node, Univariate):
         return node.concrete(tolerances[node], margins[node], bases)
     if isinstance(node, Kernels):
@@ -555,7 +593,32 @@ def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Nod
         if isinstance(chosen, Softening):
             return _softened(node, chosen, margins[node], mean)
         return [chosen, Sorted(node, chosen, tuple(mean(q) for q in chosen.outputs))]
+    if isinstance(node, Quotient) and node.loose is not None:
+        return _refined(node, node.loose, producer[node.reciprocal], margins)
     return [node]
+
+
+def _refined(node: Quotient, loose: float, reciprocal: Node, margins: Mapping[Node, float]) -> list[Node]:
+    if not isinstance(reciprocal, Univariate):
+        raise TypeError("a reciprocal is a function of one form")  # pragma: no cover
+    coarse = Univariate(reciprocal.g, reciprocal.inputs[0])
+    interval = coarse.widened(margins[reciprocal])
+    table = interpolate(coarse.g, float(interval[0]), float(interval[1]), loose, weight=coarse.g)
+    return [Hinges(coarse, table, interval, True), RefinedQuotient(node, coarse.outputs[0], loose)]
+
+
+def _settled(decomposition: Decomposition, tolerance: float) -> None:
+    """Let every quotient decide how its reciprocal is formed."""
+    found = [node for node in decomposition.nodes if isinstance(node, Quotient)]
+    for quotient in found:
+        quotient.loose = None
+    for output in decomposition.outputs if found else ():
+        sensitivities = _seeded(output)
+        for node in reversed(decomposition.nodes):
+            node.backward(sensitivities)
+        for quotient in found:
+            if quotient.loose is None:
+                quotient.settle(tolerance, sensitivities.get(quotient.outputs[0], 0.0))
 
 
 def _softened(node: OrderStatistic, soft: Softening, margin: float, mean: Means) -> list[Node]:

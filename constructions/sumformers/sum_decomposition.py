@@ -20,7 +20,8 @@ from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean, Rectified, Renamed
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
-from constructions.pieces.product import Product, Quotient
+from constructions.pieces.product import Product
+from constructions.pieces.quotient import Quotient
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.univariate import Univariate
 from constructions.sumformers.rewriting import (
