@@ -18,6 +18,7 @@ from flint import arb
 
 from constructions.pieces.basis import Interval
 from constructions.pieces.enclosure import value_range
+from constructions.pieces.envelope import Envelope
 from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, upward
 from constructions.pieces.node import Joint, Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.product import Product, TwoSquares
@@ -123,13 +124,22 @@ class Bilinear(Node):
         self.alpha_range = [_polynomial_range(w, found.x_degrees) for w in self.U]
         self.beta_range = [[_polynomial_range(w, found.y_degrees) for w in matrix] for matrix in self._by_output()]
         self.pairs = [[TwoSquares() for _ in self.U] for _ in self.outputs]
-        # how far the outputs follow a pooled polynomial, and a polynomial of z: l1 norms of the rows and columns of U^T V
+        # how far the outputs follow the pooled polynomials, and those of z: through the columns and rows of U^T V
         self.mixed = [self.U.T @ matrix for matrix in self._by_output()]
         self.slack = [2.0**-40 * (np.abs(self.U).T @ np.abs(matrix)) for matrix in self._by_output()]
         self.known: dict[tuple[int, int, tuple[float, float]], float] = {}
-        largest = [np.abs(m) + slack for m, slack in zip(self.mixed, self.slack, strict=True)]
-        self.by_column = [m.sum(axis=0) * (1 + 2.0**-30) for m in largest]
-        self.by_row = [m.sum(axis=1) * (1 + 2.0**-30) for m in largest]
+        self.envelopes: dict[tuple[int, int, float], tuple[Envelope, Envelope]] = {}
+        self.by_column = [self._envelope(o, o, 0.0)[0].each for o in range(len(self.outputs))]
+        self.by_row = [self._envelope(o, o, 0.0)[1].each for o in range(len(self.outputs))]
+
+    def _envelope(self, a: int, b: int, F: float) -> tuple[Envelope, Envelope]:
+        """Return how output a minus F times output b follows the pooled polynomials and those of z."""
+        if (a, b, F) not in self.envelopes:
+            A, slack = self.mixed[a] - F * self.mixed[b], self.slack[a] + abs(F) * self.slack[b]
+            slack = slack + 2.0**-50 * (np.abs(self.mixed[a]) + abs(F) * np.abs(self.mixed[b]))
+            self.envelopes[a, b, F] = (Envelope.of(A, slack, self.found.x_degrees),
+                                       Envelope.of(A.T, slack.T, self.found.y_degrees))
+        return self.envelopes[a, b, F]
 
     def _by_output(self) -> list[np.ndarray]:
         return [self.V[:, o, :] for o in range(len(self.outputs))]
@@ -159,7 +169,8 @@ class Bilinear(Node):
                 constant, mass = constant + added, mass + more
                 lost += missed + size(a_values) * b_round + size(b_values) * a_round
             products.append(upward(lost))
-            lost += float(self.by_column[o] @ columns + self.by_row[o] @ rows) + self.found.errors[o]
+            by_column, by_row = self._envelope(o, o, 0.0)
+            lost += by_column.total(columns) + by_row.total(rows) + self.found.errors[o]
             sweep.places[output] = Placed({target: Fraction(1)}, constant, mass + abs(constant))
             sweep.local[output] = arb(0, upward(lost))
             sweep.errors[output] = sweep.local[output] + self._outer(sweep, o)
@@ -175,8 +186,8 @@ class Bilinear(Node):
         """
         rest = whole = 0.0
         for end in ends(F):
-            matrix = np.abs(self.mixed[a] - end * self.mixed[b]) + self.slack[a] + abs(end) * self.slack[b]
-            shared = float(matrix.sum(axis=0) @ columns + matrix.sum(axis=1) @ rows) * (1 + 2.0**-30)
+            by_column, by_row = self._envelope(a, b, end)
+            shared = by_column.total(columns) + by_row.total(rows)
             rest = max(rest, shared + products[a] + abs(end) * products[b])
             whole = max(whole, shared + products[a] + self.found.errors[a] + abs(end) * (products[b] + self.found.errors[b]))
         outer = self._outer(sweep, a) - F * self._outer(sweep, b)

@@ -47,7 +47,7 @@ class TwoSquares:
         (p_c, A), (q_c, B) = _centred(p_values, rounding_p), _centred(q_values, rounding_q)
         constant = p_c * q_c - 2 * q_c * A
         for square, sign in zip(self.squares, (1, -1), strict=True):
-            u = _combined(p, p_c, A, q, q_c, B, sign)
+            u = p if sweep.wiring.dry else _combined(p, p_c, A, q, q_c, B, sign)
             linear = q_c * A + sign * p_c * B
             square.half = 1.0
             constant += sign * A * B * square.emit_with_linear(sweep.wiring, u, {target: sign * A * B}, {target: linear})

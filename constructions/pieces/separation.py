@@ -92,20 +92,22 @@ def _by_singular_values(stacked: np.ndarray, outputs: int, certifiers: Sequence[
         parts = zip(certifiers, np.split(V, outputs, axis=1), strict=True)
         return tuple(c.error((U.T @ part).reshape(*x_shape, *y_shape)) for c, part in parts)
 
-    def error(rank: int, threshold: float) -> float:
-        return max(errors(rank, threshold))
+    def fits(rank: int, threshold: float) -> bool:
+        U, V = rounded(rank, threshold)
+        return all(c.error((U.T @ part).reshape(*x_shape, *y_shape)) <= tolerance
+                   for c, part in zip(certifiers, np.split(V, outputs, axis=1), strict=True))  # the first failure decides
 
-    if error(high, 0.0) > tolerance:
+    if not fits(high, 0.0):
         return found
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if error(middle, 0.0) <= tolerance else (middle + 1, high)
+        low, high = (low, middle) if fits(middle, 0.0) else (middle + 1, high)
     tried = 4 if len(x_shape) + len(y_shape) <= 2 else 1  # more variables: seconds each, and seldom chosen
     for rank in range(low, min(low + tried, len(s) + 1)):
         small, large = tolerance * 1e-9, tolerance
         for _ in range(9):
             middle_threshold = math.sqrt(small * large)
-            small, large = (middle_threshold, large) if error(rank, middle_threshold) <= tolerance else (small, middle_threshold)
+            small, large = (middle_threshold, large) if fits(rank, middle_threshold) else (small, middle_threshold)
         bounds = errors(rank, small)
         if max(bounds) <= tolerance:
             U, V = rounded(rank, small)

@@ -7,6 +7,7 @@ The sweep bounds every error it makes with enclosures, so whatever the first ste
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -138,7 +139,7 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
             break
     if best is None:
         raise _below_rounding(decomposition, tolerance, limits, arithmetic) or reason or Refused("nothing to build")
-    return _with_budget(best, bits, arithmetic)
+    return _with_budget(best, bits)
 
 
 def _preferred(a: Swept, b: Swept) -> Swept:
@@ -172,13 +173,14 @@ def _below_rounding(decomposition: Decomposition, tolerance: float, limits: Limi
                    f"{rounding:.3g} to the bound")
 
 
-def _with_budget(swept: Swept, bits: int, arithmetic: Arithmetic) -> Compiled:
+def _with_budget(swept: Swept, bits: int) -> Compiled:
     """Switch the sources of error on one after the other: what each adds to the bound is its share."""
     program, folds = swept.program, swept.folds
     exact = program.swept(EXACT, _finest(program))
     bounds = [Fraction(exact.bound)]
-    for kind, counts in ((EXACT, folds), (Arithmetic.stored(bits), folds), (arithmetic, folds)):
-        bounds.append(max(bounds[-1], Fraction(program.swept(kind, counts).bound)))
+    for kind in (EXACT, Arithmetic.stored(bits)):
+        bounds.append(max(bounds[-1], Fraction(program.swept(kind, folds).bound)))
+    bounds.append(max(bounds[-1], Fraction(swept.bound)))  # it was swept with this arithmetic
     rises = [after - before for before, after in itertools.pairwise(bounds)]
     folded = sum(square.folds for square in program.squares)
     stored = f"float{32 if bits == 24 else 64}"
@@ -435,54 +437,67 @@ class Program:
         return worst
 
     def swept(self, arithmetic: Arithmetic, folds: np.ndarray) -> Swept:
-        """Write the units with the given folds and bound the error of every output.
+        """Bound the error of every output with the given folds, without writing units.
 
         Raises:
             TooWide: an argument may leave the interval of its approximation.
         """
+        sweep, _ = self._sweep(arithmetic, folds, dry=True)
+        outputs = self.decomposition.outputs
+        bounds = [upward(size(sweep.error(form)) + sweep.rounding(sweep.places.form(form))) for form in outputs]
+        bounds = [b if math.isfinite(b) else math.inf for b in bounds]
+        return Swept(self, arithmetic, max(bounds), np.array(folds), sweep)
+
+    def written(self, arithmetic: Arithmetic, folds: np.ndarray) -> MeanSumformer:
+        """Write the units, read the outputs, and drop what they do not need."""
+        sweep, phi = self._sweep(arithmetic, folds, dry=False)
+        placed = [sweep.places.form(form) for form in self.decomposition.outputs]
+        readout = tuple(dict.fromkeys(c for place in placed for c in place.channels if c in sweep.wiring.written))
+        W_out = np.array([[float(place.channels.get(channel, 0)) for place in placed] for channel in readout])
+        psi_layers, alive = sweep.wiring.built(readout)
+        phi_layers, _ = phi.built({*sweep.pooled, *alive} - {mean_of(c) for c in sweep.pooled})
+        pooled = tuple(channel for channel in sweep.pooled if mean_of(channel) in alive)
+        return MeanSumformer(tuple(q.name for q in self.decomposition.tokens), phi_layers, pooled, psi_layers, readout,
+                             W_out.reshape(len(readout), len(placed)), np.array([float(place.constant) for place in placed]))
+
+    def _sweep(self, arithmetic: Arithmetic, folds: np.ndarray, dry: bool) -> tuple[Sweep, Wiring]:
+        """Pass over all nodes; returns also the wiring of phi."""
         for square, count in zip(self.squares, folds, strict=True):
             square.folds = int(count)
         tokens = self.decomposition.tokens
-        sweep = Sweep(arithmetic.unit, arithmetic.pooling, Wiring.of([q.name for q in tokens], "phi"))
+        sweep = Sweep(arithmetic.unit, arithmetic.pooling, Wiring.of([q.name for q in tokens], "phi", dry))
         for q in tokens:
             sweep.places[q] = Placed({q.name: Fraction(1)}, Fraction(0), Fraction(size(q.range)))
             sweep.errors[q] = arb(0)
         for node in (*self.before, *self.means):
             node.realise(sweep)
         phi = sweep.wiring
-        sweep.wiring = Wiring.of([*phi.written, *map(mean_of, sweep.pooled)], "psi")
+        sweep.wiring = Wiring.of([*phi.written, *map(mean_of, sweep.pooled)], "psi", dry)
         for node in self.after:
             node.realise(sweep)
-        return Swept.of(self, sweep, phi, np.array(folds))
+        return sweep, phi
 
 
 @dataclass(frozen=True, eq=False)
 class Swept:
-    """A finished sweep: the network and its bound; ``floor`` is what the bound would be with squares that err by nothing."""
+    """A finished sweep and its bound; ``floor`` is what the bound would be with squares that err by nothing."""
 
     program: Program
-    sumformer: MeanSumformer
+    arithmetic: Arithmetic
     bound: float
-    worst: str
     folds: np.ndarray
     sweep: Sweep
     floor: float = 0.0
 
-    @staticmethod
-    def of(program: Program, sweep: Sweep, phi: Wiring, folds: np.ndarray) -> Swept:
-        """Read the outputs, drop what they do not need, and add the rounding of the readout."""
-        outputs = program.decomposition.outputs
-        placed = [sweep.places.form(form) for form in outputs]
-        readout = tuple(dict.fromkeys(c for place in placed for c in place.channels if c in sweep.wiring.written))
-        W_out = np.array([[float(place.channels.get(channel, 0)) for place in placed] for channel in readout])
-        psi_layers, alive = sweep.wiring.built(readout)
-        phi_layers, _ = phi.built({*sweep.pooled, *alive} - {mean_of(c) for c in sweep.pooled})
-        pooled = tuple(channel for channel in sweep.pooled if mean_of(channel) in alive)
-        sumformer = MeanSumformer(tuple(q.name for q in program.decomposition.tokens), phi_layers, pooled, psi_layers, readout,
-                                  W_out.reshape(len(readout), len(placed)), np.array([float(place.constant) for place in placed]))
-        bounds = [upward(size(sweep.error(form)) + sweep.rounding(place)) for form, place in zip(outputs, placed, strict=True)]
-        bounds = [b if math.isfinite(b) else math.inf for b in bounds]
-        return Swept(program, sumformer, max(bounds), _worst(program, sweep), folds, sweep)
+    @functools.cached_property
+    def sumformer(self) -> MeanSumformer:
+        """The network, written when it is asked for: a sweep is often only looked at for its bound."""
+        return self.program.written(self.arithmetic, self.folds)
+
+    @property
+    def worst(self) -> str:
+        """Name the node with the largest share of the error."""
+        return _worst(self.program, self.sweep)
 
 
 def _worst(program: Program, sweep: Sweep) -> str:
