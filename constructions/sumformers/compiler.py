@@ -281,10 +281,10 @@ def _finest(program: Program) -> np.ndarray:
 
 def _tightened(decomposition: Decomposition, tolerance: float, scale: float, widen: float, limits: Limits,
                arithmetic: Arithmetic, found: Swept) -> Swept:
-    """Without squares the tables get the whole tolerance."""
-    for _ in range(6):
-        trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
-        if trial_scale < 1.02 * scale:
+    """Without squares the tables get the whole tolerance: the scale is raised until the bound passes it, then lowered."""
+    trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
+    for _ in range(8):
+        if trial_scale < 1.002 * scale:
             break
         program = Program.of(decomposition, trial_scale * tolerance, tolerance, widen, limits)
         try:
@@ -294,9 +294,10 @@ def _tightened(decomposition: Decomposition, tolerance: float, scale: float, wid
         if program.squares:
             break
         if trial.bound > tolerance:
-            scale *= 1.01
+            trial_scale = min(trial_scale * 0.999 * tolerance / trial.bound, 0.995 * trial_scale)
             continue
         scale, found = trial_scale, trial
+        trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
     return found
 
 

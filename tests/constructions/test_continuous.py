@@ -148,6 +148,18 @@ def test_an_extremum_finer_than_the_exponents_allow_is_refused_with_both_reasons
     assert compile_target(of("max(y)", domain="0,0.1"), Fraction(1, 10**4), "sum-decomposition")[1].sumformer.d_latent == 1
 
 
+@pytest.mark.parametrize(("name", "eps", "largest", "tightness"), [
+    ("smooth-maximum", "1/100", 82, 1.5), ("smooth-maximum", "1/10000", 634, 1.2), ("f", "1/100", 700, 1.6),
+    ("f", "1/10000", 1300, 4.0), ("f", "1/1000000", 2100, 3.0), ("standardise", "1/10000", 328, 1.5)])
+def test_networks_stay_as_small_and_bounds_as_sharp_as_they_were(name: str, eps: str, largest: int, tightness: float) -> None:
+    target = resolve(name, n=None, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    compiled = compile_target(target, Fraction(eps), "sum-decomposition")[1]
+    assert compiled.sumformer.n_nonzero <= largest
+    worst = max(worst_error(compiled.sumformer, at_length(target, n), seed) for n in (3, 16) for seed in range(4))
+    assert worst <= compiled.bound <= Fraction(tightness) * Fraction(worst)
+
+
 @pytest.mark.parametrize("name", ["x*mean(y)", "figure-2", "moments"])
 def test_power_sums_and_order_statistics_are_constructions_of_their_own(name: str) -> None:
     target = resolve(name, n=3, d=None, domain="0,1")

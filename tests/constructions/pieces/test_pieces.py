@@ -25,6 +25,7 @@ from constructions.pieces.product import Product
 from constructions.pieces.separation import separate_many
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.square import Square, folds_for
+from constructions.pieces.univariate import Univariate
 from constructions.targets import expression as ex
 from constructions.targets.language import parse
 
@@ -266,6 +267,15 @@ def test_ranges_contain_the_values_and_are_nearly_as_small(text: str, a: int, b:
     low, high = ends(slope_range(g, (a, b)))
     assert low <= slopes.min()
     assert slopes.max() <= high
+
+
+def test_slopes_against_a_logarithm_are_enclosed_sharply() -> None:
+    t = Quantity("t", arb(1).union(arb(1000)), True)
+    for text, low, high in (("log(x)", 1.0, 1.0), ("1/x", -1.0, -1e-3), ("sqrt(x)", 0.5, 0.5 * 1000**0.5)):
+        found = ends(Univariate(smooth(text), Form.of(t)).logarithmic_slope(t.range))
+        assert found[0] <= low
+        assert found[1] >= high
+        assert found[1] - found[0] <= 1.02 * (high - low) + 0.01
 
 
 def test_a_kink_is_not_a_smooth_function() -> None:
