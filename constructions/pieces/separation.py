@@ -187,7 +187,7 @@ class Certifier(Protocol):
 def certifier(K: Smooth, box: Box, tail: float, max_degree: int) -> Certifier:
     """Return the sharper certifier for up to two variables, the one that scales for more."""
     if len(box) <= 2:
-        return ByGrid.of(K, box, nearby(K, box, tail, 2 * max_degree))
+        return ByGrid.of(K, box, nearby(K, box, tail / 2, 2 * max_degree))
     near = nearby(K, box, 4 * tail, max_degree)
     count = math.prod(D + 1 for D in near.degrees)
     if count > LARGEST_GRID / 4:
@@ -197,7 +197,7 @@ def certifier(K: Smooth, box: Box, tail: float, max_degree: int) -> Certifier:
 
 @dataclass(frozen=True, eq=False)
 class ByGrid:
-    """Compare with the kernel itself on a grid four times as fine as the degree."""
+    """Compare with the kernel itself on a grid eight times as fine as the degree."""
 
     grid: Grid
     coefficients: np.ndarray
