@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import arb, ctx, fmpq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +88,17 @@ def test_no_sampled_error_of_a_named_target_exceeds_the_proved_bound_at_any_leng
     ("x", 1, "0,1"), ("(x-mean(y))/sqrt(mean((y-mean(y))**2)+1/10)", 1, "-1,2")])
 def test_sub_expressions_of_every_kind_are_compiled_soundly(text: str, d: int, domain: str) -> None:
     check(of(text, d=d, domain=domain), "1/50")
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("minimum(1/3, exp(-pi**2))", lambda: (-(arb.pi() * arb.pi())).exp()), ("maximum(1/9, exp(-2))", lambda: arb(-2).exp()),
+    ("x - x + exp(-2)", lambda: arb(-2).exp())])
+def test_the_rounding_of_an_irrational_constant_is_inside_the_bound(text: str, value: Callable[[], arb]) -> None:
+    compiled = compile_target(of(text), Fraction(1, 10), "sum-decomposition")[1]
+    held = Fraction(float(compiled.sumformer.b_out[0]))
+    with ctx.workprec(200):
+        error = abs(arb(fmpq(held.numerator, held.denominator)) - value())
+        assert error <= arb(fmpq(compiled.bound.numerator, compiled.bound.denominator))
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
