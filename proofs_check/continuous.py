@@ -51,7 +51,7 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     report("reading the network", 0, 0)
     try:
         proved = prove(network, run.network.get("derivation", {}), target, claim, elsewhere=fitted)
-    except NotUnderstood as reason:
+    except NotUnderstood as not_read:
         report("deriving the network again", 0, 0)
         return _by_derivation(run, claim, target, heads, str(not_read), report)
     if not proved.identities:

@@ -21,19 +21,23 @@ class Unit:
 
 @dataclass
 class Wiring:
-    """Collects units; ``ready[c]`` is the first layer that may read the channel ``c``, ``written`` those that are not 0."""
+    """Collects units; ``ready[c]`` is the first layer that may read the channel ``c``, ``written`` those that are not 0.
+
+    Where only error bounds are wanted a ``dry`` wiring keeps the names and no units.
+    """
 
     ready: dict[str, int]
     written: set[str] = field(default_factory=set)
     layers: list[list[Unit]] = field(default_factory=list)
     prefix: str = ""
     names: int = 0
+    dry: bool = False
 
     @staticmethod
-    def of(inputs: Iterable[str], prefix: str) -> Wiring:
+    def of(inputs: Iterable[str], prefix: str, dry: bool = False) -> Wiring:
         """Start with channels that exist before the first layer; new channels are called ``prefix.0``, ``prefix.1``, .."""
         ready = dict.fromkeys(inputs, 0)
-        return Wiring(ready, set(ready), prefix=prefix)
+        return Wiring(ready, set(ready), prefix=prefix, dry=dry)
 
     def channel(self) -> str:
         """Return the name of a new channel, 0 until it is written."""
@@ -48,6 +52,9 @@ class Wiring:
 
     def unit(self, reads: Mapping[str, float], bias: float, writes: Mapping[str, float], layer: int | None = None) -> int:
         """Add a unit; returns its layer. A layer given by the caller may read channels that are still being written."""
+        if self.dry:
+            self.written.update(channel for channel, weight in writes.items() if weight)
+            return 0
         reads = {c: w for c, w in reads.items() if w and c in self.written}
         layer = self.earliest(reads) if layer is None else layer
         while len(self.layers) <= layer:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from flint import arb
 
-from constructions.pieces.forms import Form, Placed, Quantity, upward
+from constructions.pieces.forms import Form, Placed, Quantity, sum_of, upward
 from constructions.pieces.node import Node, Sensitivities, Sweep
 from constructions.pieces.square import Square
 
@@ -90,9 +90,9 @@ class ChebyshevBasis(Node):
 
     def _odd(self, sweep: Sweep, k: int, held: dict[int, Placed], off: dict[int, float],
              square_of: dict[int, tuple[Placed, float]]) -> tuple[Placed, float]:
-        both = _sum([(held[k], Fraction(1)), (held[k + 1], Fraction(1))])
+        both = sum_of([(held[k], Fraction(1)), (held[k + 1], Fraction(1))])
         cross, lost = self._square(sweep, self.odd[k], both, 2 + off[k] + off[k + 1])
-        form = _sum([(cross, Fraction(1)), (square_of[k][0], Fraction(-1)), (square_of[k + 1][0], Fraction(-1)),
+        form = sum_of([(cross, Fraction(1)), (square_of[k][0], Fraction(-1)), (square_of[k + 1][0], Fraction(-1)),
                      (held[1], Fraction(-1))])
         error = upward(2 * (off[k] + off[k + 1] + off[k] * off[k + 1]) + lost + square_of[k][1] + square_of[k + 1][1] + off[1])
         place, rounding = sweep.materialise(form, arb(0, 1 + error))
@@ -113,16 +113,3 @@ class ChebyshevBasis(Node):
                     weight[part] = weight.get(part, 0.0) + 2 * w
                     self.even[part].weight += w
                 self.odd[k].weight += 4 * w
-
-
-def _sum(parts: Sequence[tuple[Placed, Fraction]]) -> Placed:
-    channels: dict[str, Fraction] = {}
-    constant, mass = Fraction(0), Fraction(0)
-    for placed, factor in parts:
-        for channel, weight in placed.channels.items():
-            channels[channel] = channels.get(channel, Fraction(0)) + factor * weight
-        constant += factor * placed.constant
-        mass += abs(factor) * placed.mass
-    return Placed({c: w for c, w in channels.items() if w}, constant, mass)
-
-

@@ -86,12 +86,27 @@ class Form:
 class Placed:
     """Where the network holds a quantity: sum of coefficient * channel + constant.
 
-    ``mass`` bounds |constant| + sum |coefficient| sup|channel|, from which rounding is bounded.
+    ``mass`` bounds |constant| + sum |coefficient| sup|channel|, from which rounding is bounded (a float where many are summed:
+    the few roundings are inside what is added to bounds of rounding).
     """
 
     channels: Mapping[str, Fraction]
     constant: Fraction
-    mass: Fraction
+    mass: Fraction | float
+
+
+def sum_of(parts: Iterable[tuple[Placed, Fraction]]) -> Placed:
+    """Return a combination of places with factors."""
+    channels: dict[str, Fraction] = {}
+    constant, mass = Fraction(0), 0.0
+    for placed, factor in parts:
+        for channel, weight in placed.channels.items():
+            added = factor if weight == 1 else factor * weight
+            channels[channel] = channels[channel] + added if channel in channels else added
+        if placed.constant:
+            constant += factor * placed.constant
+        mass += abs(float(factor)) * float(placed.mass)
+    return Placed({c: w for c, w in channels.items() if w}, constant, mass)
 
 
 class Places(dict[Quantity, Placed]):
@@ -99,15 +114,10 @@ class Places(dict[Quantity, Placed]):
 
     def form(self, form: Form) -> Placed:
         """Return a form as an affine combination of channels."""
-        channels: dict[str, Fraction] = {}
-        constant, mass = form.constant, abs(form.constant)
-        for quantity, coefficient in form.terms.items():
-            placed = self[quantity]
-            for channel, weight in placed.channels.items():
-                channels[channel] = channels.get(channel, Fraction(0)) + coefficient * weight
-            constant += coefficient * placed.constant
-            mass += abs(coefficient) * placed.mass
-        return Placed({c: w for c, w in channels.items() if w}, constant, mass)
+        whole = sum_of((self[quantity], coefficient) for quantity, coefficient in form.terms.items())
+        if not form.constant:
+            return whole
+        return Placed(whole.channels, whole.constant + form.constant, float(whole.mass) + abs(float(form.constant)))
 
 
 def ball(value: Fraction | int | float) -> arb:

@@ -7,7 +7,9 @@ pooled polynomial enters through sum_r alpha_r V_r, which is far smaller than th
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
@@ -16,9 +18,11 @@ from flint import arb
 
 from constructions.pieces.basis import Interval
 from constructions.pieces.enclosure import value_range
+from constructions.pieces.envelope import Envelope
 from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, upward
-from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
+from constructions.pieces.node import Joint, Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.product import Product, TwoSquares
+from constructions.pieces.ratio import ratio_error
 from constructions.pieces.separation import Separation, separate_many
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.square import Square
@@ -120,10 +124,22 @@ class Bilinear(Node):
         self.alpha_range = [_polynomial_range(w, found.x_degrees) for w in self.U]
         self.beta_range = [[_polynomial_range(w, found.y_degrees) for w in matrix] for matrix in self._by_output()]
         self.pairs = [[TwoSquares() for _ in self.U] for _ in self.outputs]
-        # how far the outputs follow a pooled polynomial, and a polynomial of z: l1 norms of the rows and columns of U^T V
-        mixed = [np.abs(self.U.T @ matrix) + 2.0**-40 * (np.abs(self.U).T @ np.abs(matrix)) for matrix in self._by_output()]
-        self.by_column = [m.sum(axis=0) * (1 + 2.0**-30) for m in mixed]
-        self.by_row = [m.sum(axis=1) * (1 + 2.0**-30) for m in mixed]
+        # how far the outputs follow the pooled polynomials, and those of z: through the columns and rows of U^T V
+        self.mixed = [self.U.T @ matrix for matrix in self._by_output()]
+        self.slack = [2.0**-40 * (np.abs(self.U).T @ np.abs(matrix)) for matrix in self._by_output()]
+        self.known: dict[tuple[int, int, tuple[float, float]], float] = {}
+        self.envelopes: dict[tuple[int, int, float], tuple[Envelope, Envelope]] = {}
+        self.by_column = [self._envelope(o, o, 0.0)[0].each for o in range(len(self.outputs))]
+        self.by_row = [self._envelope(o, o, 0.0)[1].each for o in range(len(self.outputs))]
+
+    def _envelope(self, a: int, b: int, F: float) -> tuple[Envelope, Envelope]:
+        """Return how output a minus F times output b follows the pooled polynomials and those of z."""
+        if (a, b, F) not in self.envelopes:
+            A, slack = self.mixed[a] - F * self.mixed[b], self.slack[a] + abs(F) * self.slack[b]
+            slack = slack + 2.0**-50 * (np.abs(self.mixed[a]) + abs(F) * np.abs(self.mixed[b]))
+            self.envelopes[a, b, F] = (Envelope.of(A, slack, self.found.x_degrees),
+                                       Envelope.of(A.T, slack.T, self.found.y_degrees))
+        return self.envelopes[a, b, F]
 
     def _by_output(self) -> list[np.ndarray]:
         return [self.V[:, o, :] for o in range(len(self.outputs))]
@@ -141,6 +157,7 @@ class Bilinear(Node):
         alphas = []
         for form, values, off in zip(self.alpha, self.alpha_range, off_alpha, strict=True):
             alphas.append(self._held(sweep, form, values + arb(0, upward(float(off)))))
+        products: list[float] = []
         for o, output in enumerate(self.outputs):
             target, constant, mass = sweep.wiring.channel(), Fraction(0), Fraction(0)
             off_beta = np.abs(self._by_output()[o]) @ columns * (1 + 2.0**-30)
@@ -151,11 +168,41 @@ class Bilinear(Node):
                 added, missed, more = pair.emit(sweep, a, b, a_values, b_values, target)
                 constant, mass = constant + added, mass + more
                 lost += missed + size(a_values) * b_round + size(b_values) * a_round
-            lost += float(self.by_column[o] @ columns + self.by_row[o] @ rows) + self.found.error
+            products.append(upward(lost))
+            by_column, by_row = self._envelope(o, o, 0.0)
+            lost += by_column.total(columns) + by_row.total(rows) + self.found.errors[o]
             sweep.places[output] = Placed({target: Fraction(1)}, constant, mass + abs(constant))
             sweep.local[output] = arb(0, upward(lost))
             sweep.errors[output] = sweep.local[output] + self._outer(sweep, o)
             self._require_inside(sweep)
+        for u, v in itertools.permutations(range(len(self.outputs)), 2):
+            sweep.joint[self.outputs[u], self.outputs[v]] = functools.partial(self._joint, sweep, products, rows, columns, u, v)
+
+    def _joint(self, sweep: Sweep, products: Sequence[float], rows: np.ndarray, columns: np.ndarray, a: int, b: int,
+               F: arb) -> Joint:
+        """Enclose error_a - F error_b: pooled polynomials enter both, with coefficients that are subtracted first.
+
+        It is linear in F, so the ends of its range suffice.
+        """
+        rest = whole = 0.0
+        for end in ends(F):
+            by_column, by_row = self._envelope(a, b, end)
+            shared = by_column.total(columns) + by_row.total(rows)
+            rest = max(rest, shared + products[a] + abs(end) * products[b])
+            whole = max(whole, shared + products[a] + self.found.errors[a] + abs(end) * (products[b] + self.found.errors[b]))
+        outer = self._outer(sweep, a) - F * self._outer(sweep, b)
+        return Joint(arb(0, upward(whole)) + outer, arb(0, upward(rest)) + outer, self._relative(a, b, ends(F)))
+
+    def _relative(self, a: int, b: int, F: tuple[float, float]) -> float:
+        """Bound the expansions' part relative to output b, inf where that is not known."""
+        exact = all(q.name.startswith("x.") for form in self.exact.outer for q in form.terms)
+        if len(self.box) != 2 or not exact:
+            return math.inf
+        if (a, b, F) not in self.known:
+            kernels, matrices = self.exact.kernels, self.mixed
+            self.known[a, b, F] = ratio_error((kernels[a], kernels[b]), (matrices[a], matrices[b]),
+                                              (self.found.x_degrees, self.found.y_degrees), tuple(self.box), F, self.found.error)
+        return self.known[a, b, F]
 
     def _held(self, sweep: Sweep, form: Form, values: arb) -> tuple[Placed, arb, float]:
         """Put a combination into a channel of its own where reading it twice would cost more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -36,6 +36,15 @@ class Sensitivities(dict[Quantity, float]):
         return None if quantity in self.plain else self.relative.get(quantity)
 
 
+@dataclass(frozen=True)
+class Joint:
+    """error(p) - F error(q) lies in ``whole``, and is also the sum of something in ``rest`` and at most ``relative`` |q|."""
+
+    whole: arb
+    rest: arb
+    relative: float
+
+
 @dataclass(eq=False)
 class Sweep:
     """One pass over all nodes in order: writes units and bounds errors as it goes.
@@ -47,7 +56,9 @@ class Sweep:
         wiring: of phi until the means are taken, of psi afterwards.
         places, errors: where the network holds each quantity, and an enclosure of the network's value minus the exact one.
         local: for nodes that approximate a function of an inexact argument, the part of the error made by the node itself.
+        local_relative: the same for a reciprocal with relative error: held * argument held - 1.
         relative: where it is known, an enclosure of network/exact - 1, for positive quantities.
+        joint: for two quantities made together, what is known of error(first) - F error(second) for F in a ball.
         pooled: channels whose means are taken.
     """
 
@@ -57,8 +68,21 @@ class Sweep:
     places: Places = field(default_factory=Places)
     errors: dict[Quantity, arb] = field(default_factory=dict)
     local: dict[Quantity, arb] = field(default_factory=dict)
+    local_relative: dict[Quantity, arb] = field(default_factory=dict)
     relative: dict[Quantity, arb] = field(default_factory=dict)
+    joint: dict[tuple[Quantity, Quantity], Callable[[arb], Joint]] = field(default_factory=dict)
     pooled: list[str] = field(default_factory=list)
+
+    def error_beside(self, p: Form, q: Form, F: arb) -> Joint:
+        """Enclose error(p) - F error(q)."""
+        if all(len(form.terms) == 1 and not form.slack for form in (p, q)):
+            ((a, first),), ((b, second),) = p.terms.items(), q.terms.items()
+            if (a, b) in self.joint:
+                known = self.joint[a, b](F * ball(second) / ball(first))
+                return Joint(ball(first) * known.whole, ball(first) * known.rest,
+                             upward(abs(float(first / second)) * known.relative))
+        whole = self.error(p) - F * self.error(q)
+        return Joint(whole, whole, 0.0)
 
     def error(self, form: Form) -> arb:
         """Enclose the error of a form, the rounding of its coefficients not included."""

@@ -1,4 +1,4 @@
-"""Products and quotients through two deep squares (mathematics: product).
+"""Products through two deep squares (mathematics: product).
 
 With p = p_c + A a, q = q_c + B b, |a|, |b| <= 1 and u_1 = (a + b)/2, u_2 = (a - b)/2 in [-1, 1],
 
@@ -47,7 +47,7 @@ class TwoSquares:
         (p_c, A), (q_c, B) = _centred(p_values, rounding_p), _centred(q_values, rounding_q)
         constant = p_c * q_c - 2 * q_c * A
         for square, sign in zip(self.squares, (1, -1), strict=True):
-            u = _combined(p, p_c, A, q, q_c, B, sign)
+            u = p if sweep.wiring.dry else _combined(p, p_c, A, q, q_c, B, sign)
             linear = q_c * A + sign * p_c * B
             square.half = 1.0
             constant += sign * A * B * square.emit_with_linear(sweep.wiring, u, {target: sign * A * B}, {target: linear})
@@ -94,41 +94,6 @@ class Product(Node):
         self.pair.weigh(p.range(), q.range(), s)
         pass_back(sensitivities, p, s * size(q.range()))
         pass_back(sensitivities, q, s * size(p.range()))
-
-
-class Quotient(Node):
-    """output = p / q through p times r with r close to 1/q, r a quantity of its own.
-
-    p' r' - p/q = p' (r' - 1/q') + (e_p - (p/q) e_q)/q': the quotient itself, often known to be small (an average lies between
-    extremes), takes the place of the largest p over the smallest q.
-    """
-
-    def __init__(self, name: str, p: Form, q: Form, reciprocal: Quantity, values: arb) -> None:
-        self.p, self.q, self.reciprocal, self.pair = p, q, reciprocal, TwoSquares()
-        self.inputs = (p, q, Form.of(reciprocal))
-        self.outputs = (Quantity(name, values, all(form.token for form in self.inputs)),)
-
-    @property
-    def squares(self) -> Sequence[Square]:
-        """The two squares."""
-        return self.pair.squares
-
-    def realise(self, sweep: Sweep) -> None:
-        """See the class."""
-        r, output = Form.of(self.reciprocal), self.outputs[0]
-        lost = emit_product(sweep, self.pair, self.p, r, output)
-        own = sweep.actual(self.p) * sweep.local[self.reciprocal]
-        passed = (sweep.error(self.p) - output.range * sweep.error(self.q)) / sweep.actual(self.q)
-        sweep.errors[output] = own + passed + arb(0, lost)
-
-    def backward(self, sensitivities: Sensitivities) -> None:
-        """The reciprocal is weighted by p; p and q by 1/q and (p/q)/q, not through the reciprocal's slope."""
-        s, least = sensitivities.get(self.outputs[0], 0.0), least_size(self.q.range())
-        self.pair.weigh(self.p.range(), self.reciprocal.range, s)
-        local = Form.of(self.reciprocal)
-        pass_back(sensitivities, local, s * size(self.p.range()))
-        pass_back(sensitivities, self.p, s / least)
-        pass_back(sensitivities, self.q, s * size(self.outputs[0].range) / least)
 
 
 def half_width(values: arb) -> float:

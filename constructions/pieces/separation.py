@@ -26,14 +26,19 @@ Index = tuple[int, ...]
 class Separation:
     """alpha_r = sum_k U[r, k] B_k(x), beta_or = sum_l V[r, o, l] B_l(y), B the Chebyshev products of the listed degrees.
 
-    ``error`` bounds sup |K_o - sum_r alpha_r beta_or| for every kernel o.
+    ``errors[o]`` bounds sup |K_o - sum_r alpha_r beta_or|.
     """
 
     U: np.ndarray
     V: np.ndarray
     x_degrees: tuple[Index, ...]
     y_degrees: tuple[Index, ...]
-    error: float
+    errors: tuple[float, ...]
+
+    @property
+    def error(self) -> float:
+        """The largest of the errors."""
+        return max(self.errors)
 
 
 PRODUCT = 40  # parameters of a product, and of one Chebyshev polynomial or product of them, roughly
@@ -82,26 +87,31 @@ def _by_singular_values(stacked: np.ndarray, outputs: int, certifiers: Sequence[
         weight_u, weight_v = np.abs(V).max(axis=1, keepdims=True), np.abs(U).max(axis=1, keepdims=True)
         return np.where(np.abs(U) * weight_u > threshold, U, 0.0), np.where(np.abs(V) * weight_v > threshold, V, 0.0)
 
-    def error(rank: int, threshold: float) -> float:
+    def errors(rank: int, threshold: float) -> tuple[float, ...]:
         U, V = rounded(rank, threshold)
         parts = zip(certifiers, np.split(V, outputs, axis=1), strict=True)
-        return max(c.error((U.T @ part).reshape(*x_shape, *y_shape)) for c, part in parts)
+        return tuple(c.error((U.T @ part).reshape(*x_shape, *y_shape)) for c, part in parts)
 
-    if error(high, 0.0) > tolerance:
+    def fits(rank: int, threshold: float) -> bool:
+        U, V = rounded(rank, threshold)
+        return all(c.error((U.T @ part).reshape(*x_shape, *y_shape)) <= tolerance
+                   for c, part in zip(certifiers, np.split(V, outputs, axis=1), strict=True))  # the first failure decides
+
+    if not fits(high, 0.0):
         return found
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if error(middle, 0.0) <= tolerance else (middle + 1, high)
+        low, high = (low, middle) if fits(middle, 0.0) else (middle + 1, high)
     tried = 4 if len(x_shape) + len(y_shape) <= 2 else 1  # more variables: seconds each, and seldom chosen
     for rank in range(low, min(low + tried, len(s) + 1)):
         small, large = tolerance * 1e-9, tolerance
         for _ in range(9):
             middle_threshold = math.sqrt(small * large)
-            small, large = (middle_threshold, large) if error(rank, middle_threshold) <= tolerance else (small, middle_threshold)
-        bound = error(rank, small)
-        if bound <= tolerance:
+            small, large = (middle_threshold, large) if fits(rank, middle_threshold) else (small, middle_threshold)
+        bounds = errors(rank, small)
+        if max(bounds) <= tolerance:
             U, V = rounded(rank, small)
-            found.append(_separation(U, V, outputs, x_shape, y_shape, bound))
+            found.append(_separation(U, V, outputs, x_shape, y_shape, bounds))
     return found
 
 
@@ -115,12 +125,12 @@ def _direct(stacked: np.ndarray, outputs: int, certifiers: Sequence[Certifier], 
     for _ in range(4):
         kept = np.where(np.abs(stacked) > threshold, stacked, 0.0)
         parts = np.split(kept, outputs, axis=1)
-        bound = max(c.error(part.reshape(*x_shape, *y_shape)) for c, part in zip(certifiers, parts, strict=True))
-        if bound <= tolerance:
+        bounds = tuple(c.error(part.reshape(*x_shape, *y_shape)) for c, part in zip(certifiers, parts, strict=True))
+        if max(bounds) <= tolerance:
             rows = np.flatnonzero(np.any(kept, axis=1))
-            best = _separation(np.eye(len(stacked))[rows], kept[rows], outputs, x_shape, y_shape, bound)
+            best = _separation(np.eye(len(stacked))[rows], kept[rows], outputs, x_shape, y_shape, bounds)
             break
-        threshold *= min(0.8, 0.9 * tolerance / bound)
+        threshold *= min(0.8, 0.9 * tolerance / max(bounds))
     return [best] if best is not None and len(best.U) <= 4 * max_rank else []
 
 
@@ -142,14 +152,15 @@ def _proposed_threshold(stacked: np.ndarray, outputs: int, shape: Index, toleran
     return small
 
 
-def _separation(U: np.ndarray, V: np.ndarray, outputs: int, x_shape: Index, y_shape: Index, bound: float) -> Separation:
+def _separation(U: np.ndarray, V: np.ndarray, outputs: int, x_shape: Index, y_shape: Index,
+                bounds: tuple[float, ...]) -> Separation:
     """Drop what does not occur."""
     V = V.reshape(len(U), outputs, -1)
     used_rows, used_columns = np.any(U, axis=0), np.any(V, axis=(0, 1))
     used_rows[0] = used_columns[0] = True  # the constant 1, so that neither side is empty
     rows, columns = np.flatnonzero(used_rows), np.flatnonzero(used_columns)
     index = [list(itertools.product(*(range(D) for D in shape))) for shape in (x_shape, y_shape)]
-    return Separation(U[:, rows], V[:, :, columns], tuple(index[0][k] for k in rows), tuple(index[1][k] for k in columns), bound)
+    return Separation(U[:, rows], V[:, :, columns], tuple(index[0][k] for k in rows), tuple(index[1][k] for k in columns), bounds)
 
 
 def _shapes(certifiers: Sequence[Certifier], x_variables: int) -> tuple[Index, Index]:
@@ -176,7 +187,7 @@ class Certifier(Protocol):
 def certifier(K: Smooth, box: Box, tail: float, max_degree: int) -> Certifier:
     """Return the sharper certifier for up to two variables, the one that scales for more."""
     if len(box) <= 2:
-        return ByGrid.of(K, box, nearby(K, box, tail, 2 * max_degree))
+        return ByGrid.of(K, box, nearby(K, box, tail / 2, 2 * max_degree))
     near = nearby(K, box, 4 * tail, max_degree)
     count = math.prod(D + 1 for D in near.degrees)
     if count > LARGEST_GRID / 4:
@@ -186,7 +197,7 @@ def certifier(K: Smooth, box: Box, tail: float, max_degree: int) -> Certifier:
 
 @dataclass(frozen=True, eq=False)
 class ByGrid:
-    """Compare with the kernel itself on a grid four times as fine as the degree."""
+    """Compare with the kernel itself on a grid eight times as fine as the degree."""
 
     grid: Grid
     coefficients: np.ndarray

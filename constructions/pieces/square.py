@@ -71,6 +71,10 @@ class Square:
         The unit that makes W_0 is there anyway, so a linear part costs no parameter.
         """
         half, m = Fraction(self.half), self.folds
+        if wiring.dry:
+            wiring.channel()
+            wiring.written.update((*writes, *linear))
+            return 1 - Fraction(1, 2 * 4**m)
         alpha = -(2 - Fraction(2) / 2**m)
         fold = wiring.channel()
         first = {channel: alpha * factor for channel, factor in writes.items()}

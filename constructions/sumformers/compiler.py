@@ -7,6 +7,7 @@ The sweep bounds every error it makes with enclosures, so whatever the first ste
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +21,15 @@ from flint import arb
 from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer, mean_of
 from constructions.network.wiring import Wiring
+from constructions.pieces.extremum import EXPONENTS, Exponential, Logarithm, Softening, SoftExtremum, sign_of, softening
 from constructions.pieces.forms import Form, Placed, Quantity, ends, size, upward
+from constructions.pieces.interpolation import interpolate
 from constructions.pieces.kernel import Bilinear, Kernels, Means
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
+from constructions.pieces.quotient import Quotient, RefinedQuotient
 from constructions.pieces.square import Square
 from constructions.pieces.univariate import Bases, Hinges, Polynomial, TooWide, Univariate
 from constructions.sumformers.derivation import derivation
@@ -36,17 +40,24 @@ from constructions.sumformers.sum_decomposition import Decomposition
 # parameters are spent.
 SHARES = (0.6, 0.9)
 TIGHTER_IS_WORTH = 1.1
+# Expansions whose proved error is below this part of their share are made again, coarser.
+WORTH_COARSER = 0.8
+# A divisor may be off by more than its sensitivity says, since where it is large its error counts less.
+DIVISOR_MARGIN = 3.0
 # Kernels of more than two variables take seconds to separate: one share, the tighter one.
 WIDE_SHARES = (0.95,)
+# Parameters of a thermometer's channel, and of its decoding for each order statistic.
+THERMOMETER_UNIT, SORTED_UNIT = 3, 8
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be built: pooled channels, degree of expansions, terms of a separation."""
+    """What may be built: pooled channels, degree of expansions, terms of a separation, exponents of e the format holds."""
 
     max_latent: int = 1024
     max_degree: int = 64
     max_rank: int = 128
+    exponents: float = EXPONENTS[53]
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Arithmetic:
 
 EXACT = Arithmetic(0.0, 0.0)
 DEFAULT_LIMITS = Limits()
-APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted)
+APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted, Logarithm, SoftExtremum, RefinedQuotient)
 
 
 @dataclass(frozen=True)
@@ -119,20 +130,26 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
     best: Swept | None = None
     reason: Refused | None = None
     shares = _shares(_abstract(decomposition))
-    arithmetic = Arithmetic.evaluated(bits, roundings)
+    arithmetic, limits = Arithmetic.evaluated(bits, roundings), replace(limits, exponents=EXPONENTS[bits])
     for share in shares:
         try:
             found = _with_share(decomposition, tolerance, share, limits, arithmetic)
         except Refused as refused:
             reason = refused
             continue
-        if best is None or found.sumformer.n_nonzero <= TIGHTER_IS_WORTH * best.sumformer.n_nonzero:
-            best = found
+        best = found if best is None else _preferred(best, found)
         if not _abstract(decomposition):
             break
     if best is None:
         raise _below_rounding(decomposition, tolerance, limits, arithmetic) or reason or Refused("nothing to build")
-    return _with_budget(best, bits, arithmetic)
+    return _with_budget(best, bits)
+
+
+def _preferred(a: Swept, b: Swept) -> Swept:
+    """Return the smaller one, or one that is hardly larger and more of whose bound comes from expansions."""
+    small, large = (a, b) if a.sumformer.n_nonzero <= b.sumformer.n_nonzero else (b, a)
+    near = large.sumformer.n_nonzero <= TIGHTER_IS_WORTH * small.sumformer.n_nonzero
+    return large if near and large.floor / large.bound > small.floor / small.bound else small
 
 
 def _shares(nodes: Sequence[Node]) -> tuple[float, ...]:
@@ -159,13 +176,14 @@ def _below_rounding(decomposition: Decomposition, tolerance: float, limits: Limi
                    f"{rounding:.3g} to the bound")
 
 
-def _with_budget(swept: Swept, bits: int, arithmetic: Arithmetic) -> Compiled:
+def _with_budget(swept: Swept, bits: int) -> Compiled:
     """Switch the sources of error on one after the other: what each adds to the bound is its share."""
     program, folds = swept.program, swept.folds
     exact = program.swept(EXACT, _finest(program))
     bounds = [Fraction(exact.bound)]
-    for kind, counts in ((EXACT, folds), (Arithmetic.stored(bits), folds), (arithmetic, folds)):
-        bounds.append(max(bounds[-1], Fraction(program.swept(kind, counts).bound)))
+    for kind in (EXACT, Arithmetic.stored(bits)):
+        bounds.append(max(bounds[-1], Fraction(program.swept(kind, folds).bound)))
+    bounds.append(max(bounds[-1], Fraction(swept.bound)))  # it was swept with this arithmetic
     rises = [after - before for before, after in itertools.pairwise(bounds)]
     folded = sum(square.folds for square in program.squares)
     stored = f"float{32 if bits == 24 else 64}"
@@ -203,6 +221,10 @@ def _named(node: Node) -> tuple[str, str]:
     if isinstance(node, Bilinear):
         kernels = ", ".join(str(K.tree) for K in node.exact.kernels)
         return "separable-kernel", f"{kernels} by {len(node.U)} products"
+    if isinstance(node, Logarithm):
+        return "interpolation-error", f"exp and log of a soft extremum by {node.units} hinges"
+    if isinstance(node, SoftExtremum):
+        return "soft-extremum", f"{node.outputs[0].name} as a log of a mean of exponentials, beta = {node.beta:.6g}"
     return "order-statistics", f"{node.outputs[0].name} by a thermometer of {len(node.inputs)} channels"
 
 
@@ -226,8 +248,28 @@ def _with_share(decomposition: Decomposition, tolerance: float, share: float, li
             continue
         if not program.squares:
             return _tightened(decomposition, tolerance, scale, widen, limits, arithmetic, floor)
-        return _fewest_folds(program, tolerance, arithmetic, floor)
+        found = replace(_fewest_folds(program, tolerance, arithmetic, floor), floor=floor.bound)
+        return _coarser(decomposition, tolerance, share, scale, widen, limits, arithmetic, floor, found)
     raise Refused(f"eps = {tolerance:g}: arguments leave the intervals their functions were approximated on")
+
+
+def _coarser(decomposition: Decomposition, tolerance: float, share: float, scale: float, widen: float, limits: Limits,
+             arithmetic: Arithmetic, floor: Swept, found: Swept) -> Swept:
+    """Make expansions coarser while their proved error is far below their share: the sweep is sharper than sensitivities."""
+    for _ in range(2):
+        if not floor.bound < WORTH_COARSER * share * tolerance:
+            break
+        scale *= min(4.0, share * tolerance / floor.bound)
+        program = Program.of(decomposition, scale * tolerance, tolerance, widen, limits)
+        try:
+            floor = program.swept(arithmetic, folds=_finest(program))
+            if not floor.bound <= tolerance or not program.squares:
+                break
+            trial = replace(_fewest_folds(program, tolerance, arithmetic, floor), floor=floor.bound)
+        except TooWide:
+            break
+        found = trial if trial.sumformer.n_nonzero < found.sumformer.n_nonzero else found
+    return found
 
 
 def _floor_reason(program: Program, tolerance: float, floor: Swept) -> str:
@@ -243,10 +285,10 @@ def _finest(program: Program) -> np.ndarray:
 
 def _tightened(decomposition: Decomposition, tolerance: float, scale: float, widen: float, limits: Limits,
                arithmetic: Arithmetic, found: Swept) -> Swept:
-    """Without squares the tables get the whole tolerance."""
-    for _ in range(6):
-        trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
-        if trial_scale < 1.02 * scale:
+    """Without squares the tables get the whole tolerance: the scale is raised until the bound passes it, then lowered."""
+    trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
+    for _ in range(8):
+        if trial_scale < 1.002 * scale:
             break
         program = Program.of(decomposition, trial_scale * tolerance, tolerance, widen, limits)
         try:
@@ -256,9 +298,10 @@ def _tightened(decomposition: Decomposition, tolerance: float, scale: float, wid
         if program.squares:
             break
         if trial.bound > tolerance:
-            scale *= 1.01
+            trial_scale = min(trial_scale * 0.999 * tolerance / trial.bound, 0.995 * trial_scale)
             continue
         scale, found = trial_scale, trial
+        trial_scale = scale * min(4.0, 0.999 * tolerance / max(found.bound, 1e-300))
     return found
 
 
@@ -343,6 +386,7 @@ class Program:
 
         Their intervals allow for arguments that are off by what the whole tolerance permits, times ``widen``.
         """
+        _settled(decomposition, tolerance)
         tolerances, margins = _distributed(decomposition, approximation, tolerance, widen)
         bases, extra = Bases(), dict[Quantity, Node]()
         made: dict[Quantity, Quantity] = {}
@@ -357,10 +401,11 @@ class Program:
                 made[quantity] = node.outputs[0]
             return made[quantity]
 
-        producer: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
-        thermometers = _thermometers(decomposition, tolerances, margins, limits)
+        abstract: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
+        producer = dict(abstract)
+        extrema = _extrema(decomposition, tolerances, margins, limits)
         for node in decomposition.nodes:
-            for new in _concrete(node, tolerances, margins, bases, mean, limits, thermometers):
+            for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema, abstract):
                 producer |= dict.fromkeys(new.outputs, new)
         for basis in bases.known.values():
             producer |= dict.fromkeys(basis.outputs, basis)
@@ -397,53 +442,67 @@ class Program:
         return worst
 
     def swept(self, arithmetic: Arithmetic, folds: np.ndarray) -> Swept:
-        """Write the units with the given folds and bound the error of every output.
+        """Bound the error of every output with the given folds, without writing units.
 
         Raises:
             TooWide: an argument may leave the interval of its approximation.
         """
+        sweep, _ = self._sweep(arithmetic, folds, dry=True)
+        outputs = self.decomposition.outputs
+        bounds = [upward(size(sweep.error(form)) + sweep.rounding(sweep.places.form(form))) for form in outputs]
+        bounds = [b if math.isfinite(b) else math.inf for b in bounds]
+        return Swept(self, arithmetic, max(bounds), np.array(folds), sweep)
+
+    def written(self, arithmetic: Arithmetic, folds: np.ndarray) -> MeanSumformer:
+        """Write the units, read the outputs, and drop what they do not need."""
+        sweep, phi = self._sweep(arithmetic, folds, dry=False)
+        placed = [sweep.places.form(form) for form in self.decomposition.outputs]
+        readout = tuple(dict.fromkeys(c for place in placed for c in place.channels if c in sweep.wiring.written))
+        W_out = np.array([[float(place.channels.get(channel, 0)) for place in placed] for channel in readout])
+        psi_layers, alive = sweep.wiring.built(readout)
+        phi_layers, _ = phi.built({*sweep.pooled, *alive} - {mean_of(c) for c in sweep.pooled})
+        pooled = tuple(channel for channel in sweep.pooled if mean_of(channel) in alive)
+        return MeanSumformer(tuple(q.name for q in self.decomposition.tokens), phi_layers, pooled, psi_layers, readout,
+                             W_out.reshape(len(readout), len(placed)), np.array([float(place.constant) for place in placed]))
+
+    def _sweep(self, arithmetic: Arithmetic, folds: np.ndarray, dry: bool) -> tuple[Sweep, Wiring]:
+        """Pass over all nodes; returns also the wiring of phi."""
         for square, count in zip(self.squares, folds, strict=True):
             square.folds = int(count)
         tokens = self.decomposition.tokens
-        sweep = Sweep(arithmetic.unit, arithmetic.pooling, Wiring.of([q.name for q in tokens], "phi"))
+        sweep = Sweep(arithmetic.unit, arithmetic.pooling, Wiring.of([q.name for q in tokens], "phi", dry))
         for q in tokens:
             sweep.places[q] = Placed({q.name: Fraction(1)}, Fraction(0), Fraction(size(q.range)))
             sweep.errors[q] = arb(0)
         for node in (*self.before, *self.means):
             node.realise(sweep)
         phi = sweep.wiring
-        sweep.wiring = Wiring.of([*phi.written, *map(mean_of, sweep.pooled)], "psi")
+        sweep.wiring = Wiring.of([*phi.written, *map(mean_of, sweep.pooled)], "psi", dry)
         for node in self.after:
             node.realise(sweep)
-        return Swept.of(self, sweep, phi, np.array(folds))
+        return sweep, phi
 
 
 @dataclass(frozen=True, eq=False)
 class Swept:
-    """A finished sweep: the network and its bound."""
+    """A finished sweep and its bound; ``floor`` is what the bound would be with squares that err by nothing."""
 
     program: Program
-    sumformer: MeanSumformer
+    arithmetic: Arithmetic
     bound: float
-    worst: str
     folds: np.ndarray
     sweep: Sweep
+    floor: float = 0.0
 
-    @staticmethod
-    def of(program: Program, sweep: Sweep, phi: Wiring, folds: np.ndarray) -> Swept:
-        """Read the outputs, drop what they do not need, and add the rounding of the readout."""
-        outputs = program.decomposition.outputs
-        placed = [sweep.places.form(form) for form in outputs]
-        readout = tuple(dict.fromkeys(c for place in placed for c in place.channels if c in sweep.wiring.written))
-        W_out = np.array([[float(place.channels.get(channel, 0)) for place in placed] for channel in readout])
-        psi_layers, alive = sweep.wiring.built(readout)
-        phi_layers, _ = phi.built({*sweep.pooled, *alive} - {mean_of(c) for c in sweep.pooled})
-        pooled = tuple(channel for channel in sweep.pooled if mean_of(channel) in alive)
-        sumformer = MeanSumformer(tuple(q.name for q in program.decomposition.tokens), phi_layers, pooled, psi_layers, readout,
-                                  W_out.reshape(len(readout), len(placed)), np.array([float(place.constant) for place in placed]))
-        bounds = [upward(size(sweep.error(form)) + sweep.rounding(place)) for form, place in zip(outputs, placed, strict=True)]
-        bounds = [b if math.isfinite(b) else math.inf for b in bounds]
-        return Swept(program, sumformer, max(bounds), _worst(program, sweep), folds, sweep)
+    @functools.cached_property
+    def sumformer(self) -> MeanSumformer:
+        """The network, written when it is asked for: a sweep is often only looked at for its bound."""
+        return self.program.written(self.arithmetic, self.folds)
+
+    @property
+    def worst(self) -> str:
+        """Name the node with the largest share of the error."""
+        return _worst(self.program, self.sweep)
 
 
 def _worst(program: Program, sweep: Sweep) -> str:
@@ -488,7 +547,9 @@ def _distributed(decomposition: Decomposition, approximation: float, tolerance: 
             log_slope = sensitivities.of_logarithm(q)
             known = logarithms.get(q, 0.0)
             logarithms[q] = None if log_slope is None or known is None else max(known, log_slope)
-    margins = {node: _margin(node, argument, tolerance, widen) for node in nodes}
+    divisors = {node.reciprocal for node in decomposition.nodes if isinstance(node, Quotient)}
+    margins = {node: _margin(node, argument, tolerance, DIVISOR_MARGIN * widen if divisors & {*node.outputs} else widen)
+               for node in nodes}
     for node in nodes:
         if isinstance(node, Univariate):
             node.relative_margin = _relative_margin(node, logarithms, tolerance, widen)
@@ -541,35 +602,91 @@ def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | Non
 
 
 def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
-              limits: Limits, thermometers: Mapping[object, Thermometer]) -> Iterable[Node]:
+              limits: Limits, extrema: Mapping[Node, Thermometer | Softening],
+              producer: Mapping[Quantity, Node]) -> Iterable[Node]:
     if isinstance(node, Univariate):
         return node.concrete(tolerances[node], margins[node], bases)
     if isinstance(node, Kernels):
         return node.concrete(tolerances[node], margins[node], bases, mean, limits.max_degree, limits.max_rank)
     if isinstance(node, OrderStatistic):
-        thermometer = thermometers[node.form.key()]
-        return [thermometer, Sorted(node, thermometer, tuple(mean(q) for q in thermometer.outputs))]
+        chosen = extrema[node]
+        if isinstance(chosen, Softening):
+            return _softened(node, chosen, margins[node], mean)
+        return [chosen, Sorted(node, chosen, tuple(mean(q) for q in chosen.outputs))]
+    if isinstance(node, Quotient) and node.loose is not None:
+        return _refined(node, node.loose, producer[node.reciprocal], margins)
     return [node]
 
 
-def _thermometers(decomposition: Decomposition, tolerances: Mapping[Node, float], margins: Mapping[Node, float],
-                  limits: Limits) -> dict[object, Thermometer]:
-    """Return one thermometer for all order statistics of the same quantity, as fine as the most demanding one needs."""
+def _refined(node: Quotient, loose: float, reciprocal: Node, margins: Mapping[Node, float]) -> list[Node]:
+    if not isinstance(reciprocal, Univariate):
+        raise TypeError("a reciprocal is a function of one form")  # pragma: no cover
+    coarse = Univariate(reciprocal.g, reciprocal.inputs[0])
+    interval = coarse.widened(margins[reciprocal])
+    table = interpolate(coarse.g, float(interval[0]), float(interval[1]), loose, weight=coarse.g)
+    return [Hinges(coarse, table, interval, True), RefinedQuotient(node, coarse.outputs[0], loose)]
+
+
+def _settled(decomposition: Decomposition, tolerance: float) -> None:
+    """Let every quotient decide how its reciprocal is formed."""
+    found = [node for node in decomposition.nodes if isinstance(node, Quotient)]
+    for quotient in found:
+        quotient.loose = None
+    for output in decomposition.outputs if found else ():
+        sensitivities = _seeded(output)
+        for node in reversed(decomposition.nodes):
+            node.backward(sensitivities)
+        for quotient in found:
+            if quotient.loose is None:
+                quotient.settle(tolerance, sensitivities.get(quotient.outputs[0], 0.0))
+
+
+def _softened(node: OrderStatistic, soft: Softening, margin: float, mean: Means) -> list[Node]:
+    sign = sign_of(node)
+    form = node.form * Fraction(sign)
+    low, high = ends(form.range())
+    exponential = Exponential(form, (Fraction(low - margin), Fraction(high + margin)), soft)
+    logarithm = Logarithm(exponential, mean(exponential.outputs[0]), soft)
+    return [exponential, logarithm, SoftExtremum(node, logarithm, sign)]
+
+
+def _extrema(decomposition: Decomposition, tolerances: Mapping[Node, float], margins: Mapping[Node, float],
+             limits: Limits) -> dict[Node, Thermometer | Softening]:
+    """Decide how order statistics are formed: one thermometer for all of the same quantity, as fine as the most demanding
+    one needs, or, where only the largest and smallest values are wanted, softly, whichever has fewer parameters."""
     wanted: dict[object, list[OrderStatistic]] = {}
     for node in decomposition.nodes:
         if isinstance(node, OrderStatistic):
             wanted.setdefault(node.form.key(), []).append(node)
-    found: dict[object, Thermometer] = {}
-    for key, nodes in wanted.items():
+    found: dict[Node, Thermometer | Softening] = {}
+    for nodes in wanted.values():
         cells = max(node.cells(tolerances[node]) for node in nodes)
+        soft = {node: _softening(node, tolerances[node], margins[node], limits) for node in nodes if sign_of(node)}
+        cost = [design.parameters if design else math.inf for design in soft.values()]
+        if len(soft) == len(nodes) and (sum(cost) < THERMOMETER_UNIT * cells + SORTED_UNIT * cells * len(nodes)
+                                        or cells > limits.max_latent) and max(cost) < math.inf:
+            found |= {node: design for node, design in soft.items() if design}
+            continue
         if cells > limits.max_latent:
-            finest = min(tolerances[node] for node in nodes)
-            raise Refused(f"{nodes[0].outputs[0].name} to within {finest:.3g} needs a thermometer of {cells} channels, more than "
-                          f"--max-latent {limits.max_latent}")
+            raise Refused(_too_many_cells(nodes, cells, min(tolerances[node] for node in nodes), limits))
         low, high = ends(nodes[0].form.range())
         margin = max(margins[node] for node in nodes)
-        found[key] = Thermometer(nodes[0].form, (Fraction(low - margin), Fraction(high + margin)), cells)
+        found |= dict.fromkeys(nodes, Thermometer(nodes[0].form, (Fraction(low - margin), Fraction(high + margin)), cells))
     return found
+
+
+def _softening(node: OrderStatistic, tolerance: float, margin: float, limits: Limits) -> Softening | None:
+    return softening(node.n, 2 * (half_width(node.form.range()) + margin), tolerance, limits.exponents)
+
+
+def _too_many_cells(nodes: Sequence[OrderStatistic], cells: int, finest: float, limits: Limits) -> str:
+    reason = (f"{nodes[0].outputs[0].name} to within {finest:.3g} needs a thermometer of {cells} channels, more than "
+              f"--max-latent {limits.max_latent}")
+    if not all(sign_of(node) for node in nodes):
+        return reason
+    apart = math.log(nodes[0].n) * half_width(nodes[0].form.range()) / max(finest, 1e-300)
+    return (f"{reason}; as a log of a mean of exponentials it needs numbers e^{apart:.0f} apart or more, and the format's "
+            f"exponents hold e^{limits.exponents:.0f}")
 
 
 def _sorted_from(outputs: Sequence[Form], producer: Mapping[Quantity, Node]) -> list[Node]:

@@ -20,7 +20,8 @@ from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean, Rectified, Renamed
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
-from constructions.pieces.product import Product, Quotient
+from constructions.pieces.product import Product
+from constructions.pieces.quotient import Quotient
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.univariate import Univariate
 from constructions.sumformers.rewriting import (
@@ -219,7 +220,9 @@ class _Reader:
         if b.argument is not None and self._parallel(a, b):
             return replace(self._combined("+", a, b), order=order)
         total = self.form(replace(a, order=0)) + self.form(replace(b, order=0))
-        return Value(form=total, order=order) if total.terms else Value(tree=ex.Number(total.constant), order=order)
+        if total.terms or total.slack:  # an irrational constant stays a form: it carries how far it was rounded
+            return Value(form=total, order=order)
+        return Value(tree=ex.Number(total.constant), order=order)
 
     def _product(self, factors: Sequence[Value]) -> Value:
         order = sum(value.order for value in factors)
@@ -391,7 +394,7 @@ class _Reader:
         a, b = (self._concrete(self.value(part)) for part in (left, right))
         p, q = self.form(a), self.form(b)
         larger = q + self._rectified(p - q) if operator == "maximum" else p - self._rectified(p - q)
-        return Value(form=larger) if larger.terms else Value(tree=ex.Number(larger.constant))
+        return Value(form=larger) if larger.terms or larger.slack else Value(tree=ex.Number(larger.constant))
 
     # -- reductions ---------------------------------------------------------------------------------------------------
 

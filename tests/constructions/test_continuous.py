@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import arb, ctx, fmpq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +90,17 @@ def test_sub_expressions_of_every_kind_are_compiled_soundly(text: str, d: int, d
     check(of(text, d=d, domain=domain), "1/50")
 
 
+@pytest.mark.parametrize(("text", "value"), [
+    ("minimum(1/3, exp(-pi**2))", lambda: (-(arb.pi() * arb.pi())).exp()), ("maximum(1/9, exp(-2))", lambda: arb(-2).exp()),
+    ("x - x + exp(-2)", lambda: arb(-2).exp())])
+def test_the_rounding_of_an_irrational_constant_is_inside_the_bound(text: str, value: Callable[[], arb]) -> None:
+    compiled = compile_target(of(text), Fraction(1, 10), "sum-decomposition")[1]
+    held = Fraction(float(compiled.sumformer.b_out[0]))
+    with ctx.workprec(200):
+        error = abs(arb(fmpq(held.numerator, held.denominator)) - value())
+        assert error <= arb(fmpq(compiled.bound.numerator, compiled.bound.denominator))
+
+
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), eps=st.sampled_from(["1/10", "1/100", "1/1000"]))
 def test_what_is_compiled_for_a_random_expression_is_sound_and_what_is_not_is_refused(data: st.DataObject, eps: str) -> None:
@@ -124,6 +137,40 @@ def test_the_bound_of_products_squares_and_thermometers_is_attained_within_a_ten
         target = of(text, n=n)
         compiled = compile_target(target, Fraction(1, 50), "sum-decomposition")[1]
         assert worst_error(compiled.sumformer, target) >= 0.9 * float(compiled.bound), text
+
+
+@pytest.mark.parametrize(("text", "n", "d", "steps", "latent"), [
+    ("max(y)", 3, 1, {"soft-extremum", "interpolation-error"}, 1),
+    ("order(3)", 3, 1, {"soft-extremum", "interpolation-error"}, 1),
+    ("max(y[0]*y[1])-x[0]", 3, 2, {"soft-extremum", "interpolation-error", "square-sawtooth"}, 1),
+    ("max(y)-min(y)", 3, 1, {"soft-extremum", "interpolation-error"}, 2),
+    ("max(y)", 256, 1, {"order-statistics"}, 50), ("max(y)+order(2)", 3, 1, {"order-statistics"}, None)])
+def test_extrema_are_softened_where_that_is_cheaper_than_a_thermometer(text: str, n: int, d: int, steps: set[str],
+                                                                       latent: int | None) -> None:
+    target = of(text, n=n, d=d)
+    compiled = compile_target(target, Fraction(1, 100), "sum-decomposition")[1]
+    assert {share.id for share in compiled.shares if share.bound > Fraction(1, 10**9)} == steps
+    assert latent is None or compiled.sumformer.d_latent == latent
+    check(target, "1/100")
+
+
+def test_an_extremum_finer_than_the_exponents_allow_is_refused_with_both_reasons() -> None:
+    with pytest.raises(Refused, match=r"3334 channels, more than --max-latent 1024; as a log of .* e\^5493 apart .* e\^1290"):
+        compile_target(of("max(y)"), Fraction(1, 10**4), "sum-decomposition")
+    check(of("max(y)"), "1/1000")
+    assert compile_target(of("max(y)", domain="0,0.1"), Fraction(1, 10**4), "sum-decomposition")[1].sumformer.d_latent == 1
+
+
+@pytest.mark.parametrize(("name", "eps", "largest", "tightness"), [
+    ("smooth-maximum", "1/100", 82, 1.5), ("smooth-maximum", "1/10000", 634, 1.2), ("f", "1/100", 700, 1.6),
+    ("f", "1/10000", 1300, 4.0), ("f", "1/1000000", 2100, 3.0), ("standardise", "1/10000", 328, 1.5)])
+def test_networks_stay_as_small_and_bounds_as_sharp_as_they_were(name: str, eps: str, largest: int, tightness: float) -> None:
+    target = resolve(name, n=None, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    compiled = compile_target(target, Fraction(eps), "sum-decomposition")[1]
+    assert compiled.sumformer.n_nonzero <= largest
+    worst = max(worst_error(compiled.sumformer, at_length(target, n), seed) for n in (3, 16) for seed in range(4))
+    assert worst <= compiled.bound <= Fraction(tightness) * Fraction(worst)
 
 
 @pytest.mark.parametrize("name", ["x*mean(y)", "figure-2", "moments"])

@@ -247,7 +247,7 @@ def test_plan_lists_every_construction_and_why_others_do_not_apply(uat: Uat) -> 
 
 @pytest.mark.parametrize(("options", "code", "words"), [
     (("--target", "x*mean(y)", "--eps", "1e-17"), 1, ["below what these weights can certify"]),
-    (("--target", "max", "--eps", "1e-3", "--max-latent", "50", "--method", "sum-decomposition"), 1, ["--max-latent 50"]),
+    (("--target", "max", "--eps", "1e-4", "--max-latent", "50", "--method", "sum-decomposition"), 1, ["--max-latent 50"]),
     (("--target", "x", "--eps", "1/10", "--n", "2,three"), 2, ["--n 2,three", "whole number"]),
     (("--target", "x", "--eps", "1/10", "--n", "2,1"), 2, ["--n 1", "n >= 2"]),
     (("--target", "x", "--eps", "1/10", "--max-latent", "0"), 2, ["--max-latent 0", "at least 1"])])

@@ -1,0 +1,138 @@
+"""Quotients and averages: what is proved holds on samples, is nearly attained, and a damaged network is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from flint import arb
+
+from constructions.network.relu import ReluLayer, run
+from constructions.pieces.forms import Form, Quantity, between, ends, size
+from constructions.pieces.interpolation import interpolate
+from constructions.pieces.node import Joint, Sweep
+from constructions.pieces.quotient import Quotient, RefinedQuotient
+from constructions.pieces.ratio import ratio_error
+from constructions.pieces.separation import separate_many
+from constructions.pieces.univariate import Hinges, Univariate
+from tests.constructions.pieces.test_pieces import smooth, swept
+
+DIVISOR = (1.0, 6.0)
+NODES = ["plain", "refined"]
+
+
+def realised(kind: str, off: float, loose: float, folds: list[int]) -> tuple[Sweep, Quantity]:
+    """p/q for p in [0, q] with p and q off by up to ``off``, so that the quotient is known to lie in [0, 1]."""
+    sweep, of = swept({"p": between(-off, 6.0 + off), "q": between(1.0 - off, 6.0 + off)})
+    p, q = (Quantity(name, values, True) for name, values in (("p", arb(0).union(arb(6))), ("q", arb(1).union(arb(6)))))
+    for name, quantity in (("p", p), ("q", q)):
+        sweep.places[quantity], sweep.errors[quantity] = sweep.places[of[name]], arb(0, off)
+    reciprocal = Univariate(smooth("1/x"), Form.of(q))
+    table = interpolate(reciprocal.g, 0.9, 6.1, loose, weight=reciprocal.g)
+    hinges = Hinges(reciprocal, table, (Fraction(9, 10), Fraction(61, 10)), True)
+    hinges.realise(sweep)
+    exact = Quotient("p/q", Form.of(p), Form.of(q), reciprocal.outputs[0], arb(0).union(arb(1)))
+    node = exact if kind == "plain" else RefinedQuotient(exact, reciprocal.outputs[0], loose)
+    for square, count in zip(node.squares, folds, strict=False):
+        square.folds = count
+    node.realise(sweep)
+    return sweep, node.outputs[0]
+
+
+def worst(sweep: Sweep, output: Quantity, off: float, nudge: float = 0.0) -> float:
+    rng = np.random.default_rng(0)
+    q = np.concatenate([rng.uniform(*DIVISOR, 60_000), np.full(20_000, 1.0), np.full(20_000, 6.0)])
+    F = np.where(rng.random(len(q)) < 0.5, rng.random(len(q)), 1.0 * (rng.random(len(q)) < 0.7))
+    p, signs = F * q, rng.choice([-1.0, 1.0], (2, len(q)))
+    place = sweep.places[output]
+    layers, _ = sweep.wiring.built(place.channels)
+    if nudge:
+        first = layers[0]
+        layers = (ReluLayer(first.reads, first.W_1, first.bias + nudge, first.writes, first.W_2), *layers[1:])
+    known = run(layers, {"p": p + off * signs[0], "q": q + off * signs[1]})
+    held = sum(float(w) * known[c] for c, w in place.channels.items()) + float(place.constant)
+    return float(np.abs(held - F).max())
+
+
+@pytest.mark.parametrize(("kind", "off", "loose", "folds"), [
+    ("plain", 0.0, 1e-2, [9, 9]), ("plain", 1e-2, 1e-3, [9, 9]), ("plain", 1e-3, 1e-2, [4, 4]),
+    ("refined", 0.0, 3e-2, [8, 8, 12, 12, 8, 8]), ("refined", 1e-3, 1e-3, [8, 8, 12, 12, 8, 8]),
+    ("refined", 0.0, 1e-2, [9, 9, 5, 5, 9, 9])])
+def test_a_quotient_is_within_its_proved_error_and_close_to_it(kind: str, off: float, loose: float, folds: list[int]) -> None:
+    sweep, output = realised(kind, off, loose, folds)
+    bound, found = size(sweep.errors[output]), worst(sweep, output, off)
+    assert 0.5 * bound <= found <= bound
+
+
+def test_the_error_of_a_rough_reciprocal_counts_squared() -> None:
+    fine = [14, 14, 16, 16, 12, 12]
+    rough, better = (bound_of(loose, fine) for loose in (2e-2, 1e-2))
+    assert 3.5 <= rough / better <= 4.5
+
+
+def bound_of(loose: float, folds: list[int]) -> float:
+    sweep, output = realised("refined", 0.0, loose, folds)
+    return size(sweep.errors[output])
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_a_moved_bias_breaks_the_bound_of_a_quotient(kind: str) -> None:
+    sweep, output = realised(kind, 0.0, 1e-3, [9, 9, 12, 12, 9, 9])
+    assert worst(sweep, output, 0.0) <= size(sweep.errors[output]) < worst(sweep, output, 0.0, nudge=0.05)
+
+
+def test_errors_of_two_quantities_are_joined_only_where_they_are_made_together() -> None:
+    sweep, of = swept({"p": arb(0, 1), "q": arb(0, 1)})
+    sweep.errors[of["p"]], sweep.errors[of["q"]] = arb(0, 1), arb(0, 2)
+    p, q = Form.of(of["p"]) * Fraction(3), Form.of(of["q"])
+    apart = sweep.error_beside(p, q, arb(1))
+    assert ends(apart.whole)[1] >= 5 > 4.9
+    assert apart.relative == 0
+    sweep.joint[of["p"], of["q"]] = lambda F: Joint(arb(0, 1) * F, arb(0), 0.5)
+    known = sweep.error_beside(p, q, arb(6))
+    assert known.whole.contains(arb(6))
+    assert known.relative >= 1.5
+
+
+AVERAGE = (smooth("exp(2*x[0]*x[1])*x[1]", 2), smooth("exp(2*x[0]*x[1])", 2))
+UNIT_BOX = ((Fraction(0), Fraction(1)), (Fraction(0), Fraction(1)))
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5])
+def test_the_error_of_an_average_relative_to_its_weights_is_bounded_sharply(tolerance: float) -> None:
+    found = separate_many(AVERAGE, 1, UNIT_BOX, tolerance)
+    matrices = tuple(found.U.T @ found.V[:, o, :] for o in range(2))
+    bound = ratio_error(AVERAGE, matrices, (found.x_degrees, found.y_degrees), UNIT_BOX, (0.0, 1.0), found.error)
+    actual = relative_error(matrices, found.x_degrees, found.y_degrees)
+    assert actual <= bound <= 1.6 * actual
+    damaged = (matrices[0].copy(), matrices[1])
+    damaged[0][0, 0] += tolerance
+    assert ratio_error(AVERAGE, damaged, (found.x_degrees, found.y_degrees), UNIT_BOX, (0.0, 1.0), found.error) >= relative_error(
+        damaged, found.x_degrees, found.y_degrees) > bound
+
+
+def relative_error(matrices: tuple[np.ndarray, ...], rows: Sequence[tuple[int, ...]],
+                   columns: Sequence[tuple[int, ...]]) -> float:
+    t = np.linspace(0, 1, 1001)
+    X, Y = (np.stack([np.cos(index[0] * np.arccos(2 * t - 1)) for index in listed]) for listed in (rows, columns))
+    w = np.exp(2 * t[:, None] * t)
+    delta = [X.T @ P @ Y - K for P, K in zip(matrices, (w * t, w), strict=True)]
+    return float(max(np.abs((delta[0] - F * delta[1]) / w).max() for F in (0.0, 1.0)))
+
+
+def test_weights_that_may_vanish_give_no_relative_bound() -> None:
+    kernels = (smooth("x[0]*x[1]", 2), smooth("x[0]*x[1]", 2))
+    P = (np.zeros((1, 1)), np.zeros((1, 1)))
+    assert ratio_error(kernels, P, (((0,),), ((0,),)), UNIT_BOX, (0.0, 1.0), 1.0) == np.inf
+
+
+def test_a_reciprocal_is_refined_where_the_tolerance_is_small() -> None:
+    p, q = Quantity("p", arb(0).union(arb(6)), False), Quantity("q", arb(1).union(arb(6)), False)
+    node = Quotient("p/q", Form.of(p), Form.of(q), Quantity("r", arb(1), False), arb(0).union(arb(1)))
+    chosen = []
+    for tolerance in (1e-1, 1e-2, 1e-5, 1e-7):
+        node.settle(tolerance, 1.0)
+        chosen.append(node.loose is not None)
+    assert chosen == [False, False, True, True]
