@@ -46,8 +46,7 @@ WORTH_COARSER = 0.8
 DIVISOR_MARGIN = 3.0
 # Kernels of more than two variables take seconds to separate: one share, the tighter one.
 WIDE_SHARES = (0.95,)
-# Parameters of a thermometer's channel, and of its decoding for each order statistic.
-THERMOMETER_UNIT, SORTED_UNIT = 3, 8
+
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ def _with_budget(swept: Swept, bits: int) -> Compiled:
               Share("weight-rounding", f"weights are {stored} numbers", rises[1]),
               Share("evaluation", f"evaluated in {stored}, any order of summation", rises[2])]
     kept = tuple(share for share in shares if share.bound or share.id == "evaluation")
-    return Compiled(swept.sumformer, bounds[-1], kept, derivation(program.decomposition, swept.sweep.places))
+    return Compiled(swept.sumformer, bounds[-1], kept, derivation(program.decomposition, program.nodes, swept.sweep.places))
 
 
 def _approximations(swept: Swept, bound: Fraction) -> list[Share]:
@@ -663,8 +662,7 @@ def _extrema(decomposition: Decomposition, tolerances: Mapping[Node, float], mar
         cells = max(node.cells(tolerances[node]) for node in nodes)
         soft = {node: _softening(node, tolerances[node], margins[node], limits) for node in nodes if sign_of(node)}
         cost = [design.parameters if design else math.inf for design in soft.values()]
-        if len(soft) == len(nodes) and (sum(cost) < THERMOMETER_UNIT * cells + SORTED_UNIT * cells * len(nodes)
-                                        or cells > limits.max_latent) and max(cost) < math.inf:
+        if cells > limits.max_latent and len(soft) == len(nodes) and max(cost) < math.inf:
             found |= {node: design for node, design in soft.items() if design}
             continue
         if cells > limits.max_latent:

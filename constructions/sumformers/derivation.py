@@ -6,7 +6,7 @@ channels that stands for it (docs/formats.md lists the kinds).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from constructions.pieces.forms import Form, Placed, Places, Quantity
@@ -14,24 +14,43 @@ from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean, Rectified, Renamed
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
-from constructions.pieces.product import Product, Quotient
-from constructions.pieces.univariate import Univariate
+from constructions.pieces.product import Product
+from constructions.pieces.quotient import Quotient, RefinedQuotient
+from constructions.pieces.univariate import Hinges, Univariate
 from constructions.sumformers.sum_decomposition import Decomposition
 
 Entry = dict[str, Any]
 
 
-def derivation(decomposition: Decomposition, places: Places) -> dict[str, Any]:
-    """Return {"quantities": [..], "outputs": [form, ..]} for the quantities that the network holds."""
-    quantities = [*decomposition.tokens, *(q for node in decomposition.nodes for q in node.outputs)]
+def derivation(decomposition: Decomposition, nodes: Sequence[Node], places: Places) -> dict[str, Any]:
+    """Return {"quantities": [..], "outputs": [form, ..]} for the quantities that the network holds.
+
+    Args:
+        decomposition: exact quantities.
+        nodes: what was built; a reciprocal that is to be refined is made there, in the place of an exact one.
+        places: where the network holds them.
+    """
+    defined = list(_with_rough_reciprocals(decomposition.nodes, nodes))
+    quantities = [*decomposition.tokens, *(q for node in defined for q in node.outputs)]
     names = {q: f"q{k}" for k, q in enumerate(quantities)}
     entries: list[Entry] = [{"name": names[q], "kind": "token", "coordinate": c, "held": _held(places[q])}
                             for c, q in enumerate(decomposition.tokens)]
-    for node in decomposition.nodes:
+    for node in defined:
         for q, entry in _entries(node, names):
             if q in places:
                 entries.append({"name": names[q], **entry, "held": _held(places[q])})
     return {"quantities": entries, "outputs": [_form(form, names) for form in decomposition.outputs]}
+
+
+def _with_rough_reciprocals(exact: Sequence[Node], built: Sequence[Node]) -> Iterator[Node]:
+    tables = {node.outputs[0]: node.exact for node in built if isinstance(node, Hinges)}
+    refined = {node.exact: node for node in built if isinstance(node, RefinedQuotient)}
+    for node in exact:
+        if isinstance(node, Quotient) and node in refined:
+            yield tables[refined[node].r]
+            yield refined[node]
+        else:
+            yield node
 
 
 def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quantity, Entry]]:
@@ -41,8 +60,10 @@ def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quanti
             yield node.outputs[0], {"kind": "function", "tree": str(node.g.tree), "of": forms}
         case Product():
             yield node.outputs[0], {"kind": "product", "of": forms}
-        case Quotient():
-            yield node.outputs[0], {"kind": "quotient", "of": forms[:2], "reciprocal": names[node.reciprocal]}
+        case Quotient() | RefinedQuotient():
+            reciprocal = node.reciprocal if isinstance(node, Quotient) else node.r
+            refined = {} if isinstance(node, Quotient) else {"refined": str(1 + node.middle)}
+            yield node.outputs[0], {"kind": "quotient", "of": forms[:2], "reciprocal": names[reciprocal], **refined}
         case Kernels():
             for K, q in zip(node.kernels, node.outputs, strict=True):
                 yield q, {"kind": "kernel", "tree": str(K.tree), "of": forms[: len(node.outer)],

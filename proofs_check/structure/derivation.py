@@ -45,6 +45,7 @@ class Entry:
         of: the forms it depends on.
         detail: coordinate (token), rank (order-statistic).
         reciprocal: the quantity 1/q of a quotient p/q.
+        refined: c where p/q is formed as c p r (2 - q r) with that reciprocal r, 0 where it is p r.
         tokens: quantities that a kernel's last variables stand for, at the token y.
     """
 
@@ -56,6 +57,7 @@ class Entry:
     detail: int = 0
     reciprocal: str = ""
     tokens: tuple[str, ...] = ()
+    refined: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _entry(data: Mapping[str, Any], d: int) -> Entry:
         tree = _tree(data["tree"], d)
     held = Held({str(c): exact_number(w) for c, w in data["held"]["channels"].items()}, exact_number(data["held"]["constant"]))
     return Entry(str(data["name"]), kind, held, tree, of, int(data.get("coordinate", data.get("rank", 0))),
-                 str(data.get("reciprocal", "")), tokens)
+                 str(data.get("reciprocal", "")), tokens, exact_number(data.get("refined", "0")))
 
 
 def _tree(text: object, variables: int) -> ex.Expression:

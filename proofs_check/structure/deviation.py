@@ -24,7 +24,7 @@ from proofs_check.enclosures.interval import Floats, Interval, hull, maximum, mi
 from proofs_check.selection import Forking
 from proofs_check.structure.functions import largest_on_ellipse, on_boxes
 from proofs_check.structure.polynomial import Polynomial
-from proofs_check.structure.ranges import Range, chebyshev, series_range, widened
+from proofs_check.structure.ranges import Range, chebyshev, on_angles, series_range, widened
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
 from proofs_check.walker import Chamber, Walker
@@ -49,7 +49,6 @@ class Near:
     tail: float
 
 
-@quiet
 def polynomial_deviation(Q: Polynomial, names: Sequence[str], K: ex.Expression, box: Sequence[Variable], fine: float) -> Range:
     """Enclose Q - K on a box, x[v] = centre + half * names[v].
 
@@ -62,6 +61,48 @@ def polynomial_deviation(Q: Polynomial, names: Sequence[str], K: ex.Expression, 
     Raises:
         NotAnalytic: K has no polynomial of moderate degree near it.
     """
+    expansion, beyond = difference(Q, names, K, box, fine)
+    low, high = series_range(expansion, 0.0)
+    return widened(low - beyond, high + beyond)
+
+
+def weighted_deviation(Q: Polynomial, names: Sequence[str], K: ex.Expression, weight: ex.Expression, box: Sequence[Variable],
+                       fine: float) -> Range:
+    """Enclose (Q - K) / weight, for a positive weight; arguments as in :func:`polynomial_deviation`."""
+    return over_weight(*difference(Q, names, K, box, fine), weight, box)
+
+
+@quiet
+def over_weight(expansion: Floats, beyond: float, weight: ex.Expression, box: Sequence[Variable]) -> Range:
+    """Enclose (a Chebyshev expansion + something of size at most ``beyond``) / weight, cell by cell of a grid of angles.
+
+    Raises:
+        NotAnalytic: the weight is not positive.
+    """
+    values, missed, axes = on_angles(expansion)
+    low, high = values, values
+    for axis in range(values.ndim):
+        first, second = ([slice(None)] * values.ndim for _ in range(2))
+        first[axis], second[axis] = slice(None, -1), slice(1, None)
+        low, high = np.minimum(low[tuple(first)], low[tuple(second)]), np.maximum(high[tuple(first)], high[tuple(second)])
+    sides = []
+    for v, (scale, u) in enumerate(zip(box, axes, strict=True)):
+        shape = [-1 if a == v else 1 for a in range(len(box))]
+        unit = Interval(np.maximum(u[1:] - 2.0**-49, -1.0).reshape(shape), np.minimum(u[:-1] + 2.0**-49, 1.0).reshape(shape))
+        sides.append(Interval.constant(scale.centre) + Interval.constant(scale.half) * unit)
+    divisor = on_boxes(weight, sides)
+    if not float(np.min(divisor.lower)) > 0:
+        raise NotAnalytic(f"{weight} is not positive")
+    off = missed + beyond
+    divisor = Interval(np.broadcast_to(divisor.lower, low.shape), np.broadcast_to(divisor.upper, low.shape))
+    found = Interval.of(low - off, high + off) / divisor
+    return widened(float(found.lower.min()), float(found.upper.max()))
+
+
+@quiet
+def difference(Q: Polynomial, names: Sequence[str], K: ex.Expression, box: Sequence[Variable],
+               fine: float) -> tuple[Floats, float]:
+    """Return the Chebyshev coefficients of a polynomial that is within a number of Q - K, and this number."""
     coefficients, slack = chebyshev(Q, names)
     near = _near(K, box, fine, len(names))
     top = [max(D, size - 1) for D, size in zip(near.degrees, coefficients.shape, strict=True)]
@@ -81,9 +122,7 @@ def polynomial_deviation(Q: Polynomial, names: Sequence[str], K: ex.Expression, 
     left = float(np.abs(values - _summed(expansion, tables)).max())
     left += (float(np.abs(expansion).sum()) * (expansion.size + 16)) * 2 * _UNIT + rounding + near.tail
     factor = math.prod(1 / math.cos(math.pi * n / (2 * N)) for n, N in zip(top, counts, strict=True))
-    low, high = series_range(expansion, 0.0)
-    beyond = (left * factor + near.tail) * (1 + 2.0**-30)
-    return widened(low - beyond, high + beyond)
+    return expansion, (left * factor + near.tail) * (1 + 2.0**-30)
 
 
 def _near(K: ex.Expression, box: Sequence[Variable], fine: float, p: int) -> Near:

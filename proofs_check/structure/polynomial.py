@@ -104,6 +104,17 @@ class Polynomial:
             parts.append((part, fmpq(1)))
         return combined(parts)
 
+    def paired(self, a: str, b: str, product: Polynomial) -> Polynomial:
+        """Put a polynomial in the place of a * b, as often as the two occur together."""
+        result = self
+        while True:
+            both = {m: c for m, c in result.terms.items() if {a, b} <= {name for name, _ in m}}
+            if not both:
+                return result
+            apart = Polynomial({m: c for m, c in result.terms.items() if m not in both})
+            lower = {tuple((name, e - (name in (a, b))) for name, e in m if e > (name in (a, b))): c for m, c in both.items()}
+            result = apart + Polynomial(lower) * product
+
     def by(self, names: Iterable[str]) -> dict[Monomial, Polynomial]:
         """Return it as a polynomial in some variables: coefficients, in the others, of each of their monomials."""
         chosen, found = set(names), dict[Monomial, dict[Monomial, fmpq]]()

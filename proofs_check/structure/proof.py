@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +17,15 @@ from flint import fmpq
 from constructions.network.relu import MeanSumformer, mean_of
 from constructions.targets import expression as ex
 from constructions.targets.target import Target
+from proofs_check.enclosures.interval import Interval
 from proofs_check.folds import chains
 from proofs_check.kernel import Claim
 from proofs_check.structure.content import Content, affine, dyadic
-from proofs_check.structure.derivation import Derivation, Entry
+from proofs_check.structure.derivation import Derivation, Entry, Form
 from proofs_check.structure.identity import Algebra
-from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
+from proofs_check.structure.quantity import Part, Quantity, around, combination, joined, magnitude, merged
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, through
-from proofs_check.structure.rules import Rules, enclosed, whole
+from proofs_check.structure.rules import Rules, enclosed
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
@@ -138,6 +140,24 @@ class Structure:
                 raise NotUnderstood(f"{entry.name} ({entry.kind}): {reason}") from None
             self.known[entry.name] = found
             _anchor(reading, entry, found, anchored)
+            self._know_products(reading, rules)
+
+    def _know_products(self, reading: Reading, rules: Rules) -> None:
+        """As soon as p, q and a reciprocal r of q are known: q' r' is close to 1, and p' r' to p/q."""
+        for entry in self.derivation.entries:
+            if entry.kind != "quotient" or entry.name in self.known or not entry.refined or not self._ready(entry):
+                continue
+            names = [single_variable(reading, self.known, form) for form in entry.of]
+            r = single_variable(reading, self.known, Form({entry.reciprocal: Fraction(1)}, Fraction(0), Fraction(0)))
+            p, q = names
+            if p is None or q is None or r is None or (q, r) in reading.products:
+                continue
+            ratios = rules.ratios(entry)
+            ones = [Interval.of(1.0) + ratio.off for ratio in ratios]
+            quotients = [(ratio.exact + ratio.passed) * one for ratio, one in zip(ratios, ones, strict=True)]
+            for name, values in ((q, ones), (p, quotients)):
+                whole = functools.reduce(joined, values)
+                reading.know_product(name, r, float(whole.lower), float(whole.upper))
 
     def _ready(self, entry: Entry) -> bool:
         used = {name for form in entry.of for name in form.terms} | set(entry.tokens)
@@ -157,7 +177,7 @@ class Structure:
         parts = [(reading.contents[channel], dyadic(weight)) for channel, weight in known]
         form = combination(self.derivation.outputs[k], self.known, reading)
         gap = affine([*parts, (form.content, fmpq(-1))], dyadic(network.b_out[k]))
-        own = enclosed(whole(reading, gap))
+        own = enclosed(reading.whole(gap))
         return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
 
     def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> bool:
@@ -168,6 +188,17 @@ class Structure:
                   if entry.kind == "renamed" and entry.tree is not None]
         slack = any(form.slack for entry in self.derivation.entries for form in entry.of)
         return not slack and all(a == b or algebra.same(a, b) for a, b in pairs)
+
+
+def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form) -> str | None:
+    """Return the variable whose number a form is, None where it is anything else."""
+    content = combination(form, known, reading).content
+    names = content.main.variables
+    if len(names) != 1 or content.noise or content.rest:
+        return None
+    (name,) = names
+    same = (content - reading.variables[name].content(name)).main.terms
+    return None if same else name
 
 
 def _anchor(reading: Reading, entry: Entry, found: Quantity, one_name: bool) -> None:

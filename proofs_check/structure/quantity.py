@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval, hull, intersection
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.derivation import Form, Held
+from proofs_check.structure.ratio import MeanOfKernel
 from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import rational
 
@@ -31,6 +32,9 @@ class Quantity:
         relative: network/exact - 1, where the exact value is positive and this is known.
         held: the channels that stand for it.
         form: the argument, for a function.
+        local_relative: for a function: network / g(argument that the network holds) - 1.
+        local_at: ``local`` for arguments in a part of the range.
+        kernel: for a mean of a kernel of exact arguments, what the network averages in its place.
         parts: by statement, about how much it contributes to the error; for the budget, no proof rests on it.
     """
 
@@ -42,6 +46,9 @@ class Quantity:
     relative: Interval | None = None
     parts: Mapping[Part, float] = field(default_factory=dict)
     form: Form | None = None
+    local_relative: Interval | None = None
+    local_at: Callable[[float, float], Interval] | None = None
+    kernel: MeanOfKernel | None = None
 
     @property
     def actual(self) -> Interval:

@@ -18,7 +18,7 @@ from proofs_check.enclosures.interval import Floats
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 
 Range = tuple[float, float]
-POINTS = {2: 24, 3: 8}  # grid points for each degree of each variable
+POINTS = {1: 128, 2: 24, 3: 8}  # grid points for each degree of each variable
 FINEST = 16_384
 SHARP = 2.0**-46
 _UNIT = 2.0**-52
@@ -90,15 +90,24 @@ def series_range(coefficients: Floats, slack: float) -> Range:
     if p == 1:
         low, high = -_largest_wave(-coefficients), _largest_wave(coefficients)
         return widened(max(low - rounding, constant - around), min(high + rounding, constant + around))
-    values, missed = coefficients, 0.0
+    values, missed, _ = on_angles(coefficients)
+    missed += slack
+    return widened(max(float(values.min()) - missed, constant - around), min(float(values.max()) + missed, constant + around))
+
+
+def on_angles(coefficients: Floats) -> tuple[Floats, float, list[Floats]]:
+    """Return values on a grid of angles, how far the function may be from multilinear interpolation, and the x of each axis."""
+    p, sizes = coefficients.ndim, np.abs(coefficients)
+    values, missed, axes = coefficients, 0.0, []
     for axis, D in enumerate(n - 1 for n in coefficients.shape):
-        N = min(FINEST, max(16, POINTS[p] * D))
+        N = min(FINEST, max(16, POINTS.get(p, 8) * D))
         squares = np.arange(D + 1.0) ** 2
         weighted = float((sizes * squares.reshape([-1 if a == axis else 1 for a in range(p)])).sum())
         missed += (math.pi / N) ** 2 / 8 * weighted
         values = np.tensordot(values, angles(D, N), axes=(0, 0))
-    missed = missed * (1 + 2.0**-30) + rounding
-    return widened(max(float(values.min()) - missed, constant - around), min(float(values.max()) + missed, constant + around))
+        axes.append(angles(1, N)[1])
+    rounding = float(sizes.sum()) * (coefficients.size + 16) * 2 * _UNIT
+    return values, missed * (1 + 2.0**-30) + rounding, axes
 
 
 def _largest_wave(coefficients: Floats) -> float:

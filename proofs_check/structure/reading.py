@@ -9,6 +9,7 @@ tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in cha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,9 +19,9 @@ from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.folds import Chain, chains
-from proofs_check.structure.content import Content, affine, collapsed, dyadic, expanded, squared, tidy
+from proofs_check.structure.content import Content, Noise, affine, collapsed, dyadic, expanded, squared, tidy
 from proofs_check.structure.derivation import Held
-from proofs_check.structure.polynomial import CONSTANT, Polynomial
+from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up
 from proofs_check.structure.squares import quadratic, rational
 from proofs_check.structure.tables import Table
@@ -56,6 +57,7 @@ class Reading:
         bends: tables, by the variable that stands for their output.
         pooled: by mean variable, what the pooled channel holds at the token y.
         facts: combinations of channels whose range is known to be narrower than their contents show.
+        products: by two variables, a third one that stands for the product of their numbers, whose range is known to be narrow.
         seen: by layer and unit, the range of what the unit rectifies; folds are left out.
     """
 
@@ -68,6 +70,7 @@ class Reading:
     pooled: dict[str, Content] = field(default_factory=dict)
     facts: list[tuple[Held, float, float]] = field(default_factory=list)
     seen: dict[Place, Range] = field(default_factory=dict)
+    products: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def start(self, network: MeanSumformer) -> None:
         """Name the token's coordinates."""
@@ -101,6 +104,50 @@ class Reading:
     def range(self, content: Content) -> Range:
         """Enclose the values; a form that is linear in means ranges where what is averaged does."""
         content = expanded(content, self.definitions)
+        ranges = [self._range(content)]
+        ranges += [self._range(other) for other in self.with_products(self.whole(content))] if self.products else []
+        return max(low for low, _ in ranges), min(high for _, high in ranges)
+
+    def whole(self, content: Content) -> Content:
+        """Expand all names of channels, one copied from the other, as long as none occurs in a higher power than the second."""
+        content = expanded(content, self.definitions)
+        while content.variables & self.copies.keys():
+            if any(content.main.degree(name) > 2 for name in content.main.variables & self.copies.keys()):
+                return content
+            content = expanded(expanded(content, self.copies), self.definitions)
+        return content
+
+    def with_products(self, content: Content) -> list[Content]:
+        """Write the content with known products in the place of pairs of variables, in every order in which they can be taken."""
+        known = [pair for pair in self.products if set(pair) <= content.variables]
+        written = []
+        for order in itertools.permutations(known):
+            other = content
+            for a, b in order:
+                product = self._product(a, b)
+                noise = {key: Noise(one.polynomial.paired(a, b, product), one.bound) for key, one in other.noise.items()}
+                other = Content(other.main.paired(a, b, product), noise, other.rest)
+            written.append(other)
+        return written if known else []
+
+    def _product(self, a: str, b: str) -> Polynomial:
+        """Return a * b of the variables, given that of their numbers: (c + h a)(d + k b) = w."""
+        p, q, w = self.variables[a], self.variables[b], self.variables[self.products[a, b]]
+        if not p.half or not q.half:
+            return Polynomial.variable(a) * Polynomial.variable(b)
+        scale = 1 / rational(p.half * q.half)
+        return combined([(w.content(self.products[a, b]).main, scale),
+                         (Polynomial.constant(rational(p.centre * q.centre)), -scale),
+                         (Polynomial.variable(b), -scale * rational(p.centre * q.half)),
+                         (Polynomial.variable(a), -scale * rational(q.centre * p.half))])
+
+    def know_product(self, a: str, b: str, low: float, high: float) -> None:
+        """Remember the range of the product of two numbers."""
+        name = f"product of {a} and {b}"
+        self.variables[name] = Variable.of(low, high)
+        self.products[a, b] = name
+
+    def _range(self, content: Content) -> Range:
         main, spread = content.main, content.sharp_spread()
         for held, low, high in self.facts:
             known = expanded(self.held(held), self.definitions)
@@ -109,7 +156,7 @@ class Reading:
                 continue
             scale, _ = place
             left = affine([(content, ONE), (known, -scale)])
-            a, b = self.range(left)
+            a, b = self._range(left)
             ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
             return rational_down(ends[0]) + a, rational_up(ends[1]) + b
         means = {name for name in main.variables if name in self.pooled}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
 from flint import fmpq
 
 from constructions.network.relu import mean_of
@@ -34,6 +38,7 @@ from proofs_check.structure.quantity import (
     scaled,
 )
 from proofs_check.structure.ranges import polynomial_range, polynomial_size
+from proofs_check.structure.ratio import Joint, MeanOfKernel, joint_error, relative_error
 from proofs_check.structure.reading import OTHER, NotUnderstood, Reading
 from proofs_check.structure.squares import rational
 from proofs_check.structure.tables import Table
@@ -41,6 +46,26 @@ from proofs_check.structure.variable import Variable
 
 FOLDS: Part = ("square-sawtooth", "squares by folds")
 ONE = Interval.of(1.0)
+PARTS = 24  # of the range of a divisor
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """p/q, p'/q' - p/q, r' q' - 1 and r' - 1/q' for the reciprocal r' that the network holds."""
+
+    exact: Interval
+    passed: Interval
+    off: Interval
+    local: Interval
+
+    def plain(self, p: Interval) -> Interval:
+        """Enclose p' r' - p/q."""
+        return common(p * self.local, (self.exact + self.passed) * self.off) + self.passed
+
+    def refined(self, c: Fraction) -> Interval:
+        """Enclose c p' r' (2 - q' r') - p/q = c (p'/q') (1 - off^2) - p/q."""
+        kept = Interval.constant(c) * (ONE - self.off**2)
+        return self.passed * kept + self.exact * (kept - ONE)
 
 
 class Rules:
@@ -48,6 +73,7 @@ class Rules:
 
     def __init__(self, reading: Reading, known: Mapping[str, Quantity], n: int | None, fine: float) -> None:
         self.reading, self.known, self.n, self.fine = reading, known, n, fine
+        self.joints: dict[str, tuple[Joint | None, Interval | None]] = {}
 
     def prove(self, entry: Entry, held: Content) -> Quantity:
         """Return what holds for a quantity whose channels hold the given content.
@@ -72,6 +98,8 @@ class Rules:
         g, (argument,) = _tree(entry), of
         exact = Interval.of(*value_range(g, [_ends(argument.exact)]))
         own, relative, parts = self._approximation(g, held, argument)
+        at_held = relative
+        at = functools.partial(self._on_part, g, held, argument) if held.main.variables & self.reading.bends.keys() else None
         values = joined(argument.actual, argument.exact)
         slope = Interval.of(*slope_range(g, *_ends(values)))
         passed, factor = slope * argument.error, magnitude(slope)
@@ -89,7 +117,7 @@ class Rules:
             known_relative = common(known_relative, error / exact)
         definition = substituted(g, [argument.definition])
         return Quantity(exact, error, definition, entry.held, own, known_relative, merged(parts, scaled(argument.parts, factor)),
-                        entry.of[0])
+                        entry.of[0], at_held, at)
 
     def _approximation(self, g: ex.Expression, held: Content, argument: Combination
                        ) -> tuple[Interval, Interval | None, dict[Part, float]]:
@@ -125,7 +153,7 @@ class Rules:
         if len(tables) > 1 or len(held.main.variables) > 1 or held.noise:
             raise NotUnderstood(f"{g}: its channels hold a table and something else")
         name, bend = tables[0], self.reading.bends[tables[0]]
-        place = compared(self._whole(bend.argument), self._whole(argument.content))
+        place = compared(self.reading.whole(bend.argument), self.reading.whole(argument.content))
         if place is None:
             raise NotUnderstood(f"{g}: its table reads another form than its argument")
         variable = self.reading.variables[name]
@@ -141,11 +169,15 @@ class Rules:
         what = f"{g} by {len(bend.table.knots)} hinges"
         return own, relative, {("interpolation-error", what): magnitude(own)}
 
+    def _on_part(self, g: ex.Expression, held: Content, argument: Combination, low: float, high: float) -> Interval:
+        """Enclose table - g for arguments in a part of the range."""
+        return self._approximation(g, held, replace(argument, actual=Interval.of(low, high)))[0]
+
     def _by_algebra(self, g: ex.Expression, held: Content, argument: Combination) -> Interval | None:
         """Compare exactly where g is a square."""
         match g:
             case ex.Power(base=ex.Own(), exponent=ex.Number(value=k)) if k == 2:
-                content = self._whole(argument.content)
+                content = self.reading.whole(argument.content)
                 return self._gap(held, content * content)
         return None
 
@@ -153,9 +185,10 @@ class Rules:
         """Enclose the difference of two contents."""
         difference = expanded(affine([(held, fmpq(1)), (wanted, fmpq(-1))]), self.reading.definitions)
         gap = enclosed(difference)
-        copies = difference.variables & self.reading.copies.keys()
-        if copies and all(difference.main.degree(name) <= 2 for name in copies):  # one side may have copied what the other reads
-            gap = min(gap, enclosed(self._whole(difference)), key=magnitude)
+        for other in self.reading.with_products(self.reading.whole(difference)) if self.reading.products else ():
+            gap = min(gap, enclosed(other), key=magnitude)
+        if difference.variables & self.reading.copies.keys():  # one side may have copied what the other reads
+            gap = min(gap, enclosed(self.reading.whole(difference)), key=magnitude)
         return gap
 
     def _lipschitz(self, main: Polynomial, name: str, scale: Variable) -> float:
@@ -175,7 +208,7 @@ class Rules:
         if len(tables) != 1 or len(held.main.variables) > 1 or held.noise:
             raise NotUnderstood("a rectified form is not one hinge")
         bend, variable = self.reading.bends[tables[0]], self.reading.variables[tables[0]]
-        place = compared(self._whole(bend.argument), self._whole(argument.content))
+        place = compared(self.reading.whole(bend.argument), self.reading.whole(argument.content))
         if place is None or not variable.half:
             raise NotUnderstood("a rectified form reads another form")
         weight = _fraction(held.main.terms[((tables[0], 1),)]) / variable.half
@@ -208,24 +241,59 @@ class Rules:
     def _times(self, p: Combination, q: Combination) -> Content:
         return p.content * q.content  # not expanded: what the product and its factors share cancels
 
-    def _whole(self, content: Content) -> Content:
-        """Expand all names."""
-        return whole(self.reading, content)
-
     def _quotient(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
-        """p' r' - p/q = p' (r' - 1/q') + (e_p - (p/q) e_q)/q', where r' stands for 1/q'."""
+        """F = p/q and F' = p'/q'; with r' = (1 + lambda)/q' the network forms F' (1 + lambda), or c F' (1 - lambda^2)."""
         (p, q), r = of, self.known[entry.reciprocal]
+        ratios, single = self.ratios(entry), self._single(entry.reciprocal)
+        wanted = self._times(p, single)
+        if entry.refined:
+            twice = affine([(Content.constant(fmpq(2)), fmpq(1)), (q.content * single.content, fmpq(-1))])
+            wanted = Content.constant(rational(entry.refined)) * wanted * twice
+        own, exact = self._gap(held, wanted), ratios[0].exact
+        errors = [ratio.refined(entry.refined) if entry.refined else ratio.plain(p.actual) for ratio in ratios]
+        error = own + functools.reduce(joined, errors)
+        least = 1 / max(float(q.actual.mignitude()), 1e-300)
+        local = {key: value for key, value in r.parts.items() if key not in q.parts}
+        rough = max(magnitude(ratio.off) for ratio in ratios) if entry.refined else 1.0  # it counts squared
+        parts = merged({FOLDS: magnitude(own)}, scaled(local, magnitude(p.actual) * rough), scaled(p.parts, least),
+                       scaled(q.parts, magnitude(exact) * least))
+        return Quantity(exact, error, ex.Binary("/", p.definition, q.definition), entry.held, None, None, parts)
+
+    def ratios(self, entry: Entry) -> list[Ratio]:
+        """Return what is known of p/q, of p'/q' - p/q and of r' q' - 1, for parts of the range of q' that cover it."""
+        p, q = (combination(form, self.known, self.reading) for form in entry.of)
+        r = self.known[entry.reciprocal]
         inverse = substituted(ex.Power(ex.Own(0), ex.Number(Fraction(-1))), [q.definition])
         if r.local is None or r.form != entry.of[1] or r.definition != inverse:
             raise NotUnderstood(f"{entry.reciprocal} is not the reciprocal of the denominator")
-        own = self._gap(held, self._times(p, self._single(entry.reciprocal)))
         exact = common(p.exact / q.exact, Interval.of(*quotient_range(p.definition, q.definition, self.reading.sides)))
-        error = own + p.actual * r.local + (p.error - exact * q.error) / q.actual
-        least = 1 / max(float(q.actual.mignitude()), 1e-300)
-        local = {key: value for key, value in r.parts.items() if key not in q.parts}
-        parts = merged({FOLDS: magnitude(own)}, scaled(local, magnitude(p.actual)), scaled(p.parts, least),
-                       scaled(q.parts, magnitude(exact) * least))
-        return Quantity(exact, error, ex.Binary("/", p.definition, q.definition), entry.held, None, None, parts)
+        low, high = _ends(q.actual)
+        if not low > 0:
+            return [Ratio(exact, (p.error - exact * q.error) / q.actual, q.actual * r.local, r.local)]
+        joint, below = self._joint(entry, exact)
+        cuts = [low, *(float(cut) for cut in np.geomspace(low, high, PARTS + 1)[1:-1]), high]
+        found = []
+        for part in (Interval.of(a, max(a, b)) for a, b in itertools.pairwise(cuts)):
+            passed = (p.error - exact * q.error) / part
+            if joint is not None and below is not None:
+                passed = common(passed, joint.relative / (ONE + below) + around(joint.absolute) / part)
+            local = r.local if r.local_at is None else common(r.local, r.local_at(*_ends(part)))
+            off = part * local if r.local_relative is None else common(part * local, r.local_relative)
+            found.append(Ratio(exact, passed, off, local))
+        return found
+
+    def _joint(self, entry: Entry, exact: Interval) -> tuple[Joint | None, Interval | None]:
+        p, q = (self._mean_of_kernel(form) for form in entry.of)
+        if p is None or q is None or not p.beside(q) or entry.name in self.joints:
+            return self.joints.get(entry.name, (None, None))
+        self.joints[entry.name] = joint_error(p, q, exact, self.fine), relative_error(q, self.fine)
+        return self.joints[entry.name]
+
+    def _mean_of_kernel(self, form: Form) -> MeanOfKernel | None:
+        """Return the kernel where a form is one mean of a kernel, itself."""
+        if list(form.terms.values()) != [Fraction(1)] or form.constant or form.slack:
+            return None
+        return self.known[next(iter(form.terms))].kernel
 
     # -- means -------------------------------------------------------------------------------------------------------
 
@@ -251,7 +319,9 @@ class Rules:
             if found is None or not found[1].scale or found[1].missed or found[0] in names:
                 raise NotUnderstood(f"{K}: an argument is no variable of its channels")
             name, place = found
-            scale = Variable.of(*_ends(argument.actual))
+            whole_range = self.reading.variables[name]
+            itself = (place.scale, place.shift) == (rational(whole_range.half), rational(whole_range.centre))
+            scale = whole_range if itself else Variable.of(*_ends(argument.actual))
             names.append(name)
             box.append(scale)
             changes[name] = _in_scale(name, place, scale)
@@ -281,7 +351,15 @@ class Rules:
         exact_sides = [*(_ends(argument.exact) for argument in of), *sides[len(of):]]
         exact = Interval.of(*value_range(K, exact_sides))
         leaves = [argument.definition for argument in of] + [ex.Other(c) for c in coordinates]
-        return Quantity(exact, error, ex.Reduction("mean", substituted(K, leaves)), entry.held, own, None, parts)
+        relative, kernel = None, None
+        own_scales = scales == [self.reading.variables[name] for name in (*names, *others)]
+        if own_scales and all(isinstance(argument.definition, ex.Own) for argument in of):  # z is exact
+            content = Content(whole.main, whole.noise, whole.rest + beyond)
+            kernel = MeanOfKernel(content, main, (*names, *others), tuple(scales), K)
+        if kernel is not None and float(exact.lower) > 0:
+            relative = relative_error(kernel, self.fine)
+        definition = ex.Reduction("mean", substituted(K, leaves))
+        return Quantity(exact, error, definition, entry.held, own, relative, parts, kernel=kernel)
 
     def _coordinate(self, token: str) -> int:
         definition = self.known[token].definition
@@ -366,12 +444,6 @@ def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: 
 def enclosed(content: Content) -> Interval:
     """Enclose the values of a content."""
     return Interval.of(*polynomial_range(content.main)) + around(content.sharp_spread())
-
-
-def whole(reading: Reading, content: Content) -> Content:
-    """Expand all names of channels."""
-    copied = expanded(expanded(content, reading.definitions), reading.copies)
-    return expanded(copied, reading.definitions)
 
 
 def _averaged(held: Held) -> Held:
