@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import commands, continuous, sampling, subdivision, value_table
+from tests.benchmarks import commands, continuous, linear_bounds, sampling, subdivision, value_table
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
     sampling.main([])
     continuous.main([])
     subdivision.main()
+    linear_bounds.main()
 
 
 if __name__ == "__main__":

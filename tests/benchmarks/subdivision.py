@@ -27,7 +27,7 @@ from proofs_check.walker import Walker
 # tokens, degree, bound, and the seconds asked for on two cores
 ASKED = ((3, 8, "1/100", 5.0), (3, 8, "1/1000", 60.0), (3, 8, "3/20000", None), (4, 6, "1/100", 120.0), (4, 8, "1/1000", None),
          (5, 6, "1/100", None))
-SECONDS = 60.0  # for the mean-value form, which does not end otherwise
+SECONDS = 30.0  # for the mean-value form, which does not end otherwise
 
 
 @dataclass(frozen=True, eq=False)
