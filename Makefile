@@ -1,11 +1,12 @@
 # make demo: install into .venv and run the main job.   make test: install and run the whole fast gate.
+# make check: run the proof step by step (its fast profile is part of make test).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Two cores: one thread a worker, or two torch processes slow each other down badly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint slow gpu bench clean
+.PHONY: demo test lint slow gpu check bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m uat construct --target f --eps 1e-2 --n 3,256
@@ -23,6 +24,9 @@ slow: $(VENV)/installed-dev
 
 gpu: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m gpu
+
+check: $(VENV)/installed
+	$(BIN)/python -m uat check
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.benchmarks

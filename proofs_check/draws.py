@@ -1,7 +1,8 @@
-"""Where a search for the largest |f - T| looks: uniformly, at domain corners, at cell boundaries from both sides, at ties.
+"""Where a search for the largest |f - T| looks: uniformly, by Sobol nets, at corners, at boundaries from both sides, at ties.
 
 Sequences are laid out with the batch innermost in memory, (d, n, batch) seen as (batch, n, d): token-wise work then runs
-along contiguous memory.
+along contiguous memory. Random numbers come from the processor's generator whatever the device is, so a seed means the same
+sequences everywhere.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from constructions.errors import BadInput
 # Moves of a climber: to the ends of cells this many half-cells away, and to so many random ends.
 STEPS = (-4, -2, 2, 4)
 JUMPS = 4
+# Coordinates of a Sobol net: with more, as many points as are drawn here are no longer spread evenly.
+SOBOL = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,20 @@ class Space:
 
     def uniform(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw sequences uniformly from the box, its upper end excluded where rounding allows."""
-        tokens = torch.rand(self.d, n or self.n, count, generator=generator, dtype=self.points.dtype, device=self.points.device)
+        return self._in_box(self._random(generator, self.d, n or self.n, count, dtype=self.points.dtype))
+
+    def sobol(self, generator: torch.Generator, count: int) -> Tensor:
+        """Return a scrambled Sobol net of sequences: evenly spread in all n d coordinates together."""
+        scramble = int(torch.randint(2**62, (1,), generator=generator))
+        engine = torch.quasirandom.SobolEngine(self.n * self.d, scramble=True, seed=scramble)  # type: ignore[no-untyped-call]
+        net = engine.draw(count, dtype=torch.float64).to(self.points.device, self.points.dtype)
+        return self._in_box(net.T.reshape(self.n, self.d, count).transpose(0, 1).contiguous())
+
+    def _random(self, generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+        return torch.rand(shape, generator=generator, dtype=dtype).to(self.points.device)
+
+    def _in_box(self, tokens: Tensor) -> Tensor:
+        """Stretch (d, n, count) numbers of [0, 1) to the box, in place; returns (count, n, d)."""
         for coordinate, lower, upper in zip(tokens, self.points[:, 0].tolist(), self.points[:, -1].tolist(), strict=True):
             if (lower, upper) != (0.0, 1.0):
                 coordinate.mul_(upper - lower).add_(lower).clamp_(lower, upper)
@@ -77,7 +93,7 @@ class Space:
             numbers = torch.arange(first, first + count, device=device)
             bits = (numbers >> torch.arange(width, device=device)[:, None]) & 1
         else:
-            bits = torch.randint(2, (width, count), generator=generator, device=device)
+            bits = torch.randint(2, (width, count), generator=generator).to(device)
         chosen = torch.where(bits.reshape(self.n, self.d, count).bool(), self.points[:, -1:], self.points[:, :1])
         return chosen.permute(2, 0, 1)
 
@@ -91,18 +107,37 @@ class Space:
         tokens = torch.cat([self.uniform(generator, count - half, 1), self.boundaries(generator, half, 1)])
         return tokens.expand(count, self.n, self.d)
 
+    def partly_equal(self, generator: torch.Generator, count: int) -> Tensor:
+        """Draw sequences of at most 2 to n - 1 different tokens (1 or 2 for n = 2); half uniform, half at cell ends."""
+        half = count // 2
+        tokens = torch.cat([self.uniform(generator, count - half), self.boundaries(generator, half)])
+        different = 2 + self._random(generator, count, 1) * max(1, self.n - 2)
+        repeated = (self._random(generator, count, self.n) * different.floor()).long().clamp(max=self.n - 1)
+        return torch.gather(tokens, 1, repeated[..., None].expand(-1, -1, self.d))
+
     def two_values(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of two random values in a random proportion, the first token free."""
         values, tokens = self.uniform(generator, count, 2), self.uniform(generator, count, self.n)
-        proportion = torch.rand(count, 1, generator=generator, dtype=torch.float64, device=self.points.device)
-        chosen = torch.rand(count, self.n, generator=generator, dtype=torch.float64, device=self.points.device) < proportion
+        chosen = self._random(generator, count, self.n) < self._random(generator, count, 1)
         mixed = torch.where(chosen[..., None], values[:, :1], values[:, 1:])
         return torch.cat([tokens[:, :1], mixed[:, 1:]], dim=1)
 
+    def near(self, generator: torch.Generator, tokens: Tensor, trials: int, scale: float) -> Tensor:
+        """Move half of the coordinates of (candidates, n, d) sequences by ``scale`` box widths, normally distributed.
+
+        Returns:
+            (candidates * trials, n, d) sequences inside the box, those of one candidate together.
+        """
+        shape = self.d, self.n, len(tokens), trials
+        moves = torch.randn(shape, generator=generator, dtype=self.points.dtype)
+        moves *= torch.rand(shape, generator=generator) < 0.5
+        low, high = (self.points[:, end, None, None, None] for end in (0, -1))
+        moved = tokens.permute(2, 1, 0)[..., None] + moves.to(tokens.device) * (scale * (high - low))
+        return torch.minimum(torch.maximum(moved, low), high).flatten(2).permute(2, 1, 0)
+
     def random_ends(self, generator: torch.Generator, count: int, n: int) -> Tensor:
         """Draw positions in ``points``, shape (count, n, d)."""
-        draws = torch.rand(count, n, self.d, generator=generator, dtype=torch.float64, device=self.points.device)
-        return torch.minimum((draws * self.sizes).long(), self.sizes - 1)
+        return torch.minimum((self._random(generator, count, n, self.d) * self.sizes).long(), self.sizes - 1)
 
     def at(self, ends: Tensor) -> Tensor:
         """Return the tokens at positions in ``points``, (batch, n, d) to (batch, n, d)."""

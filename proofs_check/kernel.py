@@ -185,7 +185,9 @@ def conclude(claim: Claim, steps: Sequence[Step], required: Sequence[str], trust
 def sharpened(certificate: Certificate, digits: int = 6) -> Certificate:
     """Return the certificate of the sharpest claim that its steps prove, rounded up to so many significant decimal digits."""
     bound = min(certificate.claim.bound, short_decimal_above(certificate.proved_bound, digits))
-    return replace(certificate, claim=replace(certificate.claim, bound=bound))
+    rounding = Step("quoted-bound", f"rounded up to {digits} digits", Status.PROVED, bound - certificate.proved_bound)
+    steps = (*certificate.steps, rounding) if rounding.bound else certificate.steps
+    return replace(certificate, claim=replace(certificate.claim, bound=bound), proved_bound=bound, steps=steps)
 
 
 def decimal_above(value: Fraction, digits: int = 6) -> str:

@@ -116,3 +116,14 @@ def _of_means(path: Path, psi: Sequence[Linear], d: int, n: int) -> list[Linear]
     if any(Fraction(float(s)) != n * Fraction(float(w)) for s, w in zip(scaled[d:].ravel(), W[d:].ravel(), strict=True)):
         raise BadInput(f"{path}: {n} times a weight of psi is no float64 number; store float32 weights, or train with a mean")
     return [(scaled, b), *rest]
+
+
+def read_stack(path: Path) -> list[Linear]:
+    """Return the linear maps of phi alone, from a Sumformer's file or from the state dict of one ``nn.Sequential``.
+
+    Raises:
+        BadInput: the file cannot be read, or holds another network.
+    """
+    arrays = _arrays(path)
+    plain = all(re.fullmatch(r"\d+\.(weight|bias)", name) for name in arrays)
+    return _stack(path, {f"phi.{name}": array for name, array in arrays.items()} if plain else arrays, "phi")

@@ -17,13 +17,16 @@ from constructions.architectures import Architecture
 from constructions.errors import BadInput, Refused
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.sumformers import Sumformer
+from constructions.targets.expression import OrderStatistic
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.kernel import SampledEstimate
-from proofs_check.sampling import SampleResult
+from proofs_check.kinks import bends
+from proofs_check.repeated import DIFFERENT, Counts, Repeated
+from proofs_check.search import SampleResult
 from proofs_check.workers import one_thread
 
 AnySumformer = Sumformer | MeanSumformer
-GRID = 1022
+LONG = 512  # tokens: f may compare each with all others
 
 
 def choose_device(name: str) -> torch.device:
@@ -48,17 +51,20 @@ def confirmed(target: AnyTarget, sumformer: AnySumformer, found: SampleResult) -
     with ctx.workprec(128):
         exact = np.frompyfunc(lambda v: arb(float(v)), 1, 1)
         if isinstance(sumformer, MeanSumformer):
-            network = in_balls(sumformer, exact(tokens))[found.own, found.output]
+            network = in_balls(sumformer, exact(tokens), found.counts)[found.own, found.output]
         else:
             network = arb(float(sumformer(tokens)[found.own, found.output]))
-        wanted = target.balls(exact(tokens)) if isinstance(target, Target) else exact(target.numpy(tokens))
+        wanted = (target.balls(exact(tokens), counts=found.counts) if isinstance(target, Target) else exact(target.numpy(tokens)))
         gap = abs(wanted[found.own, found.output] - network)
         maximum = np.nextafter(float(gap.abs_lower()), 0.0)
     return SampledEstimate(max(0.0, float(maximum)), tuple(tuple(token) for token in tokens.tolist()), found.samples)
 
 
-def in_balls(sumformer: MeanSumformer, tokens: np.ndarray) -> np.ndarray:
-    """Evaluate a continuous Sumformer on an (n, d) array of balls by loops over its weights; results contain the true values."""
+def in_balls(sumformer: MeanSumformer, tokens: np.ndarray, counts: Counts | None = None) -> np.ndarray:
+    """Evaluate a continuous Sumformer on an (n, d) array of balls by loops over its weights; results contain the true values.
+
+    ``counts`` says how often each token occurs, once unless told.
+    """
     from flint import arb
 
     zero = arb(0)
@@ -80,7 +86,8 @@ def in_balls(sumformer: MeanSumformer, tokens: np.ndarray) -> np.ndarray:
     for known in rows:
         through(sumformer.phi, known)
     for channel in sumformer.pooled:
-        mean = sum((known[channel] for known in rows), zero) / len(rows)
+        often = counts or (1,) * len(rows)
+        mean = sum((known[channel] * times for known, times in zip(rows, often, strict=True)), zero) / sum(often)
         for known in rows:
             known[mean_of(channel)] = mean
     values = np.empty((len(rows), sumformer.d_out), dtype=object)
@@ -100,6 +107,17 @@ def evaluator(sumformer: AnySumformer, target: AnyTarget, device: torch.device) 
         return CompiledSumformer(sumformer, target.box, device)
     except Refused:
         return _ByObjects(sumformer)
+
+
+def repetition(target: AnyTarget, sumformer: AnySumformer, seed: int) -> Repeated | None:
+    """Return how to make long sequences of few different tokens, None where sequences are to be drawn token by token.
+
+    That is where they are short, and where f looks at the order of the tokens or only exists as code.
+    """
+    if not isinstance(sumformer, MeanSumformer) or not isinstance(target, Target) or target.n < LONG:
+        return None
+    ordered = any(isinstance(node, OrderStatistic) for output in target.outputs for node in output.walk())
+    return None if ordered else Repeated(target.n, seed, DIFFERENT)
 
 
 def is_exact(evaluate: Evaluator) -> bool:
@@ -159,10 +177,9 @@ def _interesting(sumformer: AnySumformer, target: AnyTarget, c: int, rng: np.ran
 def thresholds_of(sumformer: AnySumformer, target: AnyTarget) -> list[np.ndarray]:
     """Return the points of every token coordinate that a search should look at from both sides.
 
-    These are the cell boundaries of a discretised construction. A continuous one errs most between its many kinks: an even
-    grid stands in for them.
+    These are the cell boundaries of a discretised construction, and where a continuous one bends.
     """
     if isinstance(sumformer, MeanSumformer):
-        return [np.linspace(float(a), float(b), GRID + 2)[1:-1] for a, b in target.box.sides]
+        return bends(sumformer, target.box)
     found = {node.reads: node.table.thresholds for node in sumformer.phi.nodes}
     return [np.asarray(found[((f"x.{c}", 1),)], dtype=np.float64) for c in range(target.d)]

@@ -16,8 +16,10 @@ BLOCKS = re.findall(r"```console\n\$ (.+?)\n(.*?)```", (ROOT / "README.md").read
 # in which a processor adds, also in a witness; nothing else may.
 MEASURED = [(r"seconds: .*", "seconds: .."), (r"\(\d+ boxes\)", "(.. boxes)"),
             (r"on \w+, [\d,]+ a second", "on .."),
+            (r"^read [\d,]+ tokens a second; [\d.e+-]+ %", "read .. tokens a second; .. %"),
             (r"runs/([\w.-]+?)(-\d)?$", r"runs/\1"),
             (r"(\d\.\d{12})\d+", r"\1.."),
+            (r"( [\d,]+) +\d+\.\d$", r"\1 .."), (r" cases, [\d.]+ s$", " cases"),
             (r"\d(\.\d+)?e-1\d +", "rounding ")]
 
 

@@ -84,6 +84,22 @@ Checkpoint = Annotated[str | None, typer.Option(
     help="Subdivision: file the state is kept in; an interrupted search goes on from there.", show_default=False)]
 ExecutorName = Annotated[str, typer.Option(
     "--executor", help="Subdivision: where boxes are judged: here, processes[:K] or dask:ADDRESS.")]
+Steps = Annotated[list[str] | None, typer.Argument(metavar="[STEP]...", help="Ids of proof steps. (default: all)",
+                                                   show_default=False)]
+Upto = Annotated[list[str] | None, typer.Option("--upto", metavar="ID", help="A step and everything it rests on.",
+                                                show_default=False)]
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="ID", help="A step alone.", show_default=False)]
+Profile = Annotated[str, typer.Option(help="fast: what `make test` runs; full: larger ranges and more cases.")]
+Jobs = Annotated[int | None, typer.Option(
+    parser=_whole_number, metavar="INTEGER", help="Processes. (default: one a core)", show_default=False)]
+Phi = Annotated[str | None, typer.Option(
+    "--phi", metavar="FILE", help="A continuous feature map [0, 1] -> R, safetensors of nn.Sequential with ReLU or "
+                                  "package.module:callable: two sequences that it confuses.", show_default=False)]
+Svg = Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw the proof, coloured by status.", show_default=False)]
+Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print the proof as Mermaid text instead of a table.")]
+InstanceRun = Annotated[str | None, typer.Option(
+    "--run", metavar="RUN", help="A run directory: every constant of the proof for this network.", show_default=False)]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
 
@@ -159,6 +175,18 @@ def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", see
 
     raise typer.Exit(commands.sample(run, samples=samples, device=device, seed=seed, import_callable=import_callable,
                                    as_json=json_, n=n))
+
+
+@app.command()
+def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Profile = "full", device: Device = "cpu",
+          seed: Seed = 0, phi: Phi = None, svg: Svg = None, mermaid: Mermaid = False, jobs: Jobs = None,
+          no_cache: NoCache = False, run: InstanceRun = None, json_: Json = False) -> None:
+    """Run the proof of the theorem step by step: what is proved, cited or sampled, and what is printed but false."""
+    from uat import check as checking
+
+    request = checking.CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
+                                    phi, svg, mermaid, jobs, not no_cache, run)
+    raise typer.Exit((checking.check if run is None else checking.check_run)(request, as_json=json_))
 
 
 def main() -> None:

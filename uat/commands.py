@@ -266,18 +266,35 @@ def _show_verdict(verdict: Verdict, title: str) -> None:
 
 
 def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) -> None:
-    length = f" of {len(found.witness)} tokens" if claim.every_n else ""
+    length = f" of {found.n} tokens" if claim.every_n else ""
     out.print(f"sampled {found.samples:,} sequences{length} on {found.device}, {found.throughput:,.0f} a second; largest error "
               f"found by {found.found_by}")
+    different = "" if found.counts is None else f", {len(found.counts)} different ones a sequence"
+    out.print(f"read {found.tokens_read:,.0f} tokens a second{different}; {100 * found.bandwidth_share:.2g} % of the memory "
+              f"bandwidth")
     relation = ">" if found.refutes else "<="
     out.print(f"sandwich: sampled {found.maximum:.6g} {relation} certified {show.bound_text(claim.bound)}; "
               f"tightness {_shown_tightness(_tightness(claim, found))}")
-    tokens = ["(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness]
-    shown = ", ".join(tokens if len(tokens) <= 8 else [*tokens[:4], f".. {len(tokens) - 8} more ..", *tokens[-4:]])
-    out.print(f"witness: token {found.own + 1} of X = [{shown}]".replace("[", "\\["))
+    out.print(f"witness: token {found.own + 1} of X = [{_shown_witness(found)}]".replace("[", "\\["))
+    if found.streamed is not None:
+        out.print(_shown_stream(found.n, found.streamed))
     if found.refutes:
         blame = f"so this is false: {assumption}" if assumption else "please report this"
-        out.print(f"[bold red]refuted[/bold red]: the error at the witness exceeds the bound; {show.escape(blame)}")
+        where = "at the witness" if found.maximum > claim.bound else "of the long sequence, in float64,"
+        out.print(f"[bold red]refuted[/bold red]: the error {where} exceeds the bound; {show.escape(blame)}")
+
+
+def _shown_stream(n: int, streamed: dict[str, float]) -> str:
+    return (f"one sequence of {n:,} different tokens: error {streamed['error']:.6g} at {streamed['tokens_looked_at']} of them "
+            f"(in float64, not enclosed); read {streamed['tokens_per_second']:,.0f} tokens a second, "
+            f"{100 * streamed['bandwidth_share']:.2g} % of the memory bandwidth")
+
+
+def _shown_witness(found: Sampled) -> str:
+    tokens = ["(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness]
+    if found.counts is not None:
+        tokens = [token if times == 1 else f"{token} {times:,} times" for token, times in zip(tokens, found.counts, strict=True)]
+    return ", ".join(tokens if len(tokens) <= 8 else [*tokens[:4], f".. {len(tokens) - 8} more ..", *tokens[-4:]])
 
 
 def _shown_tightness(value: float | None) -> str:

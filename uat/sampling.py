@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,48 +16,81 @@ from constructions.targets.target import AnyTarget, Target
 
 EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
 PROBES = 24
-TOKENS = 30_000_000  # of a search of a continuous network: hundreds of flops each
+TOKENS = 30_000_000  # of a search of a continuous network, repeated ones once: hundreds of flops each
+ROUNDING = Fraction(1, 10**6)  # of the bound: an error in float64 counts against it beyond this
 PAIRS = 500_000_000  # of tokens, where f compares each with all others
 AnySumformer = Sumformer | MeanSumformer
 
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """A confirmed lower bound, whether it refutes the claim, and how fast the search was."""
+    """A confirmed lower bound, whether it refutes the claim, and how fast the search was.
 
+    Attributes:
+        n: length of the sequences.
+        witness, counts: different tokens and how often each occurs; all n tokens where counts is None.
+        tokens_read: tokens a second that were read, repeated ones once.
+        bandwidth_share: bytes of tokens read a second over those that a copy on the same device reads.
+        streamed: what one long sequence of different tokens showed, in float64: error, tokens looked at, tokens a second.
+    """
+
+    n: int
     maximum: float
     witness: list[list[float]]
+    counts: tuple[int, ...] | None
     own: int
     samples: int
     throughput: float
+    tokens_read: float
+    bandwidth_share: float
     found_by: str
     device: str
     refutes: bool
+    streamed: dict[str, float] | None = None
     deviations: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entries of ``sample --json``."""
-        return {"n": len(self.witness), "sampled_max": self.maximum, "witness": self.witness, "own_token": self.own,
-                "samples": self.samples,
-                "sequences_per_second": self.throughput, "found_by": self.found_by, "device": self.device,
-                "refutes": self.refutes}
+        repeated = {} if self.counts is None else {"witness_counts": list(self.counts)}
+        return {"n": self.n, "sampled_max": self.maximum, "witness": self.witness, **repeated, "own_token": self.own,
+                "samples": self.samples, "sequences_per_second": self.throughput, "tokens_per_second": self.tokens_read,
+                "bandwidth_share": self.bandwidth_share,
+                **({} if self.streamed is None else {"streamed": self.streamed}), "found_by": self.found_by,
+                "device": self.device, "refutes": self.refutes}
 
 
 def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, *, samples: int, device: str, seed: int,
                    report: Report) -> Sampled:
     """Search for the worst error and confirm the witness with enclosures."""
+    import numpy as np
+    import torch
+
+    from constructions.adapters import CompiledMeanSumformer
+    from proofs_check.bandwidth import copy_bandwidth
+    from proofs_check.draws import Space
     from proofs_check.sampling import sample
-    from proofs_check.witness import choose_device, confirmed, evaluator, is_exact, thresholds_of
+    from proofs_check.streamed import stream
+    from proofs_check.witness import choose_device, confirmed, evaluator, is_exact, repetition, thresholds_of
 
     place = choose_device(device)
-    evaluate = evaluator(sumformer, target, place)
+    evaluate, repeated = evaluator(sumformer, target, place), repetition(target, sumformer, seed)
     count = min(samples, EXACT_SAMPLES) if is_exact(evaluate) else samples
-    count = max(1, min(count, TOKENS // target.n, PAIRS // target.n**2)) if isinstance(sumformer, MeanSumformer) else count
-    found = sample(target, evaluate, target.box, target.n, thresholds_of(sumformer, target), count, place, seed,
-                   counting(report, "sampling", count))
+    length = target.n if repeated is None else repeated.different
+    count = max(1, min(count, TOKENS // length, PAIRS // length**2)) if isinstance(sumformer, MeanSumformer) else count
+    found = sample(target, evaluate, target.box, length, thresholds_of(sumformer, target), count, place, seed,
+                   counting(report, "sampling", count), repeated=repeated)
     estimate = confirmed(target, sumformer, found)
-    return Sampled(estimate.maximum, [list(token) for token in estimate.witness], found.own, found.samples, found.throughput,
-                   found.found_by, str(place), Fraction(estimate.maximum) > bound)
+    tokens, copied = found.throughput * length, copy_bandwidth(place)
+    sampled = Sampled(target.n, estimate.maximum, [list(token) for token in estimate.witness], found.counts, found.own,
+                      found.samples, found.throughput, tokens, tokens * target.d * 8 / copied, found.found_by,
+                      str(place), Fraction(estimate.maximum) > bound)
+    if repeated is None or not isinstance(target, Target) or not isinstance(evaluate, CompiledMeanSumformer):
+        return sampled
+    space = Space.of(target.box, 1, [np.zeros(0)] * target.d, place, torch.float64)
+    long = stream(target, evaluate, space, target.n, seed)
+    shown = {"error": long.maximum, "tokens_looked_at": long.looked_at, "tokens_per_second": long.tokens_per_second,
+             "bandwidth_share": long.tokens_per_second * target.d * 8 / copied}
+    return replace(sampled, streamed=shown, refutes=sampled.refutes or Fraction(long.maximum) > bound * (1 + ROUNDING))
 
 
 def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int,
@@ -75,7 +108,7 @@ def sample_construction(construction: Construction | ContinuousConstruction, n: 
     for architecture in construction.architectures:
         if isinstance(sumformer, MeanSumformer) and n != construction.target.n:
             architecture = assemble_mean(sumformer, architecture.head, n, construction.number_format)
-        tokens = probing_sequences(sumformer, target, PROBES, seed, dtype, sampled.witness)
+        tokens = probing_sequences(sumformer, target, PROBES, seed, dtype, sampled.witness if sampled.counts is None else ())
         sampled.deviations[architecture.name] = largest_deviation(architecture, sumformer, tokens, dtype)
         report("running the architectures", len(sampled.deviations), len(construction.architectures))
     return sampled

@@ -20,10 +20,10 @@ from constructions.targets.target import AnyTarget
 from proofs_check.kernel import Step, decimal_above
 
 
-def console() -> Console:
+def console(width: int = 110) -> Console:
     """Return a console for stdout that never cuts a table off when it is piped."""
     plain = Console()
-    return plain if plain.is_terminal else Console(width=110, highlight=False)
+    return plain if plain.is_terminal else Console(width=width, highlight=False)
 
 
 def print_json(content: Any) -> None:

@@ -14,7 +14,15 @@ import numpy as np
 from constructions.domains import Box
 from constructions.errors import BadInput, nearest
 from constructions.targets import expression as ex
-from constructions.targets.evaluation import ball_algebra, evaluate, fraction_algebra, numpy_algebra, torch_algebra
+from constructions.targets.evaluation import (
+    Counts,
+    ball_algebra,
+    evaluate,
+    fraction_algebra,
+    numbered,
+    numpy_algebra,
+    torch_algebra,
+)
 from constructions.targets.language import ExpressionError, parse
 
 
@@ -37,6 +45,10 @@ class Target:
     def symbolic(self) -> tuple[ex.Expression, ...]:
         """The outputs with n left as a symbol: what the target is for every n at once."""
         return tuple(ex.specialise(tree, None) for tree in parse(self.text, self.d - self.positional, self.positional))
+
+    @cached_property
+    def _keys(self) -> dict[int, int]:
+        return numbered(self.outputs)
 
     @property
     def d(self) -> int:
@@ -74,17 +86,17 @@ class Target:
         with np.errstate(all="ignore"):
             return np.asarray(evaluate(self.outputs, tokens, numpy_algebra(), own))
 
-    def torch(self, tokens: Any, own: slice = slice(None)) -> Any:
-        """Evaluate on a torch tensor, on its device and in its dtype."""
-        return evaluate(self.outputs, tokens, torch_algebra(tokens.device, tokens.dtype), own)
+    def torch(self, tokens: Any, own: slice = slice(None), counts: Counts | None = None) -> Any:
+        """Evaluate on a torch tensor, on its device and in its dtype; ``counts`` says how often each token occurs."""
+        return evaluate(self.outputs, tokens, torch_algebra(tokens.device, tokens.dtype), own, counts, self._keys)
 
     def fractions(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
         """Evaluate exactly over an object array of ``Fraction``; raises ``NotRational`` where f is not rational."""
         return np.asarray(evaluate(self.outputs, tokens, fraction_algebra(), own))
 
-    def balls(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
+    def balls(self, tokens: np.ndarray, own: slice = slice(None), counts: Counts | None = None) -> np.ndarray:
         """Evaluate over an object array of ``arb`` balls; every result contains the true values."""
-        return np.asarray(evaluate(self.outputs, tokens, ball_algebra(), own))
+        return np.asarray(evaluate(self.outputs, tokens, ball_algebra(), own, counts))
 
 
 _CALLING = threading.Lock()  # a search may use several threads; a user's function need not know about threads

@@ -19,20 +19,20 @@ Sides = Sequence[tuple[Fraction, Fraction]]
 WHOLE = (-math.inf, math.inf)
 
 
-def natural_range(node: ex.Expression, sides: Sides, n: int) -> Range:
+def natural_range(node: ex.Expression, sides: Sides, n: int | None) -> Range:
     """Enclose an expression, y free or bound, by interval arithmetic on the tree as it is written."""
     values = _natural(node, sides, n)
     return float(values.lower), float(values.upper)
 
 
-def _natural(node: ex.Expression, sides: Sides, n: int) -> Interval:
+def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
     match node:
         case ex.Number(value=q):
             return Interval.constant(q)
         case ex.Pi():
             return Interval.pi()
         case ex.Length():
-            return Interval.constant(n)
+            return Interval.of(*WHOLE) if n is None else Interval.constant(n)
         case ex.Own(coordinate=c) | ex.Other(coordinate=c):
             return Interval.of(Interval.constant(sides[c][0]).lower, Interval.constant(sides[c][1]).upper)
         case ex.OrderStatistic():
@@ -44,7 +44,7 @@ def _natural(node: ex.Expression, sides: Sides, n: int) -> Interval:
                 whole = _natural(spread, sides, n)
                 width = Interval.of(whole.upper) - Interval.of(whole.lower)
                 values = minimum(maximum(values, Interval.of(0.0)), Interval.of((width * width * Interval.of(0.25)).upper))
-            return values * Interval.constant(n) if kind == "sum" else values
+            return values * _natural(ex.Length(), sides, n) if kind == "sum" else values
         case ex.Apply(function="neg", argument=argument):
             return -_natural(argument, sides, n)
         case ex.Apply(function=name, argument=argument):

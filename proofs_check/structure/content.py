@@ -70,12 +70,13 @@ class Content:
         rest = a * other.rest + b * self.rest + self.spread * other.spread
         return tidy(Content(self.main * other.main, joined, rest * _UP))
 
-    def with_noise(self, name: str, size: float) -> Content:
-        """Add ``size`` times a new eps."""
-        if not size:
+    def with_noise(self, name: str, factor: fmpq) -> Content:
+        """Add a number times a new eps; where several contents share an eps, the signs of its factors matter."""
+        if name in self.noise:
+            raise ValueError(f"the eps {name!r} is there already")
+        if not factor:
             return self
-        p, q = size.as_integer_ratio()
-        return Content(self.main, {**self.noise, name: Noise(Polynomial.constant(fmpq(p, q)), size)}, self.rest)
+        return Content(self.main, {**self.noise, name: Noise(Polynomial.constant(factor), rational_up(abs(factor)))}, self.rest)
 
     def renamed(self, names: Mapping[str, Polynomial], suffix: str) -> Content:
         """Put other variables in the place of some, and call every eps by another name: the same thing at another token."""
@@ -83,20 +84,27 @@ class Content:
         return Content(self.main.substituted(names), noise, self.rest)
 
 
+def dyadic(value: float) -> fmpq:
+    """Return the rational number that a float is; raises ValueError or OverflowError for NaN and infinities."""
+    p, q = float(value).as_integer_ratio()
+    return fmpq(p, q)
+
+
 def collapsed(content: Content, name: str) -> Content:
     """Put one eps in the place of all noise."""
-    return Content(content.main).with_noise(name, content.sharp_spread())
+    return Content(content.main).with_noise(name, dyadic(content.sharp_spread()))
 
 
 def squared(content: Content, name: str) -> Content:
     """Return the square of a content without rest; the square of its noise, between 0 and some S^2, is an eps of its own."""
+    if content.rest:
+        raise ValueError("the rest has no eps")
     spread = content.spread if content.spread < 2.0**-20 else content.sharp_spread()
     size = polynomial_size(content.main) if content.noise else 0.0
     noise = {key: Noise((one.polynomial * content.main).times(fmpq(2)), 2 * one.bound * size * _UP)
              for key, one in content.noise.items()}
-    half = spread * spread / 2 * _UP
-    p, q = half.as_integer_ratio()
-    main = content.main * content.main + Polynomial.constant(fmpq(p, q))
+    half = dyadic(spread * spread / 2 * _UP)
+    main = content.main * content.main + Polynomial.constant(half)
     return tidy(Content(main, noise).with_noise(name, half))
 
 

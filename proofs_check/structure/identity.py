@@ -2,7 +2,9 @@
 
 Means are linear: what does not depend on y leaves them, exp(a + b) is split, and the mean of each remaining term becomes a symbol
 of its own, the same one wherever the same term is averaged. sum is n times mean; abs, maximum and minimum are written with relu.
-Two expressions are the same if their difference, brought over one denominator and multiplied out, is 0. "Not shown" says nothing.
+Two expressions are the same if their difference, brought over one denominator and multiplied out, is 0. Where that fails and n is
+a small number, reductions are written out over n tokens: sorted ones for d = 1, and the own token is each of them in turn; by
+symmetry the first one for d > 1. "Not shown" says nothing.
 """
 
 from __future__ import annotations
@@ -14,21 +16,56 @@ from constructions.targets import expression as ex
 if TYPE_CHECKING:
     import sympy
 
+MOST_TOKENS = 8
+
 
 class Algebra:
-    """Expressions in symbols; ``n`` is a number, or None for a symbol."""
+    """Expressions in symbols; ``n`` is a number, or None for a symbol. For d = 1 max(y) is order(1), min(y) is order(n)."""
 
-    def __init__(self, n: int | None) -> None:
+    def __init__(self, n: int | None, d: int) -> None:
         import sympy
 
-        self.sympy = sympy
+        self.one_coordinate = d == 1
+        self.sympy, self.d, self.written_out = sympy, d, False
         self.n = sympy.Symbol("n", positive=True) if n is None else sympy.Integer(n)
         self.means: dict[tuple[str, Any], sympy.Symbol] = {}
 
     def same(self, a: ex.Expression, b: ex.Expression) -> bool:
         """Say whether the two are shown to be the same function."""
-        difference = self.sympy.together(self.sympy.expand(self.read(a) - self.read(b)))
+        if self._zero(self.read(a) - self.read(b)):
+            return True
+        if not self.n.is_Integer or self.n > MOST_TOKENS:
+            return False
+        self.written_out = True
+        try:
+            difference = self.read(a) - self.read(b)
+            if self._zero(difference):
+                return True
+            owns = range(int(self.n)) if self.one_coordinate else (0,)
+            return all(self._zero(difference.subs(self._own_is(k))) for k in owns)
+        finally:
+            self.written_out = False
+
+    def _zero(self, difference: Any) -> bool:
+        difference = self.sympy.together(self.sympy.expand(difference))
         return bool(self.sympy.expand(self.sympy.fraction(difference)[0]) == 0)
+
+    def _token(self, k: int, c: int) -> Any:
+        """Return coordinate c of token k; for d = 1 token k is the (k + 1)-th largest."""
+        return self._symbol("order", self.sympy.Integer(k + 1)) if self.one_coordinate else self._symbol("token", (k, c))
+
+    def _own_is(self, k: int) -> dict[Any, Any]:
+        return {self.sympy.Symbol(f"x{c}", real=True): self._token(k, c) for c in range(self.d)}
+
+    def _over_tokens(self, kind: str, body: Any) -> Any:
+        others = [{self.sympy.Symbol(f"y{c}", real=True): self._token(k, c) for c in range(self.d)} for k in range(int(self.n))]
+        terms = [body.subs(other, simultaneous=True) for other in others]
+        if kind in ("mean", "sum"):
+            return sum(terms) / (self.n if kind == "mean" else 1)
+        largest = terms[0]
+        for term in terms[1:]:
+            largest = self._binary("maximum" if kind == "max" else "minimum", largest, term)
+        return largest
 
     def read(self, node: ex.Expression) -> Any:
         """Return a node in symbols."""
@@ -44,8 +81,13 @@ class Algebra:
                 return sympy.Symbol(f"x{c}", real=True)
             case ex.Other(coordinate=c):
                 return sympy.Symbol(f"y{c}", real=True)
+            case ex.Reduction(kind=kind, body=body) if self.written_out and not (self.one_coordinate and body == ex.Other(0)
+                                                                                and kind in ("max", "min")):
+                return self._over_tokens(kind, self.read(body))
             case ex.Reduction(kind="mean" | "sum" as kind, body=body):
                 return self._mean(self.read(body)) * (self.n if kind == "sum" else 1)
+            case ex.Reduction(kind=kind, body=ex.Other(coordinate=0)) if self.one_coordinate:
+                return self._symbol("order", sympy.Integer(1) if kind == "max" else self.n)
             case ex.Reduction(kind=kind, body=body):
                 return self._symbol(kind, sympy.expand(self.read(body)))
             case ex.OrderStatistic(rank=rank):
@@ -63,9 +105,27 @@ class Algebra:
     def _function(self, name: str, u: Any) -> Any:
         if name == "abs":
             return 2 * self._function("relu", u) - u
+        if name == "relu" and (sign := self._sign(u)):
+            return u if sign > 0 else self.sympy.Integer(0)
         if name in ("relu", "sigmoid"):
             return self.sympy.Function(name, real=True)(u)
         return getattr(self.sympy, name)(u)
+
+    def _sign(self, u: Any) -> int:
+        """Return 1 (-1) where a combination of order statistics is >= 0 (<= 0) because they descend, else 0.
+
+        sum a_k x_(k) with a_1 + .. + a_n = 0 is the sum of P_k (x_(k) - x_(k+1)) with the partial sums P_k.
+        """
+        if not self.one_coordinate or not self.n.is_Integer or self.n > MOST_TOKENS:
+            return 0
+        ranked = [self._symbol("order", self.sympy.Integer(k + 1)) for k in range(int(self.n))]
+        slopes = [u.diff(symbol) for symbol in ranked]
+        partial = [sum(slopes[: k + 1]) for k in range(len(slopes))]
+        if not all(p.is_Rational for p in partial) or partial[-1] != 0:
+            return 0
+        if self.sympy.expand(u - sum(a * x for a, x in zip(slopes, ranked, strict=True))) != 0:
+            return 0
+        return 1 if all(p >= 0 for p in partial) else -1 if all(p <= 0 for p in partial) else 0
 
     def _binary(self, operator: str, a: Any, b: Any) -> Any:
         match operator:

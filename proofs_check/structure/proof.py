@@ -18,11 +18,11 @@ from constructions.targets import expression as ex
 from constructions.targets.target import Target
 from proofs_check.folds import chains
 from proofs_check.kernel import Claim
-from proofs_check.structure.content import Content, affine
+from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
-from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, exact, through
+from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, through
 from proofs_check.structure.rules import Rules, enclosed, whole
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
@@ -62,30 +62,30 @@ def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim
         raise NotUnderstood("the network has other inputs or outputs than the target")
     try:
         derivation = Derivation.read(hint, target.d)
-        structure = Structure(network, derivation, target.box.sides, target.n, max(float(claim.bound), 1e-300) / 1000)
-        return structure.prove(None if elsewhere else target.symbolic if claim.every_n else target.outputs, claim.every_n)
+        n, fine = None if claim.every_n else target.n, max(float(claim.bound), 1e-300) / 1000
+        structure = Structure(network, derivation, target.box.sides, n, fine)
+        return structure.prove(None if elsewhere else target.symbolic if claim.every_n else target.outputs)
     except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as error:
         raise NotUnderstood(f"{type(error).__name__}: {error}") from None
 
 
 @dataclass
 class Structure:
-    """One proof on its way."""
+    """One proof on its way; n is None for a claim about every n, and then no step may use it."""
 
     network: MeanSumformer
     derivation: Derivation
     sides: Sequence[tuple[Fraction, Fraction]]
-    n: int
+    n: int | None
     fine: float
     known: dict[str, Quantity] = field(default_factory=dict)
     complete: set[str] = field(default_factory=set)
 
-    def prove(self, outputs: Sequence[ex.Expression] | None, every_n: bool) -> Proved:
+    def prove(self, outputs: Sequence[ex.Expression] | None) -> Proved:
         """Return the bound.
 
         Args:
             outputs: the target, one tree an output; ``n`` a symbol where the claim is for every n; None to leave it open.
-            every_n: whether it is.
 
         Raises:
             NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
@@ -115,7 +115,7 @@ class Structure:
                                                     (network.psi, self._before_psi(), network.readout))
                  for chain in chains(layers, known, later)]
         definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
-        identities = self._identities(definitions if outputs is None else outputs, definitions, None if every_n else self.n)
+        identities = self._identities(definitions if outputs is None else outputs, definitions)
         return Proved(*bounds[worst], identities, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found),
                       definitions)
 
@@ -154,15 +154,15 @@ class Structure:
         network = self.network
         column = zip(network.readout, network.W_out[:, k], strict=True)
         known = ((channel, weight) for channel, weight in column if weight and channel in reading.contents)
-        parts = [(reading.contents[channel], exact(weight)) for channel, weight in known]
+        parts = [(reading.contents[channel], dyadic(weight)) for channel, weight in known]
         form = combination(self.derivation.outputs[k], self.known, reading)
-        gap = affine([*parts, (form.content, fmpq(-1))], exact(network.b_out[k]))
+        gap = affine([*parts, (form.content, fmpq(-1))], dyadic(network.b_out[k]))
         own = enclosed(whole(reading, gap))
         return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
 
-    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression], n: int | None) -> bool:
+    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> bool:
         """Prove by algebra that the quantities make up the target, and that renamed ones are what they are called."""
-        algebra = Algebra(n)
+        algebra = Algebra(self.n, len(self.sides))
         pairs: list[tuple[ex.Expression, ex.Expression]] = list(zip(outputs, definitions, strict=True))
         pairs += [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
                   if entry.kind == "renamed" and entry.tree is not None]

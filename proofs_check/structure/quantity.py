@@ -30,6 +30,7 @@ class Quantity:
         local: for a function: network - g(argument that the network holds).
         relative: network/exact - 1, where the exact value is positive and this is known.
         held: the channels that stand for it.
+        form: the argument, for a function.
         parts: by statement, about how much it contributes to the error; for the budget, no proof rests on it.
     """
 
@@ -40,6 +41,7 @@ class Quantity:
     local: Interval | None = None
     relative: Interval | None = None
     parts: Mapping[Part, float] = field(default_factory=dict)
+    form: Form | None = None
 
     @property
     def actual(self) -> Interval:

@@ -18,7 +18,7 @@ from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.folds import Chain, chains
-from proofs_check.structure.content import Content, affine, collapsed, expanded, squared, tidy
+from proofs_check.structure.content import Content, affine, collapsed, dyadic, expanded, squared, tidy
 from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up
@@ -94,9 +94,9 @@ class Reading:
 
     def read(self, layer: ReluLayer, unit: int, *, bias: bool) -> Content:
         """Return what a unit sees, with or without its bias."""
-        parts = [(self.contents[channel], exact(weight)) for channel, weight in zip(layer.reads, layer.W_1[:, unit], strict=True)
+        parts = [(self.contents[channel], dyadic(weight)) for channel, weight in zip(layer.reads, layer.W_1[:, unit], strict=True)
                  if weight and channel in self.contents]
-        return tidy(affine(parts, exact(layer.bias[unit]) if bias else fmpq(0)))
+        return tidy(affine(parts, dyadic(layer.bias[unit]) if bias else fmpq(0)))
 
     def range(self, content: Content) -> Range:
         """Enclose the values; a form that is linear in means ranges where what is averaged does."""
@@ -126,6 +126,8 @@ class Reading:
             return
         whole = expanded(held, self.definitions)
         name = f"channel.{channel}"
+        while name in self.variables:  # it has been added to since it was named
+            name += "'"
         variable = self.variables[name] = Variable.of(*self.range(held))
         simple = len(whole.variables) == 1 or all(v.startswith(TOKEN) for v in whole.variables)
         if simple:
@@ -200,13 +202,13 @@ def _fold(reading: Reading, layers: Sequence[ReluLayer], chain: Chain, name: str
     under, over = (Fraction(max(0.0, excess)) for excess in (-low, high - 2.0))
     if max(under, over) > Fraction(1, 2):
         raise NotUnderstood(f"the folds that start in {chain.channel} may see {low:.3g} to {high:.3g}, outside [0, 2]")
-    p = Content(p.main, p.noise).with_noise(f"rest {name}", p.rest)
+    p = Content(p.main, p.noise).with_noise(f"rest {name}", dyadic(p.rest))
     square = squared(affine([(p, ONE)], fmpq(-1)), f"square {name}")
     for target in chain.targets:
         q = quadratic(chain.weights(layers, target))
         held = affine([(square, rational(q.g)), (p, rational(q.slope))], rational(q.constant))
-        held = held.with_noise(f"fold {name}", rational_up(rational(q.amplitude)))
-        held = held.with_noise(f"fold {name} to {target}", rational_up(rational(q.missed + q.outside(under, over))))
+        held = held.with_noise(f"fold {name}", rational(q.amplitude))
+        held = held.with_noise(f"fold {name} to {target}", rational(q.missed + q.outside(under, over)))
         reading.add(target, tidy(held))
 
 
@@ -239,10 +241,10 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
             table = Table.of(layer.bias[members], layer.W_2[members, k])
             written.append((channel, _tabulated(reading, argument, table, (low, high), f"table.{name}.{channel}")))
             continue
-        slope = sum((exact(layer.W_2[unit, k]) for unit in active), fmpq(0))
-        constant = sum((exact(layer.W_2[unit, k]) * exact(layer.bias[unit]) for unit in active), fmpq(0))
-        held = affine([(argument, slope)], constant + slope * exact(below / 2))
-        held = held.with_noise(f"copy {name}.{units[0]}", below / 2 * rational_up(abs(slope)) * (1 + 2.0**-40))
+        slope = sum((dyadic(layer.W_2[unit, k]) for unit in active), fmpq(0))
+        constant = sum((dyadic(layer.W_2[unit, k]) * dyadic(layer.bias[unit]) for unit in active), fmpq(0))
+        held = affine([(argument, slope)], constant + slope * dyadic(below / 2))
+        held = held.with_noise(f"copy {name}.{units[0]}", slope * dyadic(below / 2))
         written.append((channel, held))
     return written
 
@@ -254,9 +256,3 @@ def _tabulated(reading: Reading, argument: Content, table: Table, ends: Range, n
     reading.variables[name] = Variable.of(*table.range(*ends))
     reading.bends[name] = Bend(argument, table)
     return reading.variables[name].content(name)
-
-
-def exact(value: float) -> fmpq:
-    """Return the rational number that a float is."""
-    p, q = float(value).as_integer_ratio()
-    return fmpq(p, q)

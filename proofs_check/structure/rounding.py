@@ -90,11 +90,8 @@ class Running:
     def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]]) -> None:
         taken, products = self._read(layer, units[0])
         terms = int(np.count_nonzero(layer.W_1[:, units[0]]))
-        # one product is rounded alike for all units; a sum of several may be taken in another order by each
-        common = taken + (self.unit * products if terms == 1 else 0.0)
-        own = {unit: self._gamma(terms + 1) * (products * (terms > 1) + abs(layer.bias[unit])) for unit in units}
-        if terms == 1:
-            own = {unit: 2 * self.unit * max(map(abs, self.reading.seen[layer, unit])) + self.unit * common for unit in units}
+        common = taken
+        own = {unit: self._gamma(terms + 1) * (products + abs(layer.bias[unit])) for unit in units}  # each in an order of its own
         high = {unit: max(0.0, self.reading.seen[layer, unit][1]) for unit in units}
         for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
             weights = layer.W_2[units, k]

@@ -18,6 +18,7 @@ from proofs_check.structure.derivation import Entry, Form, Held
 from proofs_check.structure.deviation import NotAnalytic, Placed, polynomial_deviation, slope_range, table_deviation
 from proofs_check.structure.functions import value_range
 from proofs_check.structure.matching import Affine, argument_variable, compared
+from proofs_check.structure.order import order_statistic_error
 from proofs_check.structure.polynomial import Polynomial, combined
 from proofs_check.structure.quantity import (
     ZERO,
@@ -45,7 +46,7 @@ ONE = Interval.of(1.0)
 class Rules:
     """The rules, with what they look at."""
 
-    def __init__(self, reading: Reading, known: Mapping[str, Quantity], n: int, fine: float) -> None:
+    def __init__(self, reading: Reading, known: Mapping[str, Quantity], n: int | None, fine: float) -> None:
         self.reading, self.known, self.n, self.fine = reading, known, n, fine
 
     def prove(self, entry: Entry, held: Content) -> Quantity:
@@ -56,7 +57,8 @@ class Rules:
         """
         of = [combination(form, self.known, self.reading) for form in entry.of]
         rule = {"function": self._function, "product": self._product, "quotient": self._quotient, "kernel": self._kernel,
-                "mean": self._mean, "rectified": self._rectified, "renamed": self._renamed}.get(entry.kind)
+                "mean": self._mean, "rectified": self._rectified, "renamed": self._renamed,
+                "order-statistic": self._order_statistic}.get(entry.kind)
         if rule is None:
             raise NotUnderstood(f"quantities of kind {entry.kind}")
         try:
@@ -86,7 +88,8 @@ class Rules:
             known_relative = relative + by_argument + relative * by_argument
             known_relative = common(known_relative, error / exact)
         definition = substituted(g, [argument.definition])
-        return Quantity(exact, error, definition, entry.held, own, known_relative, merged(parts, scaled(argument.parts, factor)))
+        return Quantity(exact, error, definition, entry.held, own, known_relative, merged(parts, scaled(argument.parts, factor)),
+                        entry.of[0])
 
     def _approximation(self, g: ex.Expression, held: Content, argument: Combination
                        ) -> tuple[Interval, Interval | None, dict[Part, float]]:
@@ -109,6 +112,8 @@ class Rules:
         main = held.main.substituted({name: rescaled})
         low, high = polynomial_deviation(main, [name], g, [scale], self.fine)
         noise = sum(polynomial_size(one.polynomial) for one in held.noise.values()) * (1 + 2.0**-40)
+        if place.missed * max(1, main.degree(name)) ** 2 > 0.01 * float(scale.half):
+            raise NotUnderstood(f"{g} is computed of something else than its argument")
         missed = self._lipschitz(main, name, scale) * place.missed
         own = Interval.of(low, high) + around(noise + held.rest + missed)
         degree = main.degree(name)
@@ -154,8 +159,11 @@ class Rules:
         return gap
 
     def _lipschitz(self, main: Polynomial, name: str, scale: Variable) -> float:
-        """Bound the slope of a polynomial in one variable: Markov's inequality, degree^2 times its size."""
-        return polynomial_size(main) * max(1, main.degree(name)) ** 2 / max(float(scale.half), 1e-300) * (1 + 2.0**-40)
+        """Bound the slope of a polynomial in one variable: Markov's inequality, degree^2 times its size.
+
+        With d^2 delta < 1/100 it grows by less than a fifth up to a distance delta outside the interval.
+        """
+        return 1.2 * polynomial_size(main) * max(1, main.degree(name)) ** 2 / max(float(scale.half), 1e-300)
 
     def _over(self, own: Interval, g: ex.Expression, argument: Combination) -> Interval | None:
         values = value_range(g, [_ends(argument.actual)])
@@ -208,7 +216,7 @@ class Rules:
         """p' r' - p/q = p' (r' - 1/q') + (e_p - (p/q) e_q)/q', where r' stands for 1/q'."""
         (p, q), r = of, self.known[entry.reciprocal]
         inverse = substituted(ex.Power(ex.Own(0), ex.Number(Fraction(-1))), [q.definition])
-        if r.local is None or r.definition != inverse:
+        if r.local is None or r.form != entry.of[1] or r.definition != inverse:
             raise NotUnderstood(f"{entry.reciprocal} is not the reciprocal of the denominator")
         own = self._gap(held, self._times(p, self._single(entry.reciprocal)))
         exact = common(p.exact / q.exact, Interval.of(*quotient_range(p.definition, q.definition, self.reading.sides)))
@@ -227,6 +235,8 @@ class Rules:
             raise NotUnderstood("a mean of a form")
         (name,) = entry.of[0].terms
         q = self.known[name]
+        if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in q.definition.walk()):
+            raise NotUnderstood("a mean of what is no function of one token")
         if _averaged(q.held) != entry.held:
             raise NotUnderstood("a mean is not held in the means of the channels of what is averaged")
         return Quantity(q.exact, q.error, ex.Reduction("mean", with_other(q.definition)), entry.held, None, q.relative, q.parts)
@@ -296,6 +306,17 @@ class Rules:
                 noise[name] = one
         return Content(combined(kept), noise, held.rest), lost * (1 + 2.0**-40)
 
+    def _order_statistic(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
+        """The m-th largest of values that are off by e_k is off by a number between the least and the largest e_k."""
+        (u,), rank = of, entry.detail
+        if self.n is None or not 1 <= rank <= self.n:
+            raise NotUnderstood("an order statistic needs the number of tokens")
+        own = order_statistic_error(self.reading, held, u.content, rank, self.n, *_ends(u.actual))
+        token = u.definition == ex.Own(0)
+        definition = ex.OrderStatistic(ex.Number(Fraction(rank))) if token else ranked(rank, self.n, u.definition)
+        parts = {("order-statistics", f"order({rank}) by a thermometer"): magnitude(own)}
+        return Quantity(u.exact, own + u.error, definition, entry.held, own, None, merged(parts, u.parts))
+
     def _renamed(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         """The same number; where an expression for it is named, its range as well (the identity is proved at the end)."""
         (argument,) = of
@@ -319,6 +340,13 @@ def with_other(node: ex.Expression) -> ex.Expression:
     if isinstance(node, ex.Own):
         return ex.Other(node.coordinate)
     return node if isinstance(node, ex.Reduction) else ex.mapped(node, with_other)
+
+
+def ranked(rank: int, n: int, u: ex.Expression) -> ex.Expression:
+    """Return the largest or the smallest value of a token function as an expression; the language has no word for the others."""
+    if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in u.walk()) or rank not in (1, n):
+        raise NotUnderstood("an order statistic of what is no coordinate of a token")
+    return ex.Reduction("max" if rank == 1 else "min", with_other(u))
 
 
 def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: int) -> tuple[float, float]:

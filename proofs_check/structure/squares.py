@@ -25,6 +25,8 @@ from flint import fmpq
 class Quadratic:
     """F(p) = g (p - 1)^2 + slope p + constant + amplitude * eps + e on [0, 2], |eps| <= 1, |e| <= missed; all exact.
 
+    eps = 1 - 2 4^m G_m is the same for everything that a chain of m folds adds to; the amplitude has a sign.
+
     Attributes:
         below, above: |F' - quadratic'| at the ends 0 and 2, outside [0, 2]; F' is constant there.
         wobble: |F' - quadratic'| on [0, 2].
@@ -61,7 +63,7 @@ def quadratic(weights: Sequence[float]) -> Quadratic:
     g = b[0] / (4 * (1 - end))
     off = [abs(weight - 4 * g * (Fraction(1, 2**s) - end)) for s, weight in enumerate(b)]
     missed = sum((weight / 2**s for s, weight in enumerate(off)), Fraction(0))
-    amplitude = abs(g) * end * end / 2
+    amplitude = g * end * end / 2
     # G_m is its middle 4^-m / 2 up to as much
     constant = -g * (1 - end * end) - g * end * end / 2
     slope = a + g * (2 - 2 * end)

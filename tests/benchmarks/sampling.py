@@ -1,7 +1,8 @@
-"""Throughput of the uniform search as a ratio to a loop that does nothing but evaluate f on tokens that are already there.
+"""Throughput of the search as a ratio to a loop that does nothing but evaluate f (and T) on tokens that are already there.
 
 Both sides run interleaved in one process, so the ratio does not depend on what else the machine does for long.
-Run ``python -m tests.benchmarks.sampling [target] [eps] [n] [threads]``.
+Run ``python -m tests.benchmarks.sampling [target] [eps] [n] [threads]`` for a discretised construction, and
+``python -m tests.benchmarks.sampling continuous`` for continuous ones, one thread, in processor time.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 
 import torch
 
-from constructions.adapters import CompiledSumformer
+from constructions.adapters import CompiledMeanSumformer, CompiledSumformer
+from constructions.continuous import compile_target
 from constructions.moduli import derived
 from constructions.planner import plan_grid
 from constructions.sumformers.grid import construct_grid
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
-from proofs_check.sampling import CHUNK_PAIRS, sample
+from proofs_check.sampling import sample
+from proofs_check.search import CHUNK_PAIRS
+from proofs_check.witness import thresholds_of
 
 REPETITIONS = 7
 CHUNKS = 128  # about 4 million sequences for n = 3: the search is used with ten million
@@ -53,8 +58,44 @@ def ratio(name: str = "f", eps: str = "1/100", n: int = 3) -> dict[str, float]:
     return medians | {"ratio": medians["search"] / medians["bare"]}
 
 
+def continuous(name: str, eps: str, n: int) -> str:
+    """Measure the whole search, all phases, against f and T on tokens that are there; one line of the table."""
+    target = resolve(name, n=None, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    compiled = compile_target(target, Fraction(eps), "sum-decomposition")[1].sumformer
+    target = Target.from_text(target.text, n=n, box=target.box, name=name)
+    network, batch = CompiledMeanSumformer(compiled), CHUNK_PAIRS["cpu"] // n**2
+    tokens = torch.rand(target.d, n, batch, dtype=torch.float64).permute(2, 1, 0)
+    thresholds, samples = thresholds_of(compiled, target), 64 * batch
+    sides: dict[str, Callable[[], object]] = {
+        "uniform": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0, shares={}),
+        "search": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0),
+        "T": lambda: [network(tokens) for _ in range(64)], "f": lambda: [target.torch(tokens) for _ in range(64)]}
+    seen = dict.fromkeys(sides, float("inf"))
+    for _ in range(REPETITIONS):
+        for side, call in sides.items():
+            start = time.process_time()
+            call()
+            seen[side] = min(seen[side], time.process_time() - start)
+    bare = seen["T"] + seen["f"]
+    return (f"{name:15s} {float(Fraction(eps)):7.0e} {n:4d} " + " ".join(f"{samples * n / seen[side]:13,.0f}" for side in sides)
+            + f" {bare / seen['uniform']:9.2f} {bare / seen['search']:9.2f} {seen['T'] / bare:9.2f}")
+
+
+def print_continuous() -> None:
+    """Print the table of continuous constructions: tokens a second, and ratios to f and T alone."""
+    torch.set_num_threads(1)
+    print("tokens a second     eps    n       uniform        search        T bare        f bare   uniform    search   T share")
+    for name in ("standardise", "f", "kernel-density"):
+        for eps, n in (("1/100", 3), ("1/10000", 3), ("1/100", 16)):
+            print(continuous(name, eps, n), flush=True)
+
+
 def main(arguments: list[str]) -> None:
     """Print the medians and the ratio."""
+    if arguments == ["continuous"]:
+        print_continuous()
+        return
     name, eps, n, threads = (*arguments, *("f", "1/100", "3", "2")[len(arguments):])
     torch.set_num_threads(int(threads))
     measured = ratio(name, eps, int(n))

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from constructions.continuous import ContinuousConstruction, construct_continuous
+from constructions.errors import BadInput
 from constructions.pooling import ARCHITECTURES, pooling_head
 from constructions.storage import load_mean_sumformer, store_mean
 from constructions.targets.target import Target
 from proofs_check.certify import certify
-from proofs_check.kernel import Certificate, Verdict
+from proofs_check.kernel import Certificate, Status, Verdict
 from proofs_check.run_files import RunFiles
 from proofs_check.sampling import sample
 from proofs_check.witness import confirmed, evaluator, in_balls, largest_deviation, probing_sequences, thresholds_of
@@ -59,14 +60,23 @@ def proved(run: RunFiles) -> Verdict:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_an_untouched_run_is_certified_with_shares_that_add_up(name: str) -> None:
+def test_an_untouched_run_is_certified_from_its_weights_with_shares_that_add_up(name: str) -> None:
     construction, _ = built(name)
     verdict = proved(fresh(name))
     assert isinstance(verdict, Certificate), verdict
-    assert verdict.proved_bound == construction.bound <= construction.tolerance
+    assert verdict.proved_bound <= Fraction(11, 10) * construction.bound
+    assert verdict.proved_bound <= construction.tolerance
     assert sum(step.bound for step in verdict.steps) == verdict.proved_bound
     assert verdict.claim.every_n is construction.every_n
-    assert any("error analysis" in assumption for assumption in verdict.assumptions)
+    assert not any("error analysis" in assumption for assumption in verdict.assumptions)
+    assert verdict.status is Status.CERTIFIED
+
+
+def test_without_a_hint_the_weights_are_compared_with_a_derivation_which_says_more_than_this_run() -> None:
+    run = fresh("attention")
+    run.network["derivation"] = {}
+    assert not isinstance(proved(run), Certificate)
+    assert proved(run).steps[0].status is Status.UNDECIDED
 
 
 def test_what_holds_for_every_length_says_so_and_what_does_not_does_not() -> None:
@@ -78,10 +88,10 @@ def test_what_holds_for_every_length_says_so_and_what_does_not_does_not() -> Non
     assert not built("cubic")[0].every_n
 
 
-def _nudge(array: str) -> Callable[[RunFiles], None]:
+def _largest(array: str, change: Callable[[float], float]) -> Callable[[RunFiles], None]:
     def damage(run: RunFiles) -> None:
         place = np.unravel_index(int(np.argmax(np.abs(run.arrays[array]))), run.arrays[array].shape)
-        run.arrays[array][place] = np.nextafter(run.arrays[array][place], np.inf)
+        run.arrays[array][place] = change(float(run.arrays[array][place]))
     return damage
 
 
@@ -89,38 +99,66 @@ def _claim(**changes: object) -> Callable[[RunFiles], None]:
     return lambda run: run.certificate["claim"].update(changes)
 
 
-def _halved(run: RunFiles) -> None:
-    run.certificate["claim"]["bound"] = str(Fraction(run.certificate["claim"]["bound"]) / 2)
+def _bounded_by(factor: Fraction) -> Callable[[RunFiles], None]:
+    return lambda run: run.certificate["claim"].update(bound=str(built("product")[0].bound * factor))
+
+
+def _keyed(run: RunFiles) -> None:
+    for name in ("W_Q", "W_K"):
+        run.arrays[f"transformer.blocks.0.attention.{name}"][0, 0] = 1.0
 
 
 DAMAGES: dict[str, Callable[[RunFiles], None]] = {
-    "a weight of phi or psi moves by one unit in the last place": _nudge("psi.1.W_1"),
-    "a bias moves by one unit in the last place": _nudge("psi.1.bias"),
-    "a jump moves by one unit in the last place": _nudge("psi.0.W_2"),
-    "the readout moves": _nudge("readout.W_out"),
-    "the head's values move": _nudge("transformer.blocks.0.attention.W_V"),
-    "the head's queries are not 0": lambda run: run.arrays["transformer.blocks.0.attention.W_Q"].__setitem__((0, 0), 1.0),
-    "a Linformer projection moves": _nudge("linformer.blocks.0.attention.F"),
-    "an array is missing": lambda run: run.arrays.pop("psi.0.bias") is None,
+    "a weight of phi or psi moves": _largest("psi.1.W_1", lambda w: w * 1.1),
+    "a bias moves": _largest("psi.1.bias", lambda w: w + 0.1),
+    "a bias is dropped": _largest("psi.0.bias", lambda w: 0.0),
+    "a jump moves": _largest("psi.0.W_2", lambda w: w * 1.1),
+    "the readout moves": _largest("readout.W_out", lambda w: w * 1.05),
+    "a weight is NaN": _largest("psi.0.W_1", lambda w: float("nan")),
+    "a weight is infinite": _largest("psi.0.W_1", lambda w: float("inf")),
+    "a weight is huge": _largest("psi.0.W_1", lambda w: 1e300),
+    "a weight is tiny": _largest("psi.0.W_1", lambda w: 1e-300),
+    "a weight is subnormal": _largest("psi.0.W_1", lambda w: 5e-324),
+    "the head's values move": _largest("transformer.blocks.0.attention.W_V", lambda w: w * (1 + 1e-12)),
+    "the head attends": _keyed,
+    "a Linformer projection moves": _largest("linformer.blocks.0.attention.F", lambda w: w * (1 + 1e-12)),
+    "a Linformer projection is scaled by n/k": lambda run: run.arrays.update(
+        {"linformer.blocks.0.attention.F": run.arrays["linformer.blocks.0.attention.F"] * 4.0 / 3.0}),
+    "an embedding moves": _largest("performer.embed.weight", lambda w: w * 1.01),
+    "an architecture reads out something else": _largest("performer.readout.weight", lambda w: w * 1.01),
     "an array is added": lambda run: run.arrays.update({"psi.99.bias": np.zeros(1)}),
-    "a layer reads another channel": lambda run: run.network["psi"][0]["reads"].reverse(),
-    "another channel is pooled": lambda run: run.network["pooled"].append("x.0"),
+    "an architecture has an array more": lambda run: run.arrays.update({"performer.blocks.9.attention.W_V": np.zeros((1, 1))}),
+    "a layer writes another channel": lambda run: run.network["psi"][0].update(writes=run.network["psi"][0]["writes"][::-1]),
+    "another block pools": lambda run: run.network["architectures"]["performer"].update(pooling_block=1),
+    "a channel of a stream is missing": lambda run: run.network["architectures"]["performer"]["channels"].pop() is None,
     "the claim is about another expression": _claim(expression="x*mean(y)+0"),
     "the claim is about a larger domain": _claim(domain=[["0", "2"]]),
     "the claim is about fewer networks": _claim(networks=["sumformer"]),
-    "the claimed bound is half of what was proved": _halved,
+    "the claimed bound is half of what was proved": _bounded_by(Fraction(1, 2)),
+    "the claimed bound is two percent below what was proved": _bounded_by(Fraction(98, 100)),
     "the claimed bound is negative": _claim(bound="-1/100"),
-    "the plan asks for another tolerance": lambda run: run.plan.update(eps="1/10"),
-    "the plan names another method": lambda run: run.plan.update(method="power-sums"),
-    "the plan names another format": lambda run: run.plan.update(number_format="float32"),
+    "the plan names a coarser format": lambda run: run.plan.update(number_format="float32", evaluated_up_to=10**9),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_run_is_not_certified(damage: str) -> None:
     run = fresh("product")
+    run.certificate["claim"].update(bound=str(built("product")[0].bound * Fraction(1001, 1000)))
+    assert isinstance(proved(run), Certificate)
     DAMAGES[damage](run)
     assert not isinstance(proved(run), Certificate)
+
+
+@pytest.mark.parametrize("damage", ["an array is missing", "a layer reads a channel that does not exist"])
+def test_files_without_the_documented_structure_are_bad_input(damage: str) -> None:
+    run = fresh("product")
+    if damage == "an array is missing":
+        del run.arrays["psi.0.bias"]
+    else:
+        run.network["psi"][0]["reads"][0] = "nowhere"
+    with pytest.raises(BadInput, match=r"docs/formats\.md"):
+        proved(run)
 
 
 def test_a_bound_for_one_length_cannot_be_claimed_for_every_length() -> None:
@@ -129,9 +167,7 @@ def test_a_bound_for_one_length_cannot_be_claimed_for_every_length() -> None:
     assert not isinstance(proved(run), Certificate)
 
 
-def test_pooling_is_multiplied_out_and_not_only_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if the derivation itself made a wrong head, the pooling step refutes it."""
-    monkeypatch.setattr("proofs_check.continuous._difference", lambda run, built: "")
+def test_pooling_is_multiplied_out() -> None:
     run = fresh("product")
     run.arrays["transformer.blocks.0.attention.W_V"] *= 1.0001
     verdict = proved(run)

@@ -23,7 +23,8 @@ from constructions.sumformers.grid import GridConstruction, construct_grid
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
 from proofs_check.draws import Space, inward
-from proofs_check.sampling import SampleResult, sample
+from proofs_check.sampling import sample
+from proofs_check.search import SampleResult
 from proofs_check.workers import in_threads
 
 Built = tuple[Target, GridPlan, GridConstruction]

@@ -1,0 +1,115 @@
+"""Nodes as a list of operations on a stream whose rows are chosen so that what is written together is adjacent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from constructions.adapters.fold_chains import Node
+from constructions.adapters.levels import levels
+from constructions.adapters.stream_operations import Affine, Operation, Rows, Table, ToTensor, Units
+
+TABLE = 40  # hidden units of one channel from which a look-up is faster (measured)
+Weights = Sequence[Mapping[str, float]]
+
+
+class Program:
+    """What nodes do to a stream, given the rows that are filled before; ``rows`` is completed by those they write."""
+
+    def __init__(self, nodes: Sequence[Node], rows: dict[str, int], constants: Mapping[str, int], tensor: ToTensor) -> None:
+        self._rows, self._constants, self._tensor = rows, constants, tensor
+        self._filled = set(rows)
+        self._blank: list[int] = []
+        self.levels = [self._level(level) for level in levels(nodes)]
+        self.hidden = max((op.size for level in self.levels for op in level), default=0)
+
+    def __call__(self, stream: Tensor, constant: Tensor) -> None:
+        """Complete the stream, (rows, columns); ``constant`` holds what all tokens of a sequence share, one column each."""
+        for row in self._blank:
+            stream[row] = 0.0
+        for level in self.levels:
+            if len(level) == 1:
+                level[0].add(stream, level[0].hidden(stream, constant))
+                continue
+            for op, hidden in [(op, op.hidden(stream, constant)) for op in level]:
+                op.add(stream, hidden)
+
+    def affine(self, weights: Weights, bias: np.ndarray) -> Affine:
+        """Return W stream + V constant + bias from the weights of each output by channel."""
+        used = dict.fromkeys(channel for one in weights for channel in one)
+        own = sorted((c for c in used if c not in self._constants), key=self._row)
+        shared = sorted((c for c in used if c in self._constants), key=lambda c: self._constants[c])
+        W, V = (self._tensor(np.array([[one.get(c, 0.0) for c in names] for one in weights]).reshape(len(weights), len(names)))
+                for names in (own, shared))
+        return Affine(self.rows_of(own), W,
+                      Rows.of([self._constants[c] for c in shared], self._tensor), V, self._tensor(bias[:, None]))
+
+    def rows_of(self, channels: Sequence[str]) -> Rows:
+        """Return the rows to read."""
+        return Rows.of([self._row(c) for c in channels], self._tensor)
+
+    def _row(self, channel: str) -> int:
+        """Return the row to read; a channel that nobody has written yet is 0."""
+        row = self._rows.setdefault(channel, len(self._rows))
+        if channel not in self._filled:
+            self._filled.add(channel)
+            self._blank.append(row)
+        return row
+
+    def _level(self, level: Sequence[Node]) -> list[Operation]:
+        by_channel: dict[str, list[Node]] = {}
+        for node in level:
+            if len(node.reads) == 1 and not node.squares and node.reads.keys().isdisjoint(self._constants):
+                by_channel.setdefault(next(iter(node.reads)), []).append(node)
+        wide = [nodes for nodes in by_channel.values() if len(nodes) >= TABLE]
+        looked_up = {id(node) for nodes in wide for node in nodes}
+        rest = [node for node in level if id(node) not in looked_up]
+        # reads first: a channel that is read and written on one level is blank before, not filled by what is written
+        reading = [self._units_read(rest)] if rest else []
+        tables = [(nodes, self._row(next(iter(nodes[0].reads)))) for nodes in wide]
+        return [*(self._units(*one) for one in reading), *(self._table(nodes, row) for nodes, row in tables)]
+
+    def _units_read(self, nodes: Sequence[Node]) -> tuple[list[Node], Affine]:
+        ordered = sorted(nodes, key=lambda node: bool(node.squares))
+        return ordered, self.affine([node.reads for node in ordered], np.array([node.bias for node in ordered]))
+
+    def _units(self, nodes: Sequence[Node], affine: Affine) -> Units:
+        chains = [node for node in nodes if node.squares]
+        columns = [*(node.writes for node in nodes), *({c: -w for c, w in node.squares.items()} for node in chains)]
+        written = list(dict.fromkeys(c for column in columns for c in column))
+        writes = []
+        for filled in (False, True):
+            names = [c for c in written if (c in self._filled) == filled]
+            placed = sorted((self._rows.setdefault(c, len(self._rows)), c) for c in names)
+            W_2 = np.array([[column.get(c, 0.0) for column in columns] for _, c in placed])
+            if placed:
+                writes.append((Rows.of([row for row, _ in placed], self._tensor), self._tensor(W_2), filled))
+        self._filled |= set(written)
+        return Units(affine, self._tensor(np.array([[node.last] for node in chains]).reshape(-1, 1)), writes)
+
+    def _table(self, nodes: Sequence[Node], read: int) -> Table:
+        """Sum slopes and intercepts of the units that are on, piece by piece; knots are where a unit is 0.
+
+        A unit with a positive weight is on beyond its knot, one with a negative weight before it.
+        """
+        written = sorted({c for node in nodes for c in node.writes}, key=lambda c: self._rows.setdefault(c, len(self._rows)))
+        weight, bias = (np.array(values) for values in zip(*((w, node.bias) for node in nodes for w in node.reads.values()),
+                                                           strict=True))
+        W_2 = np.array([[node.writes.get(c, 0.0) for c in written] for node in nodes])
+        order = np.argsort(-bias / weight, kind="stable")
+        sides = np.stack([weight, bias])[:, order, None] * W_2[order]  # slopes and intercepts, unit by unit
+        rising = (weight[order] > 0)[:, None]
+        zero = np.zeros((2, 1, len(written)))
+        on = np.concatenate([zero, np.cumsum(np.where(rising, sides, 0.0), axis=1)], axis=1)
+        before = np.where(rising, 0.0, sides)
+        on += np.concatenate([np.cumsum(before[:, ::-1], axis=1)[:, ::-1], zero], axis=1)
+        split = [c in self._filled for c in written]
+        if any(split) and not all(split):
+            for c in written:
+                self._row(c)
+        table = Table(read, self._tensor((-bias / weight)[order]), self._tensor(on[0].T), self._tensor(on[1].T),
+                      self._tensor(np.array([self._rows[c] for c in written], dtype=np.int64)), any(split))
+        self._filled |= set(written)
+        return table

@@ -1,0 +1,91 @@
+"""Ascent from the worst sequences found: by whole cells, then by steps of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from proofs_check.repeated import Counts
+from proofs_check.search import CANDIDATES, Search
+
+CLIMBERS = 8
+TRIALS = 2**15
+REFINERS = 4
+NEAR = (8, 512)  # least and most trials of a candidate at one scale
+SCALES = range(3, 18)  # refinement moves by 2^-3, 2^-4, .. box widths, in turn
+Job = Callable[[], int]
+
+
+def climbers(search: Search, budget: int) -> Iterator[Job]:
+    """Share the worst sequences found and the budget among independent ascents."""
+    space = search.space
+    several = max(1, min(CLIMBERS, budget // (16 * CANDIDATES * space.n_moves)))
+    best = list(search.found)
+    starts = space.nearest_ends(torch.stack([one.tokens for one in best]))
+    for number in range(several):
+        counts = best[min(number, len(best) - 1)].counts
+        yield partial(_ascend, search, starts[number::several], budget // several, number, counts)
+
+
+@torch.no_grad()
+def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Counts | None) -> int:
+    """Make the best move of one coordinate for every candidate until none helps, then start again from random corners.
+
+    The candidates are the given ones and random corners; their number shrinks when the budget runs out.
+    """
+    space, generator, spent, step = search.space, search.generator("ascent", number), 0, 0
+    width = min(CANDIDATES, max(1, TRIALS // space.n_moves))
+    ends, height = torch.cat([ends, space.random_ends(generator, width, space.n)]), torch.full((), -1.0)
+    while budget - spent >= space.n_moves:
+        ends = ends[: min(width, (budget - spent) // space.n_moves)]
+        trials = space.moves(generator, ends)
+        errors = _errors(search, space.at(trials.flatten(0, 1)), "ascent", (number, step), counts)
+        spent, step = spent + len(errors), step + 1
+        gain, move = errors.view(len(ends), -1).max(dim=1)
+        height = height[: len(ends)] if height.ndim else torch.full_like(gain, -1.0)
+        better = gain > height
+        if not bool(better.any()):
+            ends, height = space.random_ends(generator, width, space.n), torch.full((), -1.0)
+            continue
+        ends = torch.where(better[:, None, None], trials[torch.arange(len(ends), device=ends.device), move], ends)
+        height = torch.maximum(height, gain)
+    return spent
+
+
+def refiners(search: Search, budget: int) -> Iterator[Job]:
+    """Share the worst sequences found and the budget among independent refinements."""
+    best = list(search.found)
+    several = max(1, min(REFINERS, budget // (4 * len(SCALES) * CANDIDATES)))
+    for number in range(several):
+        own = best[number::several]
+        alike = torch.stack([one.tokens for one in own if one.counts == own[0].counts])
+        yield partial(_refine, search, alike, budget // several, number, own[0].counts)
+
+
+@torch.no_grad()
+def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Counts | None) -> int:
+    """Move every candidate a little, again and again, wherever its error grows: deeper kinks are on no list.
+
+    Each scale has about four turns; fewer, larger steps would find less, more and smaller ones take longer.
+    """
+    space, generator, spent, step = search.space, search.generator("refinement", number), 0, 0
+    height = torch.full((len(tokens),), -1.0, dtype=tokens.dtype, device=tokens.device)
+    near = min(max(budget // (4 * len(SCALES) * len(tokens)), NEAR[0]), NEAR[1])
+    while budget - spent >= near:
+        tokens, height = (part[: (budget - spent) // near] for part in (tokens, height))
+        trials = space.near(generator, tokens, near, 0.5 ** SCALES[step % len(SCALES)])
+        gain, move = _errors(search, trials, "refinement", (number, step), counts).view(len(tokens), -1).max(dim=1)
+        better = gain > height
+        chosen = trials[torch.arange(len(tokens), device=tokens.device) * near + move]
+        tokens = torch.where(better[:, None, None], chosen, tokens)
+        height = torch.maximum(height, gain)
+        spent, step = spent + len(trials), step + 1
+    return spent
+
+
+def _errors(search: Search, trials: Tensor, phase: str, job: tuple[int, int], counts: Counts | None) -> Tensor:
+    """Return the largest error of every sequence, chunk by chunk."""
+    return torch.cat([search.observe(part, phase, *job, counts).amax((1, 2)) for part in torch.split(trials, search.chunk)])

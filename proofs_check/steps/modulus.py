@@ -1,0 +1,91 @@
+"""modulus: a Lipschitz constant is a bound of the l1 norm of the gradient, from max norm to max norm."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import sympy
+
+from constructions.targets.library import resolve
+from constructions.targets.target import Target
+from proofs_check.evidence import enclosed, every
+from proofs_check.inequalities import follows
+from proofs_check.kernel import Status
+from proofs_check.modulus import check_lipschitz
+from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
+
+# name, constant, text: what the checker has to prove by subdivision
+KNOWN = (("own-times-mean", "201/100"), ("max", "101/100"), ("range", "201/100"), ("f", "161/100"), ("obstruction", "401/100"))
+
+
+def hoelder(given: Given) -> Evidence:
+    """Along a segment f changes by the mean of grad . v; |sum g_c v_c| <= sum |g_c| max |v|, coordinate by coordinate."""
+    g, v, most = sympy.symbols("g v V", nonnegative=True)  # sizes of one partial derivative, of one move, and of the largest
+    return follows({"one coordinate's share": (given["share"] * g * most - g * v, [(g, most - v)])},
+                   "|grad . v| <= ||grad||_1 max |v|")
+
+
+def across_kinks(given: Given) -> Evidence:
+    """A segment cut at kinks s_1 < s_2 < ..: changes of at most L t (s_(k+1) - s_k) add up to L t, by induction on the cuts."""
+    L, t, before, part = sympy.symbols("L t s p", nonnegative=True)  # the induction reached s; the next piece has length p
+    so_far, change = sympy.symbols("h c", real=True)
+    return follows({"one piece more": (L * t * (given["before"] * before + part) - (so_far + change),
+                                       [(1, L * t * before - so_far), (1, L * t * part - change)])},
+                   "|f(X') - f(X)| <= L t across finitely many kinks")
+
+
+def linear_functions(given: Given) -> Evidence:
+    """f(X) = g . X: its change |g . v| against norm(g) max |v|, all g and v with entries -1, 0, 1."""
+    signs = list(itertools.product((-1, 0, 1), repeat=3))
+    cases = [(g, v) for g in signs for v in signs]
+
+    def objection(case: tuple[tuple[int, ...], tuple[int, ...]]) -> str:
+        g, v = case
+        change, allowed = abs(sum(p * q for p, q in zip(g, v, strict=True))), given["norm"](map(abs, g)) * max(map(abs, v))
+        return "" if change <= allowed else f"f(X) = {g} . X: moving the tokens by {v} changes f by {change}, allowed {allowed}"
+
+    return every(cases, objection, "{} gradients and moves")
+
+
+def library_constants(given: Given) -> Evidence:
+    """Subdivide the sequences of library targets with interval gradients."""
+    return enclosed(every(KNOWN[: given.effort(3, 5)], _not_certified, "{} library targets: constants proved by subdivision"))
+
+
+def _not_certified(case: tuple[str, str]) -> str:
+    name, constant = case
+    target = resolve(name, n=3, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    found = check_lipschitz(target.outputs, target.n, target.d, target.box.lower, target.box.upper, Fraction(constant))
+    return "" if found.status == "certified" else f"{name}: {constant} is {found.status}"
+
+
+def false_constants(given: Given) -> Evidence:
+    """A constant that is too small is refuted with a point, so the search is not blind."""
+    return every((("own-times-mean", "199/100"), ("range", "199/100")), _not_refuted, "{} false constants refuted with a witness")
+
+
+def _not_refuted(case: tuple[str, str]) -> str:
+    name, constant = case
+    target = resolve(name, n=3, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    found = check_lipschitz(target.outputs, target.n, target.d, target.box.lower, target.box.upper, Fraction(constant))
+    return "" if found.status == "refuted" else f"{name}: the false constant {constant} is {found.status}"
+
+
+STEP = ProofStep(
+    id="modulus", section=1,
+    plain="|f(X) - f(X')| <= L max_k |x_k - x'_k| with L the (essential) supremum of the l1 norm of the gradient.",
+    latex=r"|f(X)-f(X')|\le w_f(\max_k|x_k-x_k'|),\qquad w_f(t)=t\,\operatorname{ess\,sup}\|\nabla f\|_1",
+    source="ours, by the mean value theorem",
+    hypotheses=("the domain is a box", "f is continuous and piecewise continuously differentiable"),
+    expected=Status.ASSUMED, constants={"norm": sum, "share": 1, "before": 1},
+    checks=(Check("the l1 norm bounds what a move changes", Method.SYMBOLIC, hoelder),
+            Check("linear functions", Method.EXHAUSTIVE, linear_functions, support=True),
+            Check("pieces of a segment add up across kinks", Method.SYMBOLIC, across_kinks, "finitely many kinks on a segment"),
+            Check("constants of library targets", Method.ENCLOSURE, library_constants, support=True),
+            Check("constants that are too small", Method.ENCLOSURE, false_constants, support=True)),
+    mutations=(Mutation("the max norm of the gradient in place of the l1 norm", {"norm": max}),
+               Mutation("half of a partial derivative", {"share": sympy.Rational(1, 2)}),
+               Mutation("only the last piece counts", {"before": 0})))

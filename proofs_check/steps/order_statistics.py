@@ -1,0 +1,129 @@
+"""order-statistics: the m-th largest token from a thermometer, to within delta (1 - 1/n)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import sympy
+from hypothesis import strategies as st
+
+from proofs_check.evidence import every, identities, property_based
+from proofs_check.inequalities import follows
+from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
+
+
+def one_cell(given: Given) -> Evidence:
+    """x_(m) in cell c. j < c: m tokens contribute 1 each, s_j >= m. j > c: at most m - 1 contribute, s_j <= m - 1."""
+    s, m = sympy.symbols("s m", real=True)
+    return follows({"j < c: the clamp's argument is >= 1": ((s - m + given["offset"]) - 1, [(1, s - m)]),
+                    "j > c: the clamp's argument is <= 0": (-(s - m + given["offset"]), [(1, (m - 1) - s)])},
+                   "only the cell of x_(m) contributes a part, so the estimate lies in the same closed cell")
+
+
+def exact_range(given: Given) -> Evidence:
+    """x_(m) = (c + t) delta: m t <= s_c <= (m - 1) + t + (n - m) t, so the estimate's part of the cell has these bounds.
+
+    max(0, m t - m + 1) - t >= (1 - 1/m)(-t) + (1/m)(m - 1)(t - 1) and min(1 - t, (n - m) t) <= the like with n - m + 1.
+    """
+    n, m, t = sympy.symbols("n m t", positive=True)
+    low = (1 - 1 / m) * (0 - t) + (1 / m) * ((m * t - m + 1) - t)
+    k = n - m + 1
+    high = (1 - 1 / k) * (1 - t) + (1 / k) * ((k * t) - t)
+    share = sympy.Rational(given["share"])
+    return identities({"lower end": low + share * (1 - 1 / m), "upper end": high - share * (1 - 1 / k)},
+                      "(estimate - x_(m))/delta in [-(1 - 1/m), 1 - 1/(n-m+1)], for symbolic n, m and t")
+
+
+def centred(given: Given) -> Evidence:
+    """The offset -(1/2)(1/m - 1/(n-m+1)) centres the range; half of its length is 1 - (1/m + 1/(n-m+1))/2 <= 1 - 1/n."""
+    m, k = sympy.symbols("m k", positive=True)  # k = n - m + 1
+    low, high, offset = -(1 - 1 / m), 1 - 1 / k, -(1 / m - 1 / k) * sympy.Rational(given["centre"])
+    half = 1 - (1 / m + 1 / k) / 2
+    return identities({"lower end": low + offset + half, "upper end": high + offset - half},
+                      "centred: +-(1 - (1/m + 1/(n-m+1))/2)")
+
+
+def all_sequences(given: Given) -> Evidence:
+    """All sequences on a lattice: same cell, range, both ends attained."""
+    cases = [(n, m, 2) for n in range(2, given.effort(5, 6)) for m in range(1, n + 1)]
+    return every(cases, lambda case: _outside(*case, Fraction(given["share"])), "{} pairs of n and m, all sequences on a lattice")
+
+
+def _outside(n: int, m: int, N: int, share: Fraction) -> str:
+    low, high = -(1 - Fraction(1, m)) * share, (1 - Fraction(1, n - m + 1)) * share
+    found = [(estimate(X, m, N) - sorted(X, reverse=True)[m - 1], X) for X in _lattice(n, m, N)]
+    worst, best = min(found), max(found)
+    if worst[0] < low or best[0] > high:
+        value, X = worst if worst[0] < low else best
+        return f"n = {n}, m = {m}, delta = 1, X = {tuple(map(str, X))}: estimate - x_(m) = {value}, claimed in [{low}, {high}]"
+    return "" if (worst[0], best[0]) == (low, high) else f"n = {n}, m = {m}: range [{worst[0]}, {best[0]}] is not attained"
+
+
+def _lattice(n: int, m: int, N: int) -> Iterator[tuple[Fraction, ...]]:
+    parts = sorted({Fraction(0), Fraction(1), 1 - Fraction(1, m), Fraction(1, n - m + 1), Fraction(1, 2)})
+    points = sorted({c + p for c in range(N) for p in parts})
+    yield from itertools.combinations_with_replacement(points, n)
+
+
+def estimate(X: Sequence[Fraction], m: int, N: int) -> Fraction:
+    """Decode the thermometer sums of tokens in [0, N], delta = 1."""
+    def clamp(u: Fraction) -> Fraction:
+        return min(max(u, Fraction(0)), Fraction(1))
+
+    sums = [sum((clamp(x - j) for x in X), Fraction(0)) for j in range(N)]
+    return sum((clamp(s - m + 1) for s in sums), Fraction(0))
+
+
+def drawn_sequences(given: Given) -> Evidence:
+    """Sequences of any length up to 8 in [0, 5], drawn by hypothesis: same closed cell, and within the range."""
+    cases = st.tuples(st.lists(st.integers(0, 300), min_size=2, max_size=8), st.integers(0, 7))  # sixtieths, and a rank
+    return property_based(cases, lambda case: _misplaced([Fraction(k, 60) for k in case[0]], case[1], Fraction(given["share"])),
+                          cases=given.effort(300, 3000), seed=given.seed, what="estimates in the cell and in the range")
+
+
+def _misplaced(X: list[Fraction], rank: int, share: Fraction) -> str:
+    n, m = len(X), rank % len(X) + 1
+    exact = sorted(X, reverse=True)[m - 1]
+    off = estimate(X, m, 5) - exact
+    cell = min(int(exact), 4)
+    inside = cell <= exact + off <= cell + 1
+    in_range = -(1 - Fraction(1, m)) * share <= off <= (1 - Fraction(1, n - m + 1)) * share
+    return "" if inside and in_range else f"X = {tuple(map(str, X))}, m = {m}: estimate - x_(m) = {off}"
+
+
+def no_better_decoder(given: Given) -> Evidence:
+    """Sequences with equal sums whose m-th largest tokens differ by 1 - 1/m, and by 1 - 1/(n-m+1)."""
+    cases = [(n, m) for n in range(2, 9) for m in range(1, n + 1)]
+    return every(cases, lambda case: _distinguished(*case), "{} pairs (n, m): no decoder of s beats (delta/2) max(..)")
+
+
+def _distinguished(n: int, m: int) -> str:
+    k = n - m + 1
+    below = [1 - Fraction(1, m)] * m + [Fraction(0)] * (n - m), [Fraction(1)] * (m - 1) + [Fraction(0)] * k
+    above = [Fraction(1)] * (m - 1) + [Fraction(1, k)] * k, [Fraction(1)] * m + [Fraction(0)] * (n - m)
+    gaps = []
+    for A, B in (below, above):
+        if sum(A) != sum(B):
+            return f"n = {n}, m = {m}: {A} and {B} have different sums"
+        gaps.append(abs(sorted(A)[n - m] - sorted(B)[n - m]))
+    return "" if gaps == [1 - Fraction(1, m), 1 - Fraction(1, k)] else f"n = {n}, m = {m}: gaps {gaps}"
+
+
+STEP = ProofStep(
+    id="order-statistics", section=4,
+    plain="From thermometer sums s_j the estimate a + delta sum_j clamp(s_j - m + 1) of the m-th largest token is off by "
+          "[-(1 - 1/m), 1 - 1/(n-m+1)] delta, attained.",
+    latex=r"\frac{\hat x_{(m)}-x_{(m)}}\delta\in\Bigl[-\bigl(1-\tfrac1m\bigr),\,1-\tfrac1{n-m+1}\Bigr]",
+    source="ours", hypotheses=("d = 1",), depends_on=("equivariance-semi-invariance", "modulus"),
+    constants={"share": 1, "offset": 1, "centre": Fraction(1, 2)},
+    checks=(Check("only one cell contributes a part", Method.SYMBOLIC, one_cell),
+            Check("the range of the error", Method.SYMBOLIC, exact_range),
+            Check("the centred error", Method.SYMBOLIC, centred),
+            Check("all sequences on a lattice", Method.EXHAUSTIVE, all_sequences, support=True),
+            Check("drawn sequences", Method.PROPERTY, drawn_sequences, support=True),
+            Check("no decoder does better", Method.EXACT, no_better_decoder, support=True)),
+    mutations=(Mutation("the range is half as long", {"share": Fraction(1, 2)}),
+               Mutation("clamp(s_j - m) in place of clamp(s_j - m + 1)", {"offset": 0}),
+               Mutation("an offset of a third", {"centre": Fraction(1, 3)})))

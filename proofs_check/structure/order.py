@@ -1,0 +1,154 @@
+"""Order statistics read off a thermometer (mathematics: order-statistics).
+
+Let the u-axis be cut into N cells of width delta from a on, c_j(u) = clamp((u - a)/delta - j, 0, 1), s_j = sum over the n tokens
+of c_j(u_k). Then a + delta sum_j clamp(s_j - m + 1, 0, 1) differs from the m-th largest u_k by a number in
+delta [-(1 - 1/m), 1 - 1/(n - m + 1)]: in a cell above the one that holds it at most m - 1 tokens count, in a cell below at
+least m.
+
+What is checked here, exactly, is that the channels compute this sum: each unit pair against the clamp, each argument against s_j.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from flint import fmpq
+
+from proofs_check.enclosures.interval import Interval
+from proofs_check.structure.content import Content, affine, expanded
+from proofs_check.structure.matching import compared
+from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
+from proofs_check.structure.reading import OTHER, Bend, NotUnderstood, Reading
+from proofs_check.structure.tables import Table
+
+ONE = Fraction(1)
+NEARLY = Fraction(1, 2**30)
+
+
+@dataclass(frozen=True)
+class Clamp:
+    """One summand, height * clamp(s - start, 0, 1), s the sum over tokens of a ramp from 0 at ``left`` to 1 at ``right``; up to
+    ``missed``."""
+
+    height: Fraction
+    start: Fraction
+    left: Fraction
+    right: Fraction
+    missed: Fraction
+
+
+def order_statistic_error(reading: Reading, held: Content, u: Content, rank: int, n: int, low: float, high: float) -> Interval:
+    """Enclose held - (m-th largest of the n values of u), m = ``rank``, u in [low, high].
+
+    Raises:
+        NotUnderstood: the channels do not hold such a sum.
+    """
+    constant, clamps = _fraction(held.main.at_zero), list[Clamp]()
+    ends = Fraction(low), Fraction(high)
+    for monomial, c in held.main.terms.items():
+        if monomial != CONSTANT:
+            name = _table_name(reading, monomial)
+            variable, bend = reading.variables[name], reading.bends[name]
+            weight = _fraction(c) / variable.half
+            constant -= weight * variable.centre
+            clamps.append(_clamp(reading, bend, weight, u, n, ends))
+    if held.noise or not clamps:
+        raise NotUnderstood("an order statistic is no sum of tables")
+    clamps.sort(key=lambda clamp: clamp.left)
+    start, delta = clamps[0].left, (clamps[-1].right - clamps[0].left) / len(clamps)
+    missed = Fraction(held.rest) + max(start - ends[0], ends[1] - clamps[-1].right, Fraction(0))
+    for j, clamp in enumerate(clamps):
+        left = start + j * delta
+        moved = abs(clamp.left - left) + abs(clamp.right - left - delta)  # a ramp moved by t counts n tokens wrong by t / delta
+        missed += clamp.missed + abs(clamp.height - delta) + n * moved + delta * abs(clamp.start - (rank - 1))
+    shift = constant - start
+    lower = shift - delta * (1 - Fraction(1, rank)) - missed
+    upper = shift + delta * (1 - Fraction(1, n - rank + 1)) + missed
+    return Interval.of(Interval.constant(lower).lower, Interval.constant(upper).upper)
+
+
+def _table_name(reading: Reading, monomial: Monomial) -> str:
+    ((name, exponent), *more) = monomial
+    if more or exponent != 1 or name not in reading.bends:
+        raise NotUnderstood("an order statistic is no sum of tables")
+    return name
+
+
+def _clamp(reading: Reading, bend: Bend, weight: Fraction, u: Content, n: int, ends: tuple[Fraction, Fraction]) -> Clamp:
+    """Read height and start off a table, the ramp off what its argument averages: n times the ramp of one token."""
+    table, counted = bend.table, _at_token(reading, bend.argument)
+    ramp, cuts, blur = _piecewise(reading, counted, u)
+    inside = sorted({*ends, *(cut for cut in cuts if ends[0] < cut < ends[1])})
+    pairs = list(itertools.pairwise(inside))
+    a, b = max(pairs, key=lambda pair: (ramp(pair[1]) - ramp(pair[0])) / (pair[1] - pair[0]))
+    slope = (ramp(b) - ramp(a)) / (b - a)
+    if not slope > 0:
+        raise NotUnderstood("a step of an order statistic counts no tokens")
+    left = a - ramp(a) / slope
+    right = left + n / slope
+    points = {*inside, *(t for t in (left, right) if ends[0] < t < ends[1])}
+    off = max(abs(ramp(t) / n - min(max((t - left) / (right - left), Fraction(0)), ONE)) for t in points)
+    largest = n * (1 + off)
+    first = table.knots[0]
+    flat = len(table.knots) == 2 and table.slopes[1] == 0
+    if not flat and not (len(table.knots) == 1 and largest <= first + 1 + NEARLY):
+        raise NotUnderstood("a step of an order statistic is no clamp")
+    height = weight * table.slopes[0]
+    length = table.knots[1] - first if flat else ONE
+    beyond = abs(length - 1) if flat else max(largest - first - 1, Fraction(0))
+    return Clamp(height, first, left, right, abs(height) * (n * off + blur + beyond))
+
+
+def _at_token(reading: Reading, argument: Content) -> Content:
+    """Return the token function whose mean the argument is."""
+    whole = expanded(argument, reading.definitions)
+    means = {name for name in whole.main.variables if name in reading.pooled}
+    if whole.noise or any(sum(e for _, e in outer) > 1 for outer in whole.main.by(means)):
+        raise NotUnderstood("an argument that is not linear in means")
+    return expanded(whole, {name: reading.variables[name].scaled(reading.pooled[name]) for name in means})
+
+
+def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable[[Fraction], Fraction], set[Fraction], Fraction]:
+    """Return a token function as a piecewise-linear function of u, the points between which it is linear, and what it misses."""
+    at_y = reading.at_other(u)
+    parts: list[tuple[Fraction, Table | None, Fraction, Fraction]] = []
+    constant, cuts, blur = _fraction(content.main.at_zero), set[Fraction](), Fraction(content.rest)
+    linear: list[tuple[Content, fmpq]] = []
+    for monomial, c in content.main.terms.items():
+        if monomial == CONSTANT:
+            continue
+        name = monomial[0][0]
+        bend = reading.bends.get(name.removeprefix(OTHER))
+        if bend is None:
+            linear.append((Content(Polynomial({monomial: c})), fmpq(1)))
+            continue
+        place = compared(expanded(bend.argument, reading.definitions), expanded(u, reading.definitions))
+        variable = reading.variables[name]
+        if place is None or len(monomial) != 1 or monomial[0][1] != 1:
+            raise NotUnderstood("a thermometer that reads another form")
+        scale, shift = _fraction(place.scale), _fraction(place.shift)
+        weight = _fraction(c) / variable.half
+        constant -= weight * variable.centre
+        blur += abs(weight) * max(abs(slope) for slope in bend.table.slopes) * Fraction(place.missed)
+        parts.append((weight, bend.table, scale, shift))
+        cuts |= {(knot - shift) / scale for knot in bend.table.knots}
+    if linear:
+        place = compared(affine(linear), at_y)
+        if place is None:
+            raise NotUnderstood("a thermometer that reads another form")
+        blur += Fraction(place.missed)
+        parts.append((_fraction(place.scale), None, ONE, Fraction(0)))
+        constant += _fraction(place.shift)
+
+    def value(t: Fraction) -> Fraction:
+        terms = (weight * (t if table is None else table(scale * t + shift)) for weight, table, scale, shift in parts)
+        return constant + sum(terms, Fraction(0))
+
+    return value, cuts, blur
+
+
+def _fraction(value: fmpq) -> Fraction:
+    return Fraction(int(value.p), int(value.q))

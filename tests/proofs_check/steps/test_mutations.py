@@ -1,0 +1,35 @@
+"""Test of the tester: under a false variant of its statement no step may come out as expected.
+
+And no check that carries a statement is out of reach: some variant changes its answer.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from proofs_check.kernel import Status
+from proofs_check.proof import Method, ProofStep, given_for, run_step
+from proofs_check.steps import all_steps
+
+
+@pytest.mark.parametrize("step", all_steps().values(), ids=all_steps())
+def test_false_variants_of_a_statement_are_noticed_and_reach_every_check_that_carries_it(step: ProofStep) -> None:
+    honest, reached = run_step(step, given_for(step)), set[int]()
+    for mutation in step.mutations:
+        result = run_step(step, given_for(step, mutation))
+        assert not result.crashed, (mutation.name, [check.what for check in result.checks])
+        assert result.status is not step.expected, mutation.name
+        if step.expected is not Status.REFUTED:
+            assert result.status in (Status.REFUTED, Status.UNDECIDED), mutation.name
+        pairs = zip(honest.checks, result.checks, strict=True)
+        reached |= {k for k, (before, after) in enumerate(pairs) if before.status is not after.status}
+    carrying = {k for k, check in enumerate(step.checks) if not check.support and check.method is not Method.CITED}
+    assert [step.checks[k].claim for k in sorted(carrying - reached)] == []
+
+
+@pytest.mark.parametrize("step", all_steps().values(), ids=all_steps())
+def test_every_step_offers_a_false_variant_that_differs_from_the_statement(step: ProofStep) -> None:
+    assert step.mutations
+    assert len({mutation.name for mutation in step.mutations}) == len(step.mutations)
+    for mutation in step.mutations:
+        assert any(step.constants[name] != value for name, value in mutation.changes.items())

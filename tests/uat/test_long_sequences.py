@@ -1,0 +1,69 @@
+"""A run for every n is searched at a million tokens in the memory of a thousand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proofs_check import streamed
+from tests.uat.conftest import Uat
+
+ROOT = Path(__file__).parents[2]
+
+
+def measured(run: Path, n: int) -> tuple[dict[str, Any], int]:
+    """Sample in a process of its own; returns its answer and its peak resident memory in KiB."""
+    command = [sys.executable, "-m", "uat", "sample", str(run), "--n", str(n), "--samples", "30000", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+                               env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert process.stdout is not None
+    with process.stdout:
+        answer = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return json.loads(answer), usage.ru_maxrss
+
+
+def test_a_million_tokens_take_the_memory_of_a_thousand(uat: Uat, tmp_path: Path) -> None:
+    options = ("--target", "f", "--eps", "1e-2", "--samples", "0", "--architecture", "sumformer")
+    assert uat("construct", *options, "--out", "run").code == 0
+    (short, little), (long, much) = (measured(tmp_path / "run", n) for n in (1000, 10**6))
+    assert much < 1.1 * little
+    assert much < 2**20
+    assert long["n"] == sum(long["witness_counts"]) == 10**6
+    assert short["n"] == sum(short["witness_counts"]) == 1000
+    for answer in (short, long):
+        assert 0.003 < answer["sampled_max"] <= Fraction(answer["certified_bound_exact"])
+        assert not answer["refutes"]
+        assert answer["tokens_per_second"] == pytest.approx(answer["sequences_per_second"] * len(answer["witness"]))
+        assert 0 < answer["bandwidth_share"] < 1
+        assert 0 < answer["streamed"]["error"] < answer["sampled_max"]
+        assert answer["streamed"]["tokens_looked_at"] == 64
+
+
+def test_the_screen_says_how_often_a_token_occurs(uat: Uat) -> None:
+    assert uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--samples", "0", "--out", "run").code == 0
+    shown = uat("sample", "run", "--n", "100000", "--samples", "3000").out
+    assert "sequences of 100000 tokens" in shown
+    assert "16 different ones a sequence" in shown
+    assert "one sequence of 100,000 different tokens" in shown
+    assert " times" in shown
+    assert "of the memory bandwidth" in " ".join(shown.split())
+
+
+def test_an_error_of_the_long_sequence_beyond_the_bound_is_a_refutation(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--samples", "0", "--out", "run").code == 0
+    monkeypatch.setattr(streamed, "stream", lambda *arguments: streamed.Streamed(0.02, 64, 1e6))
+    answer = uat("sample", "run", "--n", "100000", "--samples", "1000")
+    assert answer.code == 1
+    assert "refuted: the error of the long sequence, in float64, exceeds the bound" in answer.out
+    monkeypatch.setattr(streamed, "stream", lambda *arguments: streamed.Streamed(0.009, 64, 1e6))
+    assert uat("sample", "run", "--n", "100000", "--samples", "1000").code == 0
