@@ -55,8 +55,8 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
         report("deriving the network again", 0, 0)
         return _by_derivation(run, claim, target, heads, str(not_read), report)
     if not proved.identities:
-        reason = "algebra did not show that what the network was held against is the target"
-        return _by_derivation(run, claim, target, heads, reason, report)
+        why = "algebra did not show that what the network was held against is the target"
+        return _by_derivation(run, claim, target, heads, why, report)
     steps = _by_structure(run, claim, target, network, heads, proved)
     if fitted:
         steps += polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report)

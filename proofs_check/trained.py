@@ -10,6 +10,7 @@ A weight has shape (out, in); a missing bias is 0. The numbers of the modules sa
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -19,9 +20,8 @@ import numpy as np
 
 from constructions.errors import BadInput
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
-from proofs_check.enclosures.interval import Floats
+from proofs_check.onnx_stack import Linear, read_onnx
 
-Linear = tuple[Floats, Floats]  # (in, out) and (out,)
 POOLINGS = ("mean", "sum")
 READING = "the linear maps of the file have ReLU between them and nothing else, which a state dict does not say"
 
@@ -30,7 +30,7 @@ def read_trained(path: Path, *, d: int, d_out: int, n: int, pooling: str) -> Mea
     """Return S(X)_i = psi(x_i, pooled phi(x_k)).
 
     Args:
-        path: a safetensors file.
+        path: a safetensors file, or two ONNX files with a comma between them: phi, then psi.
         d, d_out: features of a token and of the output.
         n: number of tokens; a sum is n means.
         pooling: ``mean`` or ``sum``.
@@ -40,8 +40,11 @@ def read_trained(path: Path, *, d: int, d_out: int, n: int, pooling: str) -> Mea
     """
     if pooling not in POOLINGS:
         raise BadInput(f"--pooling {pooling!r}: expected mean or sum")
-    arrays = _arrays(path)
-    phi, psi = (_stack(path, arrays, part) for part in ("phi", "psi"))
+    if is_onnx(path):
+        phi, psi = _two_stacks(path)
+    else:
+        arrays = _arrays(path)
+        phi, psi = (_stack(path, arrays, part) for part in ("phi", "psi"))
     d_latent = phi[-1][0].shape[1]
     _fits(path, "phi", phi, d, d_latent)
     _fits(path, "psi", psi, d + d_latent, d_out)
@@ -56,6 +59,26 @@ def read_trained(path: Path, *, d: int, d_out: int, n: int, pooling: str) -> Mea
     after, read = _hidden(psi[:-1], (*tokens, *map(mean_of, pooled)), "psi")
     W_out, b_out = psi[-1]
     return MeanSumformer(tokens, (*before, affine), pooled, after, read, W_out, b_out)
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether the name is that of ONNX files, which say themselves what stands between the linear maps."""
+    return path.suffix.lower() == ".onnx"
+
+
+def _two_stacks(path: Path) -> tuple[list[Linear], list[Linear]]:
+    names = str(path).split(",")
+    if len(names) != 2:
+        raise BadInput(f"--network {path}: expected two ONNX files with a comma between them, phi.onnx,psi.onnx")
+    phi, psi = (_chained(Path(name.strip()), read_onnx(Path(name.strip()))) for name in names)
+    return phi, psi
+
+
+def _chained(path: Path, stack: list[Linear]) -> list[Linear]:
+    for (before, _), (after, _) in itertools.pairwise(stack):
+        if before.shape[1] != after.shape[0]:
+            raise BadInput(f"{path}: a map of {after.shape[0]} features follows one to {before.shape[1]}")
+    return stack
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -69,7 +69,7 @@ Approximated = Annotated[str | None, typer.Option(
     "--target", help="With --network: a name or an expression.", show_default=False)]
 Network = Annotated[str | None, typer.Option(
     help="A trained Sumformer instead of a run: safetensors with phi.K.weight, phi.K.bias, psi.K.weight, psi.K.bias, linear maps "
-         "with ReLU between them.", show_default=False)]
+         "with ReLU between them; or two ONNX files, phi.onnx,psi.onnx.", show_default=False)]
 Pooling = Annotated[str, typer.Option(help="With --network: what psi reads of phi beside the own token, mean or sum.")]
 CertifyMethod = Annotated[str, typer.Option(
     "--method", help="auto: the proof that belongs to the construction; subdivision: ||f - T|| over boxes of sequences, from "

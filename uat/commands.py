@@ -88,7 +88,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     """Certify a run directory or a trained network by subdivision; return the exit code."""
     from proofs_check.executors import executor
     from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
-    from proofs_check.trained import READING
+    from proofs_check.trained import READING, is_onnx
 
     start = time.perf_counter()
     seconds, checkpoint = asked.time(), asked.file()
@@ -101,7 +101,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     with progress() as report, executor(asked.executor) as pool:
         verdict, search = certify_by_subdivision(
             claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool,
-            assumption=READING if isinstance(subject, Trained) else "",
+            assumption=READING if isinstance(subject, Trained) and not is_onnx(Path(subject.network)) else "",
             after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
     spent = time.perf_counter() - start
     if as_json:

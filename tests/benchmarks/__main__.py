@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import commands, continuous, sampling, value_table
+from tests.benchmarks import commands, continuous, linear_bounds, sampling, subdivision, value_table
 
 
 def main() -> None:
-    """Print the command timings, the two ratios, and the tables of the continuous constructions."""
+    """Print the command timings, the two ratios, and the tables of continuous constructions and subdivision."""
     commands.main()
     value_table.main()
     sampling.main([])
     continuous.main([])
+    subdivision.main()
+    linear_bounds.main()
 
 
 if __name__ == "__main__":

@@ -74,11 +74,18 @@ def test_no_time_no_proof() -> None:
     assert step.bound == 0
 
 
-@pytest.mark.parametrize("change", [{"missed": None}, {"missed": "1/1000000"}, {"missed": "-1"}, {"missed": "0"}])
-def test_a_plan_that_says_something_else_is_not_certified(change: dict[str, str | None]) -> None:
+@pytest.mark.parametrize("change", [{"missed": "1/1000000"}, {"missed": "-1"}, {"missed": "0"}])
+def test_a_plan_that_says_something_else_is_not_certified(change: dict[str, str]) -> None:
     run = stored()
-    plan = {key: value for key, value in {**run.plan, **change}.items() if value is not None}
-    assert not isinstance(certify(replace(run, plan=plan)), Certificate)
+    assert not isinstance(certify(replace(run, plan={**run.plan, **change})), Certificate)
+
+
+def test_a_plan_without_a_claim_leaves_the_derivation_which_proves_its_own() -> None:
+    run = stored()
+    verdict = certify(replace(run, plan={key: value for key, value in run.plan.items() if key != "missed"}))
+    assert isinstance(verdict, Certificate)
+    assert "subdivision" in [step.id for step in verdict.steps]
+    assert any("error analysis" in assumption for assumption in verdict.assumptions)
 
 
 def test_a_claim_that_is_too_large_adds_only_the_error_that_there_is() -> None:

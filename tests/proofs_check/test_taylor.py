@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flint import arb, arb_series, fmpq
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.targets import expression as ex
@@ -84,6 +84,7 @@ def sorted_box(rng: np.random.Generator, n: int, d: int, width: float) -> tuple[
     return lower.reshape(1, -1), upper.reshape(1, -1), inside.reshape(6, -1)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([(1, 3), (2, 2)]).flatmap(lambda shape: st.tuples(st.just(shape), samples(d=shape[0], n=shape[1]))),
        st.integers(0, 10**6), st.sampled_from([1e-6, 1e-2, 0.3, 2.0]), st.integers(1, 5))
 def test_models_contain_random_expressions(case: tuple[tuple[int, int], Sample], seed: int, width: float, order: int) -> None:
@@ -147,6 +148,7 @@ def test_extreme_boxes_give_no_nan(value: float, text: str) -> None:
     assert model.range.contains(0.0).all() or text in ("exp(x)*exp(x)*x", "1/(x*x + 1)")
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(ORACLE)), st.floats(0.01, 5.0), st.floats(0.0, 0.5), st.floats(0.0, 1.0), st.booleans())
 def test_series_contain_the_true_coefficients(name: str, low: float, width: float, place: float, negative: bool) -> None:
     if negative and name not in ("log", "sqrt"):

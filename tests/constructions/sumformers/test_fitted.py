@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.continuous import compile_target, construct_continuous
@@ -63,6 +63,7 @@ def test_for_more_coordinates_they_span_all_semi_invariant_polynomials(n: int, d
         assert np.abs(A @ found - wanted).max() <= 1e-8
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.fractions(-1, 1, max_denominator=64))
 def test_chebyshev_polynomials_are_written_exactly(k: int, u: Fraction) -> None:
     a, b = Fraction(1), u  # the three-term recurrence
