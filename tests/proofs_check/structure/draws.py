@@ -62,4 +62,5 @@ def value(polynomial: Polynomial, at: Point) -> Fraction:
 
 def centre(content: Content, at: Point, eps: Point) -> Fraction:
     """Evaluate main and noise exactly; the value of the content is within its rest of that."""
-    return value(content.main, at) + sum((value(one.polynomial, at) * eps[name] for name, one in content.noise.items()), Fraction(0))
+    noise = (value(one.polynomial, at) * eps[name] for name, one in content.noise.items())
+    return value(content.main, at) + sum(noise, Fraction(0))

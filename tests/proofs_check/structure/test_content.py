@@ -1,4 +1,4 @@
-"""Contents: the value of a result contains the exact value, whatever the variables and the eps are; shared eps keep their signs."""
+"""Contents: a result contains the exact value, whatever the variables and the eps are; shared eps keep their signs."""
 
 from __future__ import annotations
 
