@@ -80,7 +80,7 @@ class Running:
             for channel, (error, size) in added[at].items():
                 self.size[channel] = (self.size.get(channel, 0.0) + size) * _UP
                 total = self.error.get(channel, 0.0) + error
-                summed = self._gamma(summands[channel] + 1) * size
+                summed = self._gamma(summands.get(channel, 0) + 1) * size
                 # the addition to the stream rounds once more, in every layer that writes to the channel
                 self.error[channel] = (total + summed + 2 * self.unit * (self.size[channel] + total + summed)) * _UP
 

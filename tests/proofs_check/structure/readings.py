@@ -33,7 +33,8 @@ def in_scale(reading: Reading, name: str, number: Fraction) -> Fraction:
     return (number - variable.centre) / variable.half if variable.half else Fraction(0)
 
 
-def evaluated(reading: Reading, content: Content, token: Sequence[Fraction], means: Mapping[str, Fraction]) -> tuple[Fraction, float]:
+def evaluated(reading: Reading, content: Content, token: Sequence[Fraction], means: Mapping[str, Fraction]
+              ) -> tuple[Fraction, float]:
     """Return the main part at one own token and its spread; means by channel, tables by what they read there."""
     content = whole(reading, content)
     at: dict[str, Fraction] = {f"x.{c}": in_scale(reading, f"x.{c}", t) for c, t in enumerate(token)}

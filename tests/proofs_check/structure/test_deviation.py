@@ -1,4 +1,4 @@
-"""Deviations of polynomials and tables: they contain the true ones, are nearly attained, and are refused where nothing is analytic."""
+"""Deviations of polynomials and tables contain the true ones, are nearly attained, and need an analytic neighbourhood."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from tests.proofs_check.structure.draws import value
 from tests.proofs_check.structure.test_functions import tree
 
 Q = Fraction
-ONE = {"exp(x[0])": ((-3, 5), 6), "log(x[0])": ((Q(1, 4), 4), 5), "1/x[0]": ((100, 101), 1), "1/(x[0] + 1)": ((0, 1), 4),
-       "sqrt(x[0])": ((Q(1, 10), 2), 4), "sigmoid(3*x[0])": ((-3, 5), 9), "tanh(x[0])": ((0, 2), 5), "sin(4*x[0])": ((-3, 5), 16),
-       "x[0]**2": ((100, 101), 1)}
+ONE: dict[str, tuple[tuple[int | Fraction, int | Fraction], int]] = {
+    "exp(x[0])": ((-3, 5), 6), "log(x[0])": ((Q(1, 4), 4), 5), "1/x[0]": ((100, 101), 1), "1/(x[0] + 1)": ((0, 1), 4),
+    "sqrt(x[0])": ((Q(1, 10), 2), 4), "sigmoid(3*x[0])": ((-3, 5), 9), "tanh(x[0])": ((0, 2), 5), "sin(4*x[0])": ((-3, 5), 16),
+    "x[0]**2": ((100, 101), 1)}
 TWO = {"exp(-(x[0] - x[1])**2)": 4, "sqrt(x[0]**2 + x[1]**2 + 1/2)": 3, "sin(x[0] + 2*x[1])": 3, "1/(x[0] + x[1] + 1)": 2}
 
 
@@ -76,8 +77,9 @@ def test_a_polynomial_in_two_variables_deviates_as_found_on_a_dense_grid(text: s
     is_sharp(found, gaps, 0.10, 1e-11)
 
 
-@pytest.mark.parametrize(("text", "low", "high"), [("1/x[0]", -1, 2), ("log(x[0])", 0, 1), ("sqrt(x[0])", 0, 1), ("log(x[0])", -1, 1),
-                                                   ("1/(x[0]**2)", -1, 1), ("abs(x[0])", -1, 1), ("sqrt(x[0])", -1, 1)])
+@pytest.mark.parametrize(("text", "low", "high"), [
+    ("1/x[0]", -1, 2), ("log(x[0])", 0, 1), ("sqrt(x[0])", 0, 1), ("log(x[0])", -1, 1), ("1/(x[0]**2)", -1, 1),
+    ("abs(x[0])", -1, 1), ("sqrt(x[0])", -1, 1)])
 def test_a_pole_a_branch_point_and_a_kink_are_refused(text: str, low: int, high: int) -> None:
     p, box = Polynomial.variable("v0"), Variable.of(Q(low), Q(high))
     with pytest.raises((NotAnalytic, TypeError)):

@@ -19,8 +19,10 @@ from proofs_check.structure.functions import largest_on_ellipse, on_boxes, on_co
 from proofs_check.structure.variable import Variable
 
 FEW = settings(max_examples=25, deadline=None)
-SMOOTH = {"exp(x[0])": (-3, 5), "log(x[0])": (Fraction(1, 2), 4), "1/x[0]": (100, 101), "sqrt(x[0])": (Fraction(1, 10), 2),
-          "sigmoid(3*x[0])": (-3, 5), "tanh(x[0])": (-3, 5), "sin(4*x[0])": (-3, 5), "x[0]**3 - x[0]": (-1, 1), "x[0]**(-2)": (1, 3)}
+SMOOTH: dict[str, tuple[int | Fraction, int | Fraction]] = {
+    "exp(x[0])": (-3, 5), "log(x[0])": (Fraction(1, 2), 4), "1/x[0]": (100, 101), "sqrt(x[0])": (Fraction(1, 10), 2),
+    "sigmoid(3*x[0])": (-3, 5), "tanh(x[0])": (-3, 5), "sin(4*x[0])": (-3, 5), "x[0]**3 - x[0]": (-1, 1),
+    "x[0]**(-2)": (1, 3)}
 
 
 def tree(text: str, variables: int = 1) -> ex.Expression:
@@ -37,7 +39,7 @@ def at(node: ex.Expression, *values: Fraction) -> arb:
 @FEW
 @given(part=st.fractions(0, 1, max_denominator=1000))
 def test_value_and_slope_ranges_contain_samples(text: str, part: Fraction) -> None:
-    low, high = map(Fraction, SMOOTH[text])
+    low, high = (Fraction(end) for end in SMOOTH[text])
     t = low + part * (high - low)
     below, above = value_range(tree(text), [(float(low), float(high))])
     value, h = at(tree(text), t), Fraction(1, 2**20)
@@ -65,7 +67,7 @@ def test_a_logarithmic_slope_is_that_of_a_power() -> None:
 
 @pytest.mark.parametrize("text", ["abs(x[0] - 1/3)", "relu(x[0])", "mean(y[0])", "sqrt(x[0])*abs(x[0])"])
 def test_kinks_and_reductions_have_no_continuation(text: str) -> None:
-    with pytest.raises(TypeError, match="no|not"):
+    with pytest.raises(TypeError, match="is not an analytic function"):
         on_complex_boxes(tree(text), [acb(1)])
 
 

@@ -38,15 +38,18 @@ FIXED_N = {
     "own token of two": (2, "(x - order(1))*(x - order(2))", "0*x"),
     "largest of products": (2, "max(y*mean(y))", "maximum(order(1)*mean(y), order(2)*mean(y))"),
 }
-DIFFERENT = [
-    (None, "mean((y - mean(y))**2)", "mean(y**2) - mean(y)"), (None, "x*mean(y)", "mean(y*y)"), (None, "x", "mean(y)"),
-    (None, "mean(exp(x + y))", "exp(x) + mean(exp(y))"), (None, "mean(mean(y)*y)", "mean(y*y)"), (None, "sum(y)", "mean(y)"),
-    (None, "mean(x*y)", "mean(x)*mean(y*y)"), (None, "abs(x - 1/3)", "2*relu(x - 1/3) - x - 1/3"), (None, "max(y)", "order(2)"),
-    (None, "sum(y)", "3*mean(y)"), (None, "min(y)", "order(3)"), (None, "relu(2*x)", "2*relu(x - 1/8)"), (None, "mean(exp(y))", "exp(mean(y))"),
-    (None, "sqrt(x*x)", "x - 1"), (None, "log(mean(exp(y)))", "mean(y)"), (None, "x", "x + 1/1000000000000"), (None, "max(x*y)", "x*max(y)"),
+DIFFERENT: list[tuple[int | None, str, str]] = [(None, a, b) for a, b in [
+    ("mean((y - mean(y))**2)", "mean(y**2) - mean(y)"), ("x*mean(y)", "mean(y*y)"), ("x", "mean(y)"),
+    ("mean(exp(x + y))", "exp(x) + mean(exp(y))"), ("mean(mean(y)*y)", "mean(y*y)"), ("sum(y)", "mean(y)"),
+    ("mean(x*y)", "mean(x)*mean(y*y)"), ("abs(x - 1/3)", "2*relu(x - 1/3) - x - 1/3"), ("max(y)", "order(2)"),
+    ("sum(y)", "3*mean(y)"), ("min(y)", "order(3)"), ("relu(2*x)", "2*relu(x - 1/8)"), ("mean(exp(y))", "exp(mean(y))"),
+    ("sqrt(x*x)", "x - 1"), ("log(mean(exp(y)))", "mean(y)"), ("x", "x + 1/1000000000000"), ("max(x*y)", "x*max(y)"),
+]]
+DIFFERENT += [
     (3, "order(1)*order(2)*order(3)", "(sum(y)**3 - 3*sum(y)*sum(y**2) + 2*sum(y**3))/5"), (3, "sum(y)", "2*mean(y)"),
-    (3, "(sum(y) - x)**2", "sum(y**2) - x**2"), (3, "order(2)", "mean(y)"), (4, "sum(y**3)", "sum(y)*sum(y**2) - sum(y)*(sum(y)**2 - sum(y**2))/2"),
-    (2, "x", "order(1)"), (2, "max(y*y)", "order(2)**2"), (2, "max((y - mean(y))**2)", "mean((y - mean(y))**2) + 1/100"),
+    (3, "(sum(y) - x)**2", "sum(y**2) - x**2"), (3, "order(2)", "mean(y)"),
+    (4, "sum(y**3)", "sum(y)*sum(y**2) - sum(y)*(sum(y)**2 - sum(y**2))/2"), (2, "x", "order(1)"),
+    (2, "max(y*y)", "order(2)**2"), (2, "max((y - mean(y))**2)", "mean((y - mean(y))**2) + 1/100"),
     (3, "x*x", "order(1)*order(2)"), (9, "order(1)", "order(2)"),
 ]
 

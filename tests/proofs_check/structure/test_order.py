@@ -87,7 +87,8 @@ def test_a_table_of_the_own_token_counts_no_tokens() -> None:
 
 def test_noise_in_what_is_counted_counts() -> None:
     clean = thermometer(2, 1, {})
-    waves = stacked(folds({"x.0": 2.0}, 0.0, {"s1": square(0.25, 1)}, "t"), folds({"x.0": 2.0}, 0.0, {"s1": square(-0.25, 4)}, "u"))
+    chains = [folds({"x.0": 2.0}, 0.0, {"s1": square(g, m)}, f"t{m}") for g, m in ((0.25, 1), (-0.25, 4))]
+    waves = stacked(*chains)
     noisy = MeanSumformer(clean.tokens, (*clean.phi, *waves), clean.pooled, clean.psi, clean.readout, clean.W_out, clean.b_out)
     reading = read(noisy)  # the squares cancel, their waves do not
     assert reading.pooled["mean.s1"].sharp_spread() > 0.002

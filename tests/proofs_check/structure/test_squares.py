@@ -62,7 +62,8 @@ def test_no_two_points_are_farther_apart_than_the_steepest_slope_allows(weights:
 @given(st.integers(1, 10), st.integers(-8, 8))
 def test_a_square_misses_nothing_and_its_wave_has_the_known_size(m: int, eighths: int) -> None:
     q = quadratic(square(eighths / 8, m))
-    assert (q.missed, q.slope, q.g) == (0, 0, Fraction(eighths, 8))  # 4 g (2^-s - 2^-m) is a float for dyadic g
+    # for a dyadic g the weights 4 g (2^-s - 2^-m) are floats
+    assert (q.missed, q.slope, q.g) == (Fraction(0), Fraction(0), Fraction(eighths, 8))
     assert q.amplitude == q.g / 2 / 4**m
 
 

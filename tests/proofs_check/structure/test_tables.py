@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 from flint import fmpq
@@ -38,7 +39,7 @@ def test_pieces_cover_an_interval_and_are_linear(units: list[tuple[float, float]
     low, high = min(a, b), max(a, b)
     pieces = table(units).pieces(low, high)
     assert (pieces[0][0], pieces[-1][1]) == (low, high)
-    assert all(one[1] == following[0] for one, following in zip(pieces, pieces[1:], strict=False))
+    assert all(one[1] == following[0] for one, following in itertools.pairwise(pieces))
     for left, right, value, slope in pieces:
         for part in (Fraction(0), Fraction(1, 3), Fraction(1)):
             t = left + part * (right - left)
