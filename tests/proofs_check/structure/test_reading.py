@@ -83,6 +83,27 @@ def test_a_channel_may_be_added_to_after_it_was_named(tokens: list[Fraction]) ->
     holds(network, tokens)
 
 
+@FEW
+@given(st.lists(st.fractions(0, 1, max_denominator=97), min_size=2, max_size=2))
+def test_two_chains_from_one_unit_count_it_once(tokens: list[Fraction]) -> None:
+    weights = square(0.5, 3)
+    layers = [layer(({"x.0": 2.0}, 0.0, {"t": 1.0, "u": 1.0, "c": weights[0]}))]
+    for s, weight in enumerate(weights[1:]):
+        layers.append(layer(*[({fold: 1.0}, -(0.5**s), {fold: -2.0, "c": weight}) for fold in "tu"]))
+    holds(sumformer(layers, [], [], {"c": 1.0}), tokens)
+
+
+@FEW
+@given(st.lists(st.fractions(0, 1, max_denominator=97), min_size=2, max_size=2))
+def test_a_fold_that_starts_another_chain_is_what_it_is(tokens: list[Fraction]) -> None:
+    chain = folds({"x.0": 2.0}, 0.0, {"c": square(0.5, 4)})
+    reads, bias, writes = chain[3]  # sees t - 1/4
+    chain[3] = (reads, bias, {**writes, "u": 1.0, "d": 1.0})
+    again: Unit = ({"u": 1.0}, -1.0, {"d": 4.0})
+    network = sumformer([*stacked(chain), layer(again)], [], [], {"c": 1.0, "d": 1.0})
+    holds(network, tokens)
+
+
 def test_a_fold_channel_of_phi_that_psi_reads_is_no_fold_channel() -> None:
     chain = stacked(folds({"x.0": 2.0}, 0.0, {"c": square(0.5, 2)}))
     again = stacked(folds({"x.0": 2.0}, 0.0, {"e": square(0.5, 2)}))  # the same channel t, which is not 0 any more

@@ -135,7 +135,7 @@ def square_hint(**changes: Any) -> list[Mapping[str, object]]:
 
 def square_network() -> MeanSumformer:
     layers = stacked(folds({"x.0": 2.0}, 0.0, {"c": square(0.25, 4)}))
-    return sumformer(layers, ["c"], [], {"c": 1.0, "x.0": 1.0}, b=-1 / 2048)  # c = (x - 1/2)^2 - (1 - 4^-4)/4 up to a wave around -1/2048
+    return sumformer(layers, ["c"], [], {"c": 1.0, "x.0": 1.0}, b=-1 / 2048)
 
 
 @pytest.mark.parametrize("changes", [
