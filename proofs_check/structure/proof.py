@@ -61,7 +61,7 @@ def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim
         n, fine = None if claim.every_n else target.n, max(float(claim.bound), 1e-300) / 1000
         structure = Structure(network, derivation, target.box.sides, n, fine)
         return structure.prove(target.symbolic if claim.every_n else target.outputs)
-    except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError, RecursionError) as error:
         raise NotUnderstood(f"{type(error).__name__}: {error}") from None
 
 

@@ -66,6 +66,7 @@ def test_expansion_puts_definitions_in_their_place(a: Content, v: Content, w: Co
     found = expanded(a, {"v": inside[0], "w": inside[1]})
     assert not found.variables & {"v", "w"}
     assert allows(found, at, eps, true)
+    assert abs(true - centre(Content(found.main), at, eps)) <= Fraction(found.spread)
 
 
 @FEW
