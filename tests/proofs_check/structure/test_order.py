@@ -88,9 +88,9 @@ def test_a_table_of_the_own_token_counts_no_tokens() -> None:
 def test_noise_in_what_is_counted_counts() -> None:
     clean = thermometer(2, 1, {})
     chains = [folds({"x.0": 2.0}, 0.0, {"s1": square(g, m)}, f"t{m}") for g, m in ((0.25, 1), (-0.25, 4))]
-    waves = stacked(*chains)
+    waves = [*stacked(*chains), layer(({"x.0": 0.0}, 1.0, {"s1": -63 / 2048}))]
     noisy = MeanSumformer(clean.tokens, (*clean.phi, *waves), clean.pooled, clean.psi, clean.readout, clean.W_out, clean.b_out)
-    reading = read(noisy)  # the squares cancel, their waves do not
+    reading = read(noisy)  # the squares and constants cancel, the waves do not
     assert reading.pooled["mean.s1"].sharp_spread() > 0.002
     enclosed = found(noisy, 2, 1)
     gaps = errors(noisy, 2, 1, 16)
