@@ -76,7 +76,7 @@ def chains(layers: Sequence[ReluLayer], known: Iterable[str], read_later: Iterab
         known: channels that are there before the first layer, so that no chain can start them.
         read_later: channels that something reads after the last layer, so that no chain may fold them.
     """
-    later, written, found = set(read_later), set(known), list[Chain]()
+    later, written, found, taken = set(read_later), set(known), list[Chain](), set[tuple[int, int]]()
     for at, layer in enumerate(layers):
         for column, channel in enumerate(layer.writes):
             units = np.flatnonzero(layer.W_2[:, column])
@@ -87,8 +87,9 @@ def chains(layers: Sequence[ReluLayer], known: Iterable[str], read_later: Iterab
                 continue
             members = ((at, int(units[0])), *chain)
             targets = _targets(layers, members, channel)
-            if not any(_read_between(layers, members, target) for target in targets):
+            if taken.isdisjoint(members) and not any(_read_between(layers, members, target) for target in targets):
                 found.append(Chain(channel, members, tuple(targets)))
+                taken.update(members)  # what a unit adds counts once
         written |= set(layer.writes)
     return found
 

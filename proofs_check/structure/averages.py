@@ -40,7 +40,7 @@ def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
         case ex.Reduction(kind=kind, body=body):
             values = _natural(body, sides, n)
             spread = _deviation(body)
-            if spread is not None:
+            if spread is not None and kind != "max":  # the largest of them may be the whole square
                 whole = _natural(spread, sides, n)
                 width = Interval.of(whole.upper) - Interval.of(whole.lower)
                 values = minimum(maximum(values, Interval.of(0.0)), Interval.of((width * width * Interval.of(0.25)).upper))
@@ -78,7 +78,7 @@ def _deviation(body: ex.Expression) -> ex.Expression | None:
 def quotient_range(p: ex.Expression, q: ex.Expression, sides: Sides) -> Range:
     """Enclose mean(a)/mean(b) with b > 0, where a = b u for a product b of factors of a; the whole line where it is no such."""
     match p, q:
-        case ex.Reduction(kind="mean", body=a), ex.Reduction(kind="mean", body=b) if float(_natural(b, sides, 1).lower) > 0:
+        case ex.Reduction(kind="mean", body=a), ex.Reduction(kind="mean", body=b) if float(_natural(b, sides, None).lower) > 0:
             rest = _factors(a)
             for factor in _factors(b):
                 if factor not in rest:
@@ -86,7 +86,7 @@ def quotient_range(p: ex.Expression, q: ex.Expression, sides: Sides) -> Range:
                 rest.remove(factor)
             values = Interval.of(1.0)
             for factor in rest:
-                values = values * _natural(factor, sides, 1)
+                values = values * _natural(factor, sides, None)
             return float(values.lower), float(values.upper)
     return WHOLE
 

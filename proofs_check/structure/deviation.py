@@ -179,7 +179,7 @@ def _on_grid(K: ex.Expression, box: Sequence[Variable], counts: Sequence[int]) -
     for v, (scale, N) in enumerate(zip(box, counts, strict=True)):
         shape = [-1 if a == v else 1 for a in range(len(box))]
         u = np.cos(np.pi * (2 * np.arange(N) + 1) / (2 * N)).reshape(shape)
-        unit = Interval(u - 2.0**-50, u + 2.0**-50)
+        unit = Interval(u - 2.0**-49, u + 2.0**-49)
         axes.append(Interval.constant(scale.centre) + Interval.constant(scale.half) * unit)
     found = on_boxes(K, axes)
     lower, upper = np.broadcast_to(found.lower, counts), np.broadcast_to(found.upper, counts)
@@ -245,9 +245,11 @@ def _cells(placed: Placed, low: float, high: float) -> tuple[Floats, Floats, Int
 
 
 def _second_derivative(g: ex.Expression, cell: Interval) -> Interval:
-    walker = Walker([cell], Chamber(1, 1, 0), Forking({}, cell.lower.size, 0), second=True)
+    selector = Forking({}, cell.lower.size, 0)
+    walker = Walker([cell], Chamber(1, 1, 0), selector, second=True)
     bend = walker.jet(g).hessian.get((0, 0), Interval.of(np.zeros(cell.shape)))
-    lower, upper = (np.where(walker.undefined, sign * np.inf, end) for sign, end in ((-1, bend.lower), (1, bend.upper)))
+    unknown = walker.undefined | selector.rough  # at a kink there is no second derivative
+    lower, upper = (np.where(unknown, sign * np.inf, end) for sign, end in ((-1, bend.lower), (1, bend.upper)))
     return Interval(np.broadcast_to(lower, cell.shape), np.broadcast_to(upper, cell.shape))
 
 

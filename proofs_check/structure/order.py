@@ -115,7 +115,7 @@ def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable
     """Return a token function as a piecewise-linear function of u, the points between which it is linear, and what it misses."""
     at_y = reading.at_other(u)
     parts: list[tuple[Fraction, Table | None, Fraction, Fraction]] = []
-    constant, cuts, blur = _fraction(content.main.at_zero), set[Fraction](), Fraction(content.rest)
+    constant, cuts, blur = _fraction(content.main.at_zero), set[Fraction](), Fraction(content.sharp_spread())
     linear: list[tuple[Content, fmpq]] = []
     for monomial, c in content.main.terms.items():
         if monomial == CONSTANT:
@@ -127,7 +127,7 @@ def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable
             continue
         place = compared(expanded(bend.argument, reading.definitions), expanded(u, reading.definitions))
         variable = reading.variables[name]
-        if place is None or len(monomial) != 1 or monomial[0][1] != 1:
+        if place is None or len(monomial) != 1 or monomial[0][1] != 1 or not name.startswith(OTHER):
             raise NotUnderstood("a thermometer that reads another form")
         scale, shift = _fraction(place.scale), _fraction(place.shift)
         weight = _fraction(c) / variable.half

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from flint import fmpq
 
-from constructions.network.relu import MeanSumformer, mean_of
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.targets import expression as ex
 from constructions.targets.target import Target
 from proofs_check.enclosures.interval import Interval
@@ -67,7 +68,7 @@ def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim
         n, fine = None if claim.every_n else target.n, max(float(claim.bound), 1e-300) / 1000
         structure = Structure(network, derivation, target.box.sides, n, fine)
         return structure.prove(None if elsewhere else target.symbolic if claim.every_n else target.outputs)
-    except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError, RecursionError) as error:
         raise NotUnderstood(f"{type(error).__name__}: {error}") from None
 
 
@@ -93,6 +94,7 @@ class Structure:
             NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
         """
         network, reading = self.network, Reading(self.sides)
+        _check_names(network)
         reading.start(network)
         self.complete |= set(network.tokens)
         in_psi = [channel for layer in network.psi for channel in layer.reads]
@@ -165,7 +167,7 @@ class Structure:
 
     def _token(self, reading: Reading, entry: Entry, held: Content) -> Quantity:
         name = TOKEN + str(entry.detail)
-        if not 0 <= entry.detail < len(self.sides) or (held - reading.variables[name].content(name)).main.terms:
+        if not 0 <= entry.detail < len(self.sides) or _differs(held, reading.variables[name].content(name)):
             raise NotUnderstood(f"{entry.name} is not coordinate {entry.detail} of the token")
         return Quantity(reading.variables[name].interval(), around(0.0), ex.Own(entry.detail), entry.held)
 
@@ -199,6 +201,33 @@ def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form)
     (name,) = names
     same = (content - reading.variables[name].content(name)).main.terms
     return None if same else name
+
+
+def _check_names(network: MeanSumformer) -> None:
+    """Refuse weights that are no numbers, channels listed twice, and channels that are added to after they were used.
+
+    What was proved of a channel of the token, of phi or of a mean is about its value before psi.
+    """
+    layers = (*network.phi, *network.psi)
+    arrays = [array for layer in layers for array in (layer.W_1, layer.bias, layer.W_2)]
+    if not all(np.isfinite(array).all() for array in (*arrays, network.W_out, network.b_out)):
+        raise NotUnderstood("a weight is no number")
+    if any(len(set(names)) < len(names) for layer in layers for names in (layer.reads, layer.writes)):
+        raise NotUnderstood("a layer names a channel twice")
+    tokens, means = set(network.tokens), set(map(mean_of, network.pooled))
+    before = tokens.union(*(layer.writes for layer in network.phi))
+    changed = _added_to(network.phi) & tokens | _added_to(network.psi) & (before | means) | before & means
+    if changed:
+        raise NotUnderstood(f"{min(changed)} is changed after it was read")
+
+
+def _added_to(layers: Sequence[ReluLayer]) -> set[str]:
+    return {layer.writes[k] for layer in layers for k in np.flatnonzero(np.any(layer.W_2, axis=0))}
+
+
+def _differs(a: Content, b: Content) -> bool:
+    gap = a - b
+    return bool(gap.main.terms or gap.noise or gap.rest)
 
 
 def _anchor(reading: Reading, entry: Entry, found: Quantity, one_name: bool) -> None:

@@ -22,7 +22,7 @@ from proofs_check.folds import Chain, chains
 from proofs_check.structure.content import Content, Noise, affine, collapsed, dyadic, expanded, squared, tidy
 from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined
-from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up
+from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
 from proofs_check.structure.squares import quadratic, rational
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
@@ -158,7 +158,7 @@ class Reading:
             left = affine([(content, ONE), (known, -scale)])
             a, b = self._range(left)
             ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
-            return rational_down(ends[0]) + a, rational_up(ends[1]) + b
+            return widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
         means = {name for name in main.variables if name in self.pooled}
         if means and all(sum(e for _, e in outer) <= 1 for outer in main.by(means)):
             whole = expanded(Content(main), {name: self.variables[name].scaled(self.pooled[name]) for name in means})
@@ -216,10 +216,13 @@ def through(reading: Reading, layers: Sequence[ReluLayer], read_later: Iterable[
     member = {place for chain in found for place in chain.members}
     complete = _complete(layers, found)
     for at, layer in enumerate(layers):
+        written: list[tuple[str, Content]] = []  # a layer reads all its channels before it adds to any
         for number, chain in enumerate(found):
             if chain.members[0][0] == at:
-                _fold(reading, layers, chain, f"{part}{at}.{number}")
-        _plain(reading, layer, [unit for unit in range(layer.units) if (at, unit) not in member], f"{part}{at}")
+                written += _fold(reading, layers, chain, f"{part}{at}.{number}")
+        written += _plain(reading, layer, [unit for unit in range(layer.units) if (at, unit) not in member], f"{part}{at}")
+        for channel, content in written:
+            reading.add(channel, content)
         yield complete[at]
 
 
@@ -238,7 +241,7 @@ def _complete(layers: Sequence[ReluLayer], found: Sequence[Chain]) -> list[set[s
     return [{channel for channel, place in last.items() if place == at} for at in range(len(layers))]
 
 
-def _fold(reading: Reading, layers: Sequence[ReluLayer], chain: Chain, name: str) -> None:
+def _fold(reading: Reading, layers: Sequence[ReluLayer], chain: Chain, name: str) -> list[tuple[str, Content]]:
     at, head = chain.members[0]
     for channel, weight in zip(layers[at].reads, layers[at].W_1[:, head], strict=True):
         if weight and channel in reading.contents:
@@ -251,23 +254,24 @@ def _fold(reading: Reading, layers: Sequence[ReluLayer], chain: Chain, name: str
         raise NotUnderstood(f"the folds that start in {chain.channel} may see {low:.3g} to {high:.3g}, outside [0, 2]")
     p = Content(p.main, p.noise).with_noise(f"rest {name}", dyadic(p.rest))
     square = squared(affine([(p, ONE)], fmpq(-1)), f"square {name}")
+    written = []
     for target in chain.targets:
         q = quadratic(chain.weights(layers, target))
         held = affine([(square, rational(q.g)), (p, rational(q.slope))], rational(q.constant))
         held = held.with_noise(f"fold {name}", rational(q.amplitude))
         held = held.with_noise(f"fold {name} to {target}", rational(q.missed + q.outside(under, over)))
-        reading.add(target, tidy(held))
+        written.append((target, tidy(held)))
+    return written
 
 
-def _plain(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) -> None:
+def _plain(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) -> list[tuple[str, Content]]:
     groups: dict[bytes, list[int]] = {}
     for unit in units:
         groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
     written: list[tuple[str, Content]] = []
     for members in groups.values():
         written += _group(reading, layer, members, name)
-    for channel, content in written:
-        reading.add(channel, content)
+    return written
 
 
 def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) -> list[tuple[str, Content]]:

@@ -1,6 +1,7 @@
 """What floating point does to a network that was read: a running bound of |computed - real| in every channel.
 
     a dot product of m terms, in any order:   gamma_{m+1} sum |w| |x|                     (Higham 2002, section 3.5)
+    what a layer adds to a channel:           such a product over all its units that write there, and one more addition
     units that read one form:                 slope of their sum * error of the form + their own roundings
     a chain of folds:                         |W - real W| grows by the roundings alone, each fold being 1-Lipschitz
     a mean in a head:                         errors are averaged; its roundings and its defect are relative
@@ -64,8 +65,8 @@ class Running:
     def _through(self, layers: Sequence[ReluLayer], known: Sequence[str], read_later: Sequence[str]) -> None:
         found = chains(layers, known, read_later)
         member = {place for chain in found for place in chain.members}
+        added: list[dict[str, tuple[float, float]]] = [{} for _ in layers]  # by layer: error of the summands, sum of their sizes
         for at, layer in enumerate(layers):
-            added: dict[str, tuple[float, float]] = {}
             for chain in found:
                 if chain.members[0][0] == at:
                     self._chain(layers, chain, added)
@@ -74,11 +75,14 @@ class Running:
                 if (at, unit) not in member:
                     groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
             for units in groups.values():
-                self._group(layer, units, added)
-            for channel, (error, size) in added.items():
+                self._group(layer, units, added[at])
+            summands = dict(zip(layer.writes, np.count_nonzero(layer.W_2, axis=0).tolist(), strict=True))
+            for channel, (error, size) in added[at].items():
                 self.size[channel] = (self.size.get(channel, 0.0) + size) * _UP
+                total = self.error.get(channel, 0.0) + error
+                summed = self._gamma(summands.get(channel, 0) + 1) * size
                 # the addition to the stream rounds once more, in every layer that writes to the channel
-                self.error[channel] = (self.error.get(channel, 0.0) + error + 2 * self.unit * (self.size[channel] + error)) * _UP
+                self.error[channel] = (total + summed + 2 * self.unit * (self.size[channel] + total + summed)) * _UP
 
     def _read(self, layer: ReluLayer, unit: int) -> tuple[float, float]:
         """Return the error that a unit takes over from its channels, and the size of the products it adds up."""
@@ -99,9 +103,9 @@ class Running:
             slope = float(np.abs(np.cumsum(weights[order])).max())
             sizes = np.abs(weights) * np.array([high[unit] + common + own[unit] for unit in units])
             error = slope * common + float(np.abs(weights) @ np.array([own[unit] for unit in units]))
-            _put(added, layer.writes[k], error + self._gamma(len(units) + 1) * float(sizes.sum()), float(sizes.sum()))
+            _put(added, layer.writes[k], error, float(sizes.sum()))
 
-    def _chain(self, layers: Sequence[ReluLayer], chain: Chain, added: dict[str, tuple[float, float]]) -> None:
+    def _chain(self, layers: Sequence[ReluLayer], chain: Chain, added: Sequence[dict[str, tuple[float, float]]]) -> None:
         at, head = chain.members[0]
         taken, products = self._read(layers[at], head)
         terms = int(np.count_nonzero(layers[at].W_1[:, head]))
@@ -112,8 +116,10 @@ class Running:
             reach = max(abs(end) for end in self.reading.seen[layers[at], head]) + start
             sizes = weights * np.concatenate([[reach], reach * 0.5 ** np.arange(len(weights) - 1)])
             # three roundings a fold, of numbers up to 2^(1 - s)
-            error = steepest * start + float(weights.sum()) * 16 * self.unit + self._gamma(len(weights) + 2) * float(sizes.sum())
-            _put(added, target, error, float(sizes.sum()))
+            _put(added[at], target, steepest * start + float(weights.sum()) * 16 * self.unit, 0.0)
+            for (place, _), size in zip(chain.members, sizes, strict=True):
+                if size:
+                    _put(added[place], target, 0.0, float(size))
 
 
 def _put(added: dict[str, tuple[float, float]], channel: str, error: float, size: float) -> None:

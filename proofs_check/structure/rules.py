@@ -150,7 +150,7 @@ class Rules:
 
     def _by_table(self, g: ex.Expression, held: Content, argument: Combination, tables: list[str]
                   ) -> tuple[Interval, Interval | None, dict[Part, float]]:
-        if len(tables) > 1 or len(held.main.variables) > 1 or held.noise:
+        if len(tables) > 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
             raise NotUnderstood(f"{g}: its channels hold a table and something else")
         name, bend = tables[0], self.reading.bends[tables[0]]
         place = compared(self.reading.whole(bend.argument), self.reading.whole(argument.content))
@@ -205,7 +205,7 @@ class Rules:
     def _rectified(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         (argument,) = of
         tables = [name for name in held.main.variables if name in self.reading.bends]
-        if len(tables) != 1 or len(held.main.variables) > 1 or held.noise:
+        if len(tables) != 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
             raise NotUnderstood("a rectified form is not one hinge")
         bend, variable = self.reading.bends[tables[0]], self.reading.variables[tables[0]]
         place = compared(self.reading.whole(bend.argument), self.reading.whole(argument.content))
@@ -332,6 +332,8 @@ class Rules:
         whole = expanded(linear, {v: self.reading.variables[v].scaled(self.reading.pooled[v]) for v in pooled})
         coordinates = [self._coordinate(name) for name in entry.tokens]
         others = [OTHER + str(c) for c in coordinates]
+        if len(set(others)) < len(others):
+            raise NotUnderstood(f"{K} names a coordinate of y twice")
         extra = whole.variables - {*names, *others}
         if extra:
             raise NotUnderstood(f"{K}: its channels depend on {', '.join(sorted(extra)[:3])} too")

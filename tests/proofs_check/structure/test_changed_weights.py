@@ -1,0 +1,123 @@
+"""Any weight changed by any amount, any number in the hint too: the bound is above the real error or there is none."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions.network.relu import MeanSumformer, ReluLayer
+from proofs_check.structure.reading import NotUnderstood
+from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, folds, form, layer, square, stacked, sumformer
+from tests.proofs_check.structure.test_order import thermometer
+from tests.proofs_check.structure.test_rules import worst
+
+Q = Fraction
+ARRAYS = ("W_1", "bias", "W_2")
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A network with a right hint, and the target by hand."""
+
+    network: MeanSumformer
+    text: str
+    hint: Sequence[Mapping[str, Any]]
+    output: Mapping[str, Any]
+    formula: Callable[[Fraction, Sequence[Fraction]], Fraction]
+
+
+def variance() -> Honest:
+    """mean(y^2) - mean(y)^2 by four folds in phi and four in psi; c = (x - 1/2)^2 + a constant."""
+    phi = stacked(folds({"x.0": 2.0}, 0.0, {"c": square(0.25, 4)}))
+    psi = stacked(folds({"mean.x.0": 2.0}, 0.0, {"d": square(0.25, 4)}, "u"))
+    network = sumformer(phi, ["x.0", "c"], psi, {"mean.c": 1.0, "d": -1.0})
+    held = [entry("s", "function", {"c": 1, "x.0": 1}, of=[form({"own": 1})], tree="x[0]**2"),
+            entry("ms", "mean", {"mean.c": 1, "mean.x.0": 1}, of=[form({"s": 1})]),
+            entry("m", "mean", {"mean.x.0": 1}, of=[form({"own": 1})]),
+            entry("sm", "function", {"d": 1, "mean.x.0": 1}, of=[form({"m": 1})], tree="x[0]**2")]
+    return Honest(network, "mean((y - mean(y))**2)", [TOKEN, *held], form({"ms": 1, "sm": -1}),
+                  lambda _, row: sum((t * t for t in row), Q(0)) / len(row) - (sum(row, Q(0)) / len(row)) ** 2)
+
+
+def largest() -> Honest:
+    held = entry("top", "order-statistic", {"o": 1}, of=[form({"own": 1})], rank=1)
+    return Honest(thermometer(2, 1, {}), "max(y)", [TOKEN, held], form({"top": 1}), lambda _, row: max(row))
+
+
+def rectified() -> Honest:
+    units = layer(({"x.0": 1.0}, -0.25, {"c": 1.0}), ({"x.0": 0.0}, 1.0, {"e": 0.5}))
+    held = entry("r", "rectified", {"c": 1}, of=[form({"own": 1}, Q(-1, 4))])
+    mean = entry("m", "mean", {"mean.c": 1}, of=[form({"r": 1})])
+    return Honest(sumformer([units], ["c", "e"], [], {"mean.c": 1.0, "mean.e": 0.0}), "mean(relu(y - 1/4))", [TOKEN, held, mean],
+                  form({"m": 1}), lambda _, row: sum((max(t - Q(1, 4), Q(0)) for t in row), Q(0)) / len(row))
+
+
+CASES = {one.__name__: one() for one in (variance, largest, rectified)}
+CHANGES = st.one_of(st.sampled_from([0.0, -1.0, 2.0, 1 + 2.0**-20]), st.floats(0.9, 1.1))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_unchanged_ones_are_proved_and_their_bounds_hold(name: str) -> None:
+    case = CASES[name]
+    proved = bounded(case.network, case.text, case.hint, case.output, n=2)
+    assert proved.identities
+    assert worst(case.network, case.formula) <= Q(proved.bound) < Q(1, 7)
+
+
+def changed(network: MeanSumformer, place: int, array: str, index: int, factor: float, shift: float) -> MeanSumformer:
+    layers = [*network.phi, *network.psi]
+    one = layers[place % len(layers)]
+    arrays = {name: getattr(one, name).copy() for name in ARRAYS}
+    values = arrays[array]
+    values.flat[index % values.size] = values.flat[index % values.size] * factor + shift
+    layers[place % len(layers)] = ReluLayer(one.reads, arrays["W_1"], arrays["bias"], one.writes, arrays["W_2"])
+    return replace(network, phi=tuple(layers[:len(network.phi)]), psi=tuple(layers[len(network.phi):]))
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 20), st.sampled_from(ARRAYS), st.integers(0, 50), CHANGES, st.sampled_from([0.0, 0.0, 2.0**-12, -0.125]))
+def test_a_changed_weight_is_in_the_bound(name: str, place: int, array: str, index: int, factor: float, shift: float) -> None:
+    case = CASES[name]
+    network = changed(case.network, place, array, index, factor, shift)
+    try:
+        proved = bounded(network, case.text, case.hint, case.output, n=2)
+    except NotUnderstood:
+        return
+    assert worst(network, case.formula, steps=9) <= Q(proved.bound)
+
+
+def numbers(node: Any) -> list[tuple[Any, Any]]:
+    """Return every place of a hint at which an exact number stands."""
+    found = []
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if isinstance(value, str) and key not in ("name", "kind", "tree"):
+            found.append((node, key))
+        found += numbers(value)
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_a_changed_hint_makes_no_bound_too_small(name: str, data: st.DataObject) -> None:
+    case = CASES[name]
+    hint: list[Any] = copy.deepcopy(list(case.hint))
+    output = copy.deepcopy(dict(case.output))
+    for node, key in data.draw(st.lists(st.sampled_from(numbers([hint, output])), min_size=1, max_size=2)):
+        node[key] = data.draw(st.sampled_from(["0", "1", "-1", "2", "1/2", "101/100", "-1/2048", "1/100"]))
+    if data.draw(st.booleans()):
+        a, b = data.draw(st.lists(st.integers(0, len(hint) - 1), min_size=2, max_size=2))
+        hint[a]["held"], hint[b]["held"] = hint[b]["held"], hint[a]["held"]
+    try:
+        proved = bounded(case.network, case.text, hint, output, n=2)
+    except NotUnderstood:
+        return
+    assert not proved.identities or worst(case.network, case.formula, steps=9) <= Q(proved.bound)

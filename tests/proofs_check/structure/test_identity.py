@@ -1,0 +1,105 @@
+"""Algebra says "the same" of rewritten expressions and never of two that differ somewhere."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions.domains import Box
+from constructions.targets import expression as ex
+from constructions.targets.language import parse
+from constructions.targets.target import Target
+from proofs_check.structure.identity import Algebra
+from tests.strategies import samples
+
+EVERY_N = {
+    "variance": ("mean((y - mean(y))**2)", "mean(y**2) - mean(y)**2"),
+    "sums are n means": ("sum(exp(y)*y)/sum(exp(y))", "mean(exp(y)*y)/mean(exp(y))"),
+    "exponential of a sum": ("mean(exp(x + 2*y))", "exp(x)*mean(exp(y)**2)"),
+    "absolute value": ("abs(x - 1/3)", "2*relu(x - 1/3) - x + 1/3"),
+    "maximum": ("maximum(x, mean(y))", "mean(y) + relu(x - mean(y))"),
+    "minimum": ("minimum(x, 1/2)", "x - relu(x - 1/2)"),
+    "centred product": ("mean((x - y)*(x - y))", "x**2 - 2*x*mean(y) + mean(y*y)"),
+    "what is constant is its mean": ("mean(x*mean(y) + 3)", "x*mean(y) + 3"),
+    "length": ("sum(y)/n", "mean(y)"),
+    "order statistics": ("max(y) - min(y)", "order(1) - order(n)"),
+    "third central moment": ("mean((y - mean(y))**3)", "mean(y**3) - 3*mean(y)*mean(y**2) + 2*mean(y)**3"),
+}
+FIXED_N = {
+    "three squares": (3, "mean(y**2)", "(order(1)**2 + order(2)**2 + order(3)**2)/3"),
+    "a product of three by power sums": (3, "order(1)*order(2)*order(3)",
+                                         "(sum(y)**3 - 3*sum(y)*sum(y**2) + 2*sum(y**3))/6"),
+    "a fourth power sum reduces": (2, "sum(y**3)", "sum(y)*sum(y**2) - sum(y)*(sum(y)**2 - sum(y**2))/2"),
+    "the others of two": (2, "(sum(y) - x)**2", "sum(y**2) - x**2"),
+    "own token of two": (2, "(x - order(1))*(x - order(2))", "0*x"),
+    "largest of products": (2, "max(y*mean(y))", "maximum(order(1)*mean(y), order(2)*mean(y))"),
+}
+DIFFERENT: list[tuple[int | None, str, str]] = [(None, a, b) for a, b in [
+    ("mean((y - mean(y))**2)", "mean(y**2) - mean(y)"), ("x*mean(y)", "mean(y*y)"), ("x", "mean(y)"),
+    ("mean(exp(x + y))", "exp(x) + mean(exp(y))"), ("mean(mean(y)*y)", "mean(y*y)"), ("sum(y)", "mean(y)"),
+    ("mean(x*y)", "mean(x)*mean(y*y)"), ("abs(x - 1/3)", "2*relu(x - 1/3) - x - 1/3"), ("max(y)", "order(2)"),
+    ("sum(y)", "3*mean(y)"), ("min(y)", "order(3)"), ("relu(2*x)", "2*relu(x - 1/8)"), ("mean(exp(y))", "exp(mean(y))"),
+    ("sqrt(x*x)", "x - 1"), ("log(mean(exp(y)))", "mean(y)"), ("x", "x + 1/1000000000000"), ("max(x*y)", "x*max(y)"),
+]]
+DIFFERENT += [
+    (3, "order(1)*order(2)*order(3)", "(sum(y)**3 - 3*sum(y)*sum(y**2) + 2*sum(y**3))/5"), (3, "sum(y)", "2*mean(y)"),
+    (3, "(sum(y) - x)**2", "sum(y**2) - x**2"), (3, "order(2)", "mean(y)"),
+    (4, "sum(y**3)", "sum(y)*sum(y**2) - sum(y)*(sum(y)**2 - sum(y**2))/2"), (2, "x", "order(1)"),
+    (2, "max(y*y)", "order(2)**2"), (2, "max((y - mean(y))**2)", "mean((y - mean(y))**2) + 1/100"),
+    (3, "x*x", "order(1)*order(2)"), (9, "order(1)", "order(2)"),
+]
+
+
+def tree(text: str, n: int | None) -> ex.Expression:
+    one = parse(text, 1)[0]
+    return one if n is None else ex.specialise(one, n)
+
+
+@pytest.mark.parametrize("name", EVERY_N)
+def test_rewritten_expressions_are_the_same_for_every_length(name: str) -> None:
+    a, b = EVERY_N[name]
+    assert Algebra(None, 1).same(tree(a, None), tree(b, None))
+    assert Algebra(3, 1).same(tree(a, 3), tree(b, 3))
+    assert Algebra(3, 1).same(tree(b, 3), tree(a, 3))
+
+
+@pytest.mark.parametrize("name", FIXED_N)
+def test_some_are_the_same_for_one_length_only(name: str) -> None:
+    n, a, b = FIXED_N[name]
+    assert Algebra(n, 1).same(tree(a, n), tree(b, n))
+
+
+def test_two_coordinates_are_written_out_too() -> None:
+    a, b = parse("(sum(y[0]*y[1]) - x[0]*x[1])*2", 2)[0], parse("2*(sum(y[0]) - x[0])*(sum(y[1]) - x[1])", 2)[0]
+    assert Algebra(2, 2).same(ex.specialise(a, 2), ex.specialise(b, 2))
+    assert not Algebra(3, 2).same(ex.specialise(a, 3), ex.specialise(b, 3))
+    assert not Algebra(2, 2).same(parse("x[0]", 2)[0], parse("x[1]", 2)[0])
+    assert not Algebra(2, 2).same(parse("max(y[0])", 2)[0], parse("max(y[1])", 2)[0])
+
+
+@pytest.mark.parametrize(("n", "a", "b"), DIFFERENT)
+def test_near_misses_are_not_the_same(n: int | None, a: str, b: str) -> None:
+    assert not Algebra(n, 1).same(tree(a, n), tree(b, n))
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples(d=1, n=3, depth=2), samples(d=1, n=3, depth=2), st.integers(0, 99))
+def test_what_is_called_the_same_has_the_same_values(a: object, b: object, seed: int) -> None:
+    texts = [one.text for one in (a, b)]  # type: ignore[attr-defined]
+    box = Box.parse("0,1", 1)
+    f, g = (Target.from_text(text, n=3, box=box) for text in texts)
+    algebra = Algebra(3, 1)
+    assert algebra.same(f.outputs[0], f.outputs[0])
+    tokens = np.random.default_rng(seed).random((20, 3, 1))
+    with np.errstate(all="ignore"):
+        u, v = f.numpy(tokens), g.numpy(tokens)
+    if np.abs(u - v).max() > 1e-6 * (1 + np.abs(u).max() + np.abs(v).max()):
+        assert not algebra.same(f.outputs[0], g.outputs[0])
+
+
+def test_a_number_of_any_length_is_compared_exactly() -> None:
+    assert not Algebra(None, 1).same(ex.Number(Fraction(1, 3)), ex.Number(Fraction(1, 3) + Fraction(1, 10**40)))

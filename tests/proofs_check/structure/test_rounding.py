@@ -1,0 +1,123 @@
+"""The running error bounds the gap between floating point, in several orders of summation, and exact evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.structure.rounding import Running
+from tests.proofs_check.structure.handmade import Unit, exact, folds, layer, square, stacked, sumformer
+from tests.proofs_check.structure.readings import read
+
+Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+UNITS: dict[type[np.floating], float] = {np.float64: 2.0**-53, np.float32: 2.0**-24}
+
+
+def one_by_one(a: np.ndarray, B: np.ndarray) -> np.ndarray:
+    total = np.zeros((*a.shape[:-1], B.shape[1]), a.dtype)
+    for k in range(a.shape[-1]):
+        total = total + a[..., k: k + 1] * B[k]
+    return total
+
+
+def backwards(a: np.ndarray, B: np.ndarray) -> np.ndarray:
+    return one_by_one(a[..., ::-1], B[::-1])
+
+
+ORDERS: list[Product] = [np.matmul, one_by_one, backwards]
+
+
+def computed(network: MeanSumformer, tokens: np.ndarray, product: Product) -> np.ndarray:
+    """Run a network in the number format of the tokens."""
+    kind = tokens.dtype
+    known = {"x.0": tokens[..., 0]}
+
+    def through(layers: tuple[ReluLayer, ...]) -> None:
+        for one in layers:
+            stream = np.stack([known[channel] for channel in one.reads], axis=-1)
+            hidden = np.maximum(product(stream, one.W_1.astype(kind)) + one.bias.astype(kind), kind.type(0))
+            added = product(hidden, one.W_2.astype(kind))
+            for k, channel in enumerate(one.writes):
+                known[channel] = known.get(channel, kind.type(0)) + added[..., k]
+
+    through(network.phi)
+    for channel in network.pooled:
+        mean = known[channel].sum(axis=-1, keepdims=True) / kind.type(tokens.shape[-2])
+        known[mean_of(channel)] = np.broadcast_to(mean, tokens.shape[:-1])
+    through(network.psi)
+    read_out = np.stack([known[channel] for channel in network.readout], axis=-1)
+    return product(read_out, network.W_out.astype(kind)) + network.b_out.astype(kind)
+
+
+def gap(network: MeanSumformer, tokens: np.ndarray) -> float:
+    """Return the largest error over all orders."""
+    true = exact(network, tokens)
+    return max(float(np.abs(np.frompyfunc(Fraction, 1, 1)(computed(network, tokens, product).astype(float)) - true).max())
+               for product in ORDERS)
+
+
+def bound(network: MeanSumformer, kind: type[np.floating], n: int) -> float:
+    unit = UNITS[kind]
+    return Running(read(network), unit, 1.02 * (n + 2) * unit).output_error(network)
+
+
+def many_small_units() -> MeanSumformer:
+    """Return 1 plus 300 numbers that are lost one by one, each from a form of its own."""
+    small: list[Unit] = [({"x.0": 2.0**-26 * (1 + k * 2.0**-10)}, 0.0, {"o": 1.0}) for k in range(300)]
+    return sumformer([layer(({"x.0": 0.0}, 1.0, {"o": 1.0}), *small)], [], [], {"o": 1.0})
+
+
+def folds_onto_a_large_number() -> MeanSumformer:
+    chain = stacked(folds({"x.0": 2.0}, 0.0, {"o": [0.0, *([2.0**-5 / 3] * 18)]}))
+    return sumformer([layer(({"x.0": 0.0}, 1000.0, {"o": 1.0})), *chain], [], [], {"o": 1.0}).rounded(np.float32)
+
+
+def squares_of_means() -> MeanSumformer:
+    phi = [layer(({"x.0": 1.0}, 0.0, {"c": 0.3}), ({"x.0": 1.0}, -1 / 3, {"c": 0.9, "d": -0.7})),
+           *stacked(folds({"c": 1.0}, 0.1, {"d": square(1 / 3, 5)}))]
+    psi = stacked(folds({"mean.d": 0.5, "x.0": 0.7}, 0.6, {"o": square(-0.9, 6), "p": square(0.2, 6)}))
+    last = layer(*[({"o": 1.0}, 1.2 - 0.1 * k, {"q": (-1.0) ** k * 3.3}) for k in range(12)])
+    return sumformer(phi, ["c", "d"], [*psi, last], {"o": 1.1, "p": -0.3, "q": 0.7, "mean.c": 1 / 7}, b=0.1).rounded(np.float32)
+
+
+WEIGHTS = st.floats(-2, 2, width=32)
+NETWORKS = {one.__name__: one for one in (many_small_units, folds_onto_a_large_number, squares_of_means)}
+
+
+@pytest.mark.parametrize("kind", UNITS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_order_of_summation_errs_by_more(name: str, kind: type[np.floating]) -> None:
+    network = NETWORKS[name]()
+    tokens = np.random.default_rng(1).random((40, 3, 1)).astype(kind)
+    tokens[0] = 1
+    assert 0 < gap(network, tokens) <= bound(network, kind, 3) < 1e5 * UNITS[kind] * 1000
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(WEIGHTS, WEIGHTS, WEIGHTS), min_size=1, max_size=6),
+       st.lists(st.floats(0, 1, width=32), min_size=2, max_size=3))
+def test_random_layers_err_by_no_more(units: list[tuple[float, float, float]], tokens: list[float]) -> None:
+    first = layer(*[({"x.0": w}, b, {"c": v, "d": v * 0.5}) for w, b, v in units])
+    second = layer(*[({"c": w, "mean.d": 0.75}, b, {"o": v}) for w, b, v in units], ({"c": 0.0}, 0.5, {"o": 0.25}))
+    network = sumformer([first], ["d"], [second], {"o": 1.0, "c": -1.0})
+    for kind in UNITS:
+        sequence = np.array(tokens, dtype=kind).reshape(1, -1, 1)
+        assert gap(network, sequence) <= bound(network, kind, len(tokens)) + 1e-40
+
+
+def test_hundreds_of_small_units_are_counted_one_by_one() -> None:
+    network = many_small_units()
+    tokens = np.ones((1, 2, 1), np.float32)
+    assert gap(network, tokens) > 70 * 2.0**-24
+    assert bound(network, np.float32, 2) > 300 * 2.0**-24
+
+
+def test_a_sum_too_long_for_the_analysis_has_no_bound() -> None:
+    network = many_small_units()
+    assert Running(read(network), 2.0**-12, 0.0).output_error(network) == np.inf
