@@ -60,6 +60,10 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     steps = _by_structure(run, claim, target, network, heads, proved)
     if fitted:
         steps += polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report)
+    total = sum((step.bound for step in steps), Fraction(0))
+    if total > claim.bound:  # the builder's own analysis may be the sharper one
+        derived = _by_derivation(run, claim, target, heads, "by structure the bound is not reached", report)
+        return derived if all(step.status.rank <= Status.ASSUMED.rank for step in derived) else steps
     return steps
 
 

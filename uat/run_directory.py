@@ -16,7 +16,7 @@ from typing import Any
 
 from constructions.errors import BadInput
 from constructions.storage import Stored
-from proofs_check.kernel import Certificate, Verdict
+from proofs_check.kernel import Certificate, Status, Verdict
 from proofs_check.run_files import CERTIFICATE_FORMAT, FILES, digest, file_sha256
 
 
@@ -71,16 +71,20 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
         "assumptions": list(certificate.assumptions), "budget": [step.to_json() for step in certificate.steps],
         "tree": certificate.tree(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in
-                     ("uat", "numpy", "scipy", "torch", "python-flint", "safetensors")}},
+                     ("uat", "numpy", "scipy", "torch", "python-flint", "sympy", "safetensors")}},
     }
 
 
 def method_text(verdict: Verdict) -> str:
     """Say which kind of proof a verdict is about."""
-    if any(step.id == "subdivision" for step in verdict.steps):
+    decomposed = next((step for step in verdict.steps if step.id == "sum-decomposition"), None)
+    subdivided = any(step.id == "subdivision" for step in verdict.steps)
+    if decomposed is not None:
+        by = ("structure: from weights and target text alone, quantity by quantity" if decomposed.status is Status.PROVED
+              else "derivation: a priori error budget, derived again from the target text")
+        return f"{by}; its polynomial over boxes of sorted sequences" if subdivided else by
+    if subdivided:
         return "subdivision: from weights and target text alone, over boxes of sorted sequences"
-    if any(step.id == "sum-decomposition" for step in verdict.steps):
-        return "continuous: a priori error budget, derived again from the target text"
     return "grid: piecewise constant on cells, re-proved a posteriori from weights and target text"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import commands, continuous, linear_bounds, sampling, subdivision, value_table
+from tests.benchmarks import commands, continuous, linear_bounds, sampling, structure, subdivision, value_table
 
 
 def main() -> None:
@@ -11,6 +11,7 @@ def main() -> None:
     value_table.main()
     sampling.main([])
     continuous.main([])
+    structure.main([])
     subdivision.main()
     linear_bounds.main()
 

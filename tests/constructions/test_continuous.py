@@ -139,26 +139,28 @@ def test_the_bound_of_products_squares_and_thermometers_is_attained_within_a_ten
         assert worst_error(compiled.sumformer, target) >= 0.9 * float(compiled.bound), text
 
 
-@pytest.mark.parametrize(("text", "n", "d", "steps", "latent"), [
-    ("max(y)", 3, 1, {"soft-extremum", "interpolation-error"}, 1),
-    ("order(3)", 3, 1, {"soft-extremum", "interpolation-error"}, 1),
-    ("max(y[0]*y[1])-x[0]", 3, 2, {"soft-extremum", "interpolation-error", "square-sawtooth"}, 1),
-    ("max(y)-min(y)", 3, 1, {"soft-extremum", "interpolation-error"}, 2),
-    ("max(y)", 256, 1, {"order-statistics"}, 50), ("max(y)+order(2)", 3, 1, {"order-statistics"}, None)])
-def test_extrema_are_softened_where_that_is_cheaper_than_a_thermometer(text: str, n: int, d: int, steps: set[str],
-                                                                       latent: int | None) -> None:
-    target = of(text, n=n, d=d)
-    compiled = compile_target(target, Fraction(1, 100), "sum-decomposition")[1]
+SOFT = {"soft-extremum", "interpolation-error"}
+
+
+@pytest.mark.parametrize(("text", "n", "d", "largest", "steps", "latent"), [
+    ("max(y)", 3, 1, 30, SOFT, 1), ("order(3)", 3, 1, 30, SOFT, 1), ("max(y)-min(y)", 3, 1, 30, SOFT, 2),
+    ("max(y[0]*y[1])-x[0]", 3, 2, 30, {*SOFT, "square-sawtooth"}, 1), ("max(y)", 3, 1, 40, {"order-statistics"}, 34),
+    ("max(y)", 256, 1, 1024, {"order-statistics"}, 50), ("max(y)+order(2)", 3, 1, 1024, {"order-statistics"}, None)])
+def test_extrema_are_softened_where_a_thermometer_would_have_too_many_channels(text: str, n: int, d: int, largest: int,
+                                                                               steps: set[str], latent: int | None) -> None:
+    target, limits = of(text, n=n, d=d), Limits(max_latent=largest)
+    compiled = compile_target(target, Fraction(1, 100), "sum-decomposition", limits=limits)[1]
     assert {share.id for share in compiled.shares if share.bound > Fraction(1, 10**9)} == steps
     assert latent is None or compiled.sumformer.d_latent == latent
-    check(target, "1/100")
+    assert worst_error(compiled.sumformer, target) <= compiled.bound
 
 
 def test_an_extremum_finer_than_the_exponents_allow_is_refused_with_both_reasons() -> None:
     with pytest.raises(Refused, match=r"3334 channels, more than --max-latent 1024; as a log of .* e\^5493 apart .* e\^1290"):
         compile_target(of("max(y)"), Fraction(1, 10**4), "sum-decomposition")
     check(of("max(y)"), "1/1000")
-    assert compile_target(of("max(y)", domain="0,0.1"), Fraction(1, 10**4), "sum-decomposition")[1].sumformer.d_latent == 1
+    soft = compile_target(of("max(y)", domain="0,0.1"), Fraction(1, 10**4), "sum-decomposition", limits=Limits(max_latent=100))
+    assert soft[1].sumformer.d_latent == 1
 
 
 @pytest.mark.parametrize(("name", "eps", "largest", "tightness"), [

@@ -171,7 +171,7 @@ def test_what_depends_on_means_alone_is_evaluated_once_a_sequence() -> None:
     layers, known, later = sides(network)[1]
     means = [mean_of(channel) for channel in network.pooled]
     constant, own, channels = split(nodes(layers, known, later, ULP), means, known - set(means))
-    assert len(constant) > 50
+    assert len(constant) > 40
     assert {channel for node in constant for channel in node.reads} <= channels
     assert 0 < len(own) < 5
 

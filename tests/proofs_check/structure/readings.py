@@ -8,7 +8,6 @@ from fractions import Fraction
 from constructions.network.relu import MeanSumformer, mean_of
 from proofs_check.structure.content import Content
 from proofs_check.structure.reading import Reading, through
-from proofs_check.structure.rules import whole
 from tests.proofs_check.structure.draws import value
 
 UNIT = ((Fraction(0), Fraction(1)),)
@@ -36,7 +35,7 @@ def in_scale(reading: Reading, name: str, number: Fraction) -> Fraction:
 def evaluated(reading: Reading, content: Content, token: Sequence[Fraction], means: Mapping[str, Fraction]
               ) -> tuple[Fraction, float]:
     """Return the main part at one own token and its spread; means by channel, tables by what they read there."""
-    content = whole(reading, content)
+    content = reading.whole(content)
     at: dict[str, Fraction] = {f"x.{c}": in_scale(reading, f"x.{c}", t) for c, t in enumerate(token)}
     at |= {mean_of(channel): in_scale(reading, mean_of(channel), t) for channel, t in means.items()}
     slack = 0.0
