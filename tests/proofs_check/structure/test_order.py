@@ -71,6 +71,17 @@ def test_numbers_that_are_off_widen_it_enough(which: tuple[int, int], wrong: dic
     assert max(gaps) <= Q(float(enclosed.upper))
 
 
+@pytest.mark.parametrize("moved", [-0.0625, 0.0625])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_a_ramp_out_of_place_counts_its_move(rank: int, moved: float) -> None:
+    network = thermometer(2, rank, {"left": moved, "right": moved})
+    clean, enclosed = found(thermometer(2, rank, {}), 2, rank), found(network, 2, rank)
+    gaps = errors(network, 2, rank, 32)
+    assert Q(float(enclosed.lower)) <= min(gaps)
+    assert max(gaps) <= Q(float(enclosed.upper))
+    assert not (Q(float(clean.lower)) <= min(gaps) and max(gaps) <= Q(float(clean.upper)))
+
+
 @pytest.mark.parametrize("rank", [1, 2])
 def test_another_rank_is_not_given_the_same_error(rank: int) -> None:
     enclosed = found(thermometer(3, rank, {}), 3, rank + 1)

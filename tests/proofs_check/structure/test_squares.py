@@ -72,3 +72,10 @@ def test_a_wave_is_attained_with_both_signs() -> None:
     q = quadratic(weights)
     gaps = [folded(weights, Fraction(k, 64))[0] - parabola(q, Fraction(k, 64)) for k in range(129)]
     assert (min(gaps), max(gaps)) == (-q.amplitude, q.amplitude)
+
+
+@given(st.integers(1, 8), st.fractions(0, Fraction(1, 2)))
+def test_outside_a_square_is_off_by_exactly_what_is_said(m: int, excess: Fraction) -> None:
+    q, flat = quadratic(square(1.0, m)), Fraction(1, 2**m)
+    assert q.outside(excess, Fraction(0)) == 2 * excess + excess**2
+    assert q.outside(Fraction(0), excess) == 2 * flat * excess + excess**2
