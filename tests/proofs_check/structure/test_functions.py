@@ -58,6 +58,15 @@ def test_what_may_be_undefined_has_no_finite_range() -> None:
     assert slope_range(tree("log(x[0])"), -1.0, 1.0) == (-math.inf, math.inf)
 
 
+def test_unbounded_boxes_are_enclosed_whole() -> None:
+    assert value_range(tree("x[0]"), [(-math.inf, math.inf)]) == (-math.inf, math.inf)
+    low, high = value_range(tree("sigmoid(x[0]) + x[1]", 2), [(0.0, math.inf), (0.0, 1.0)])
+    assert low <= 0.5
+    assert 2 <= high <= 2.1
+    assert slope_range(tree("x[0]**2"), 0.0, math.inf) == (-math.inf, math.inf)
+    assert value_range(tree("x[0]"), [(-1.7e308, 1.7e308)]) == (-1.7e308, 1.7e308)
+
+
 def test_a_logarithmic_slope_is_that_of_a_power() -> None:
     low, high = slope_range(tree("x[0]**3"), 1.0, 2.0, logarithmic=True)
     assert low <= 3
