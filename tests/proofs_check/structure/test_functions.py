@@ -18,7 +18,7 @@ from proofs_check.structure.deviation import slope_range
 from proofs_check.structure.functions import largest_on_ellipse, on_boxes, on_complex_boxes, value_range
 from proofs_check.structure.variable import Variable
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=12, deadline=None)
 SMOOTH: dict[str, tuple[int | Fraction, int | Fraction]] = {
     "exp(x[0])": (-3, 5), "log(x[0])": (Fraction(1, 2), 4), "1/x[0]": (100, 101), "sqrt(x[0])": (Fraction(1, 10), 2),
     "sigmoid(3*x[0])": (-3, 5), "tanh(x[0])": (-3, 5), "sin(4*x[0])": (-3, 5), "x[0]**3 - x[0]": (-1, 1),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from proofs_check.structure.squares import Quadratic, quadratic
 from tests.proofs_check.structure.handmade import square
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 WEIGHTS = st.lists(st.floats(-3, 3), min_size=2, max_size=9)
 INSIDE = st.fractions(0, 2, max_denominator=4096)
 NEARLY = st.tuples(st.integers(1, 8), st.floats(-2, 2), st.floats(-2.0**-20, 2.0**-20)).map(
