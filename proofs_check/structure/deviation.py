@@ -255,6 +255,8 @@ def _second_derivative(g: ex.Expression, cell: Interval) -> Interval:
 
 def slope_range(g: ex.Expression, low: float, high: float, *, logarithmic: bool = False) -> Range:
     """Enclose g', or t g'(t), on an interval; infinite where it may be unbounded."""
+    if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
+        return -math.inf, math.inf
     even = low + (high - low) * (np.arange(193) / 192)
     ends = np.geomspace(low, high, 193) if logarithmic and low > 0 else even
     ends[0], ends[-1] = low, high

@@ -70,10 +70,12 @@ def value_range(tree: ex.Expression, box: Sequence[Range]) -> Range:
 
 
 def cut(box: Sequence[Range], pieces: int) -> list[Interval]:
-    """Cut a box into equal parts along every axis; returns one interval array a variable, all of one shape."""
+    """Cut a box into equal parts along every axis, an unbounded one not at all; returns one interval array a variable, all of one
+    shape."""
     lower, upper = [], []
     for low, high in box:
-        ends = low + (high - low) * (np.arange(pieces + 1) / pieces)
+        bounded = math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)
+        ends = low + (high - low) * (np.arange(pieces + 1) / pieces) if bounded else np.array([low, high])
         ends[0], ends[-1] = low, high
         lower.append(ends[:-1])
         upper.append(np.maximum(ends[1:], ends[:-1]))

@@ -59,7 +59,23 @@ def rectified() -> Honest:
                   form({"m": 1}), lambda _, row: sum((max(t - Q(1, 4), Q(0)) for t in row), Q(0)) / len(row))
 
 
-CASES = {one.__name__: one() for one in (variance, largest, rectified)}
+def product() -> Honest:
+    """x mean(y^2), 4 x q = (x + q)^2 - (x - q)^2, the square in phi by two folds only."""
+    phi = stacked(folds({"x.0": 2.0}, 0.0, {"c": square(0.25, 2)}))
+    q = {"mean.c": 1.0, "mean.x.0": 1.0}
+    plus = folds({"x.0": 1.0, **q}, 0.0, {"o": square(0.25, 6)}, "u")
+    minus = folds({"x.0": 1.0, **{channel: -weight for channel, weight in q.items()}}, 1.0, {"o": square(-0.25, 6)}, "v")
+    network = sumformer(phi, ["x.0", "c"], stacked(plus, minus), {"o": 1.0, "x.0": 0.5, "mean.c": 0.5, "mean.x.0": 0.5},
+                        b=-0.25)
+    held = [entry("s", "function", {"c": 1, "x.0": 1}, Q(-1, 128), of=[form({"own": 1})], tree="x[0]**2"),
+            entry("q", "mean", {"mean.c": 1, "mean.x.0": 1}, Q(-1, 128), of=[form({"s": 1})]),
+            entry("p", "product", {"o": 1, "x.0": Q(1, 2), "mean.c": Q(1, 2), "mean.x.0": Q(1, 2)}, Q(-1, 4),
+                  of=[form({"own": 1}), form({"q": 1})])]
+    return Honest(network, "x*mean(y**2)", [TOKEN, *held], form({"p": 1}),
+                  lambda own, row: own * sum((t * t for t in row), Q(0)) / len(row))
+
+
+CASES = {one.__name__: one() for one in (variance, largest, rectified, product)}
 CHANGES = st.one_of(st.sampled_from([0.0, -1.0, 2.0, 1 + 2.0**-20]), st.floats(0.9, 1.1))
 
 
@@ -82,7 +98,7 @@ def changed(network: MeanSumformer, place: int, array: str, index: int, factor: 
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 20), st.sampled_from(ARRAYS), st.integers(0, 50), CHANGES, st.sampled_from([0.0, 0.0, 2.0**-12, -0.125]))
 def test_a_changed_weight_is_in_the_bound(name: str, place: int, array: str, index: int, factor: float, shift: float) -> None:
     case = CASES[name]
@@ -91,7 +107,7 @@ def test_a_changed_weight_is_in_the_bound(name: str, place: int, array: str, ind
         proved = bounded(network, case.text, case.hint, case.output, n=2)
     except NotUnderstood:
         return
-    assert worst(network, case.formula, steps=9) <= Q(proved.bound)
+    assert worst(network, case.formula, steps=6) <= Q(proved.bound)
 
 
 def numbers(node: Any) -> list[tuple[Any, Any]]:
@@ -105,7 +121,7 @@ def numbers(node: Any) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_a_changed_hint_makes_no_bound_too_small(name: str, data: st.DataObject) -> None:
     case = CASES[name]
@@ -120,4 +136,4 @@ def test_a_changed_hint_makes_no_bound_too_small(name: str, data: st.DataObject)
         proved = bounded(case.network, case.text, hint, output, n=2)
     except NotUnderstood:
         return
-    assert not proved.identities or worst(case.network, case.formula, steps=9) <= Q(proved.bound)
+    assert not proved.identities or worst(case.network, case.formula, steps=6) <= Q(proved.bound)

@@ -18,7 +18,7 @@ from proofs_check.structure.deviation import slope_range
 from proofs_check.structure.functions import largest_on_ellipse, on_boxes, on_complex_boxes, value_range
 from proofs_check.structure.variable import Variable
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=12, deadline=None)
 SMOOTH: dict[str, tuple[int | Fraction, int | Fraction]] = {
     "exp(x[0])": (-3, 5), "log(x[0])": (Fraction(1, 2), 4), "1/x[0]": (100, 101), "sqrt(x[0])": (Fraction(1, 10), 2),
     "sigmoid(3*x[0])": (-3, 5), "tanh(x[0])": (-3, 5), "sin(4*x[0])": (-3, 5), "x[0]**3 - x[0]": (-1, 1),
@@ -56,6 +56,15 @@ def test_what_may_be_undefined_has_no_finite_range() -> None:
     assert value_range(tree("log(x[0])"), [(-1.0, 1.0)]) == (-math.inf, math.inf)
     assert value_range(tree("1/x[0]"), [(-1.0, 1.0)]) == (-math.inf, math.inf)
     assert slope_range(tree("log(x[0])"), -1.0, 1.0) == (-math.inf, math.inf)
+
+
+def test_unbounded_boxes_are_enclosed_whole() -> None:
+    assert value_range(tree("x[0]"), [(-math.inf, math.inf)]) == (-math.inf, math.inf)
+    low, high = value_range(tree("sigmoid(x[0]) + x[1]", 2), [(0.0, math.inf), (0.0, 1.0)])
+    assert low <= 0.5
+    assert 2 <= high <= 2.1
+    assert slope_range(tree("x[0]**2"), 0.0, math.inf) == (-math.inf, math.inf)
+    assert value_range(tree("x[0]"), [(-1.7e308, 1.7e308)]) == (-1.7e308, 1.7e308)
 
 
 def test_a_logarithmic_slope_is_that_of_a_power() -> None:

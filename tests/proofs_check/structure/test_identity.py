@@ -86,7 +86,7 @@ def test_near_misses_are_not_the_same(n: int | None, a: str, b: str) -> None:
     assert not Algebra(n, 1).same(tree(a, n), tree(b, n))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(samples(d=1, n=3, depth=2), samples(d=1, n=3, depth=2), st.integers(0, 99))
 def test_what_is_called_the_same_has_the_same_values(a: object, b: object, seed: int) -> None:
     texts = [one.text for one in (a, b)]  # type: ignore[attr-defined]

@@ -56,7 +56,7 @@ def test_the_error_is_enclosed_and_both_ends_are_attained(n: int, rank: int, ste
     assert (float(min(gaps)), float(max(gaps))) == pytest.approx((low, high), abs=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.sampled_from([(2, 1), (2, 2), (3, 2)]),
        st.dictionaries(st.sampled_from(["left", "right", "ramp", "start", "end", "height"]), st.floats(-0.03, 0.03), min_size=1))
 def test_numbers_that_are_off_widen_it_enough(which: tuple[int, int], wrong: dict[str, float]) -> None:
@@ -69,6 +69,17 @@ def test_numbers_that_are_off_widen_it_enough(which: tuple[int, int], wrong: dic
     gaps = errors(network, n, rank, 8)
     assert Q(float(enclosed.lower)) <= min(gaps)
     assert max(gaps) <= Q(float(enclosed.upper))
+
+
+@pytest.mark.parametrize("moved", [-0.0625, 0.0625])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_a_ramp_out_of_place_counts_its_move(rank: int, moved: float) -> None:
+    network = thermometer(2, rank, {"left": moved, "right": moved})
+    clean, enclosed = found(thermometer(2, rank, {}), 2, rank), found(network, 2, rank)
+    gaps = errors(network, 2, rank, 32)
+    assert Q(float(enclosed.lower)) <= min(gaps)
+    assert max(gaps) <= Q(float(enclosed.upper))
+    assert not (Q(float(clean.lower)) <= min(gaps) and max(gaps) <= Q(float(clean.upper)))
 
 
 @pytest.mark.parametrize("rank", [1, 2])

@@ -17,7 +17,7 @@ from tests.proofs_check.structure.readings import UNIT, evaluated, read
 
 TOKENS = st.lists(st.fractions(0, 1, max_denominator=97), min_size=2, max_size=3)
 WEIGHTS = st.integers(-16, 16).map(lambda k: k / 8)
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=15, deadline=None)
 
 
 def holds(network: MeanSumformer, tokens: Sequence[Fraction]) -> None:

@@ -121,3 +121,10 @@ def test_hundreds_of_small_units_are_counted_one_by_one() -> None:
 def test_a_sum_too_long_for_the_analysis_has_no_bound() -> None:
     network = many_small_units()
     assert Running(read(network), 2.0**-12, 0.0).output_error(network) == np.inf
+
+
+def test_a_mean_takes_over_the_errors_of_what_is_averaged_and_has_roundings_of_its_own() -> None:
+    network = squares_of_means()
+    running = Running(read(network), 2.0**-24, 2.0**-10)
+    running.output_error(network)
+    assert running.error["mean.d"] >= running.error["d"] + 2.0**-10 * running.size["d"] > 2.0**-10

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from proofs_check.structure.squares import Quadratic, quadratic
 from tests.proofs_check.structure.handmade import square
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 WEIGHTS = st.lists(st.floats(-3, 3), min_size=2, max_size=9)
 INSIDE = st.fractions(0, 2, max_denominator=4096)
 NEARLY = st.tuples(st.integers(1, 8), st.floats(-2, 2), st.floats(-2.0**-20, 2.0**-20)).map(
@@ -72,3 +72,10 @@ def test_a_wave_is_attained_with_both_signs() -> None:
     q = quadratic(weights)
     gaps = [folded(weights, Fraction(k, 64))[0] - parabola(q, Fraction(k, 64)) for k in range(129)]
     assert (min(gaps), max(gaps)) == (-q.amplitude, q.amplitude)
+
+
+@given(st.integers(1, 8), st.fractions(0, Fraction(1, 2)))
+def test_outside_a_square_is_off_by_exactly_what_is_said(m: int, excess: Fraction) -> None:
+    q, flat = quadratic(square(1.0, m)), Fraction(1, 2**m)
+    assert q.outside(excess, Fraction(0)) == 2 * excess + excess**2
+    assert q.outside(Fraction(0), excess) == 2 * flat * excess + excess**2

@@ -13,7 +13,7 @@ from proofs_check.structure.content import Content
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 UNITS = st.lists(st.tuples(st.one_of(st.floats(-2, 2), st.sampled_from([-0.5, -0.5 - 2.0**-53, 0.0])), st.floats(-2, 2)),
                  min_size=1, max_size=6)
 POINTS = st.one_of(st.fractions(-3, 3), st.sampled_from([Fraction(1, 2), Fraction(1, 2) + Fraction(1, 2**53), Fraction(0)]))
