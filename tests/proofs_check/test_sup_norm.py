@@ -155,7 +155,7 @@ def shifted(array: str, amount: float) -> Callable[[dict[str, np.ndarray]], None
 
 
 @pytest.mark.parametrize(("array", "amount"), [("readout.b_out", 0.05), ("readout.W_out", 0.1), ("phi.0.W_1", 0.3),
-                                               ("psi.0.bias", 0.3), ("psi.1.W_2", 0.5)])
+                                               ("psi.0.bias", 0.3), ("psi.2.W_2", 0.5)])
 def test_a_damaged_weight_is_refuted(array: str, amount: float) -> None:
     run = with_network(stored("attention"), shifted(array, amount))
     verdict, search = certify_by_subdivision(*problem_of(run, None, Fraction(1, 50)), seconds=20)
