@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from flint import fmpq
 
 from proofs_check.structure.polynomial import ZERO, Polynomial, combined
-from proofs_check.structure.ranges import polynomial_size, rational_up
+from proofs_check.structure.ranges import polynomial_size, rational_up, total_size
 
 _UP = 1 + 2.0**-40
 
@@ -52,7 +52,7 @@ class Content:
 
     def sharp_spread(self) -> float:
         """Bound everything but the main part through the ranges of its coefficients."""
-        return (sum(polynomial_size(noise.polynomial) for noise in self.noise.values()) + self.rest) * _UP
+        return (total_size([noise.polynomial for noise in self.noise.values()]) + self.rest) * _UP
 
     def __sub__(self, other: Content) -> Content:
         return affine([(self, fmpq(1)), (other, fmpq(-1))])

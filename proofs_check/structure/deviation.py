@@ -24,7 +24,7 @@ from proofs_check.enclosures.interval import Floats, Interval, hull, maximum, mi
 from proofs_check.selection import Forking
 from proofs_check.structure.functions import largest_on_ellipse, on_boxes
 from proofs_check.structure.polynomial import Polynomial
-from proofs_check.structure.ranges import Range, chebyshev, on_angles, series_range, widened
+from proofs_check.structure.ranges import Range, chebyshev, on_angles, series_range, sum_on_angles, widened
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
 from proofs_check.walker import Chamber, Walker
@@ -66,12 +66,6 @@ def polynomial_deviation(Q: Polynomial, names: Sequence[str], K: ex.Expression, 
     return widened(low - beyond, high + beyond)
 
 
-def weighted_deviation(Q: Polynomial, names: Sequence[str], K: ex.Expression, weight: ex.Expression, box: Sequence[Variable],
-                       fine: float) -> Range:
-    """Enclose (Q - K) / weight, for a positive weight; arguments as in :func:`polynomial_deviation`."""
-    return over_weight(*difference(Q, names, K, box, fine), weight, box)
-
-
 @quiet
 def over_weight(expansion: Floats, beyond: float, weight: ex.Expression, box: Sequence[Variable]) -> Range:
     """Enclose (a Chebyshev expansion + something of size at most ``beyond``) / weight, cell by cell of a grid of angles.
@@ -80,11 +74,35 @@ def over_weight(expansion: Floats, beyond: float, weight: ex.Expression, box: Se
         NotAnalytic: the weight is not positive.
     """
     values, missed, axes = on_angles(expansion)
-    low, high = values, values
+    low, high = _corners(values, np.minimum), _corners(values, np.maximum)
+    off = missed + beyond
+    found = Interval.of(low - off, high + off) / _on_cells(weight, box, axes)
+    return widened(float(found.lower.min()), float(found.upper.max()))
+
+
+@quiet
+def sum_over_weight(parts: Sequence[tuple[Floats, float]], weight: ex.Expression, box: Sequence[Variable]) -> float:
+    """Bound sum |expansion_k| / weight for Chebyshev coefficients and the l1 errors of their rounding.
+
+    Raises:
+        NotAnalytic: the weight is not positive.
+    """
+    values, missed, axes = sum_on_angles(parts)
+    found = Interval.of(_corners(values, np.maximum) + missed) / _on_cells(weight, box, axes)
+    return widened(0.0, float(found.upper.max()))[1]
+
+
+def _corners(values: Floats, largest: np.ufunc) -> Floats:
+    """Return the largest (smallest) value at the corners of each cell."""
     for axis in range(values.ndim):
         first, second = ([slice(None)] * values.ndim for _ in range(2))
         first[axis], second[axis] = slice(None, -1), slice(1, None)
-        low, high = np.minimum(low[tuple(first)], low[tuple(second)]), np.maximum(high[tuple(first)], high[tuple(second)])
+        values = largest(values[tuple(first)], values[tuple(second)])
+    return values
+
+
+def _on_cells(weight: ex.Expression, box: Sequence[Variable], axes: Sequence[Floats]) -> Interval:
+    """Enclose a positive expression on the cells between neighbours of a grid of angles."""
     sides = []
     for v, (scale, u) in enumerate(zip(box, axes, strict=True)):
         shape = [-1 if a == v else 1 for a in range(len(box))]
@@ -93,10 +111,8 @@ def over_weight(expansion: Floats, beyond: float, weight: ex.Expression, box: Se
     divisor = on_boxes(weight, sides)
     if not float(np.min(divisor.lower)) > 0:
         raise NotAnalytic(f"{weight} is not positive")
-    off = missed + beyond
-    divisor = Interval(np.broadcast_to(divisor.lower, low.shape), np.broadcast_to(divisor.upper, low.shape))
-    found = Interval.of(low - off, high + off) / divisor
-    return widened(float(found.lower.min()), float(found.upper.max()))
+    whole = tuple(len(u) - 1 for u in axes)
+    return Interval(np.broadcast_to(divisor.lower, whole), np.broadcast_to(divisor.upper, whole))
 
 
 @quiet

@@ -95,12 +95,48 @@ def series_range(coefficients: Floats, slack: float) -> Range:
     return widened(max(float(values.min()) - missed, constant - around), min(float(values.max()) + missed, constant + around))
 
 
-def on_angles(coefficients: Floats) -> tuple[Floats, float, list[Floats]]:
-    """Return values on a grid of angles, how far the function may be from multilinear interpolation, and the x of each axis."""
+def total_size(polynomials: Sequence[Polynomial]) -> float:
+    """Bound the sum of the absolute values, those of the same variables together: they are not largest in one place."""
+    groups: dict[frozenset[str], list[Polynomial]] = {}
+    for polynomial in polynomials:
+        groups.setdefault(polynomial.variables, []).append(polynomial)
+    total = 0.0
+    for names, members in groups.items():
+        if len(members) > 1 and 0 < len(names) <= max(POINTS):
+            order = sorted(names)
+            values, missed, _ = sum_on_angles([chebyshev(polynomial, order) for polynomial in members])
+            together = float(values.max()) + missed
+            total += min(together, sum(map(polynomial_size, members))) if len(names) == 1 else together
+        else:
+            total += sum(map(polynomial_size, members))
+    return widened(0.0, total)[1] if groups else 0.0
+
+
+def sum_on_angles(parts: Sequence[tuple[Floats, float]]) -> tuple[Floats, float, list[Floats]]:
+    """Return sum |values| on one grid for several expansions, what that may miss between its points, and the x of each axis.
+
+    Between neighbours each expansion is within its own ``missed`` of multilinear interpolation, the sum within all of them.
+    """
+    shape = tuple(max(coefficients.shape[axis] for coefficients, _ in parts) for axis in range(parts[0][0].ndim))
+    points = tuple(_points(len(shape), n - 1) for n in shape)
+    total: Floats = np.zeros(())
+    missed, axes = 0.0, list[Floats]()
+    for coefficients, slack in parts:
+        values, off, axes = on_angles(coefficients, points)
+        total, missed = total + np.abs(values), missed + off + slack
+    return total, missed * (1 + 2.0**-30), axes
+
+
+def _points(p: int, D: int) -> int:
+    return min(FINEST, max(16, POINTS.get(p, 8) * D))
+
+
+def on_angles(coefficients: Floats, points: Sequence[int] | None = None) -> tuple[Floats, float, list[Floats]]:
+    """Return values on a grid of angles, how far the function may be from multilinear interpolation, the x of each axis."""
     p, sizes = coefficients.ndim, np.abs(coefficients)
     values, missed, axes = coefficients, 0.0, []
     for axis, D in enumerate(n - 1 for n in coefficients.shape):
-        N = min(FINEST, max(16, POINTS.get(p, 8) * D))
+        N = _points(p, D) if points is None else points[axis]
         squares = np.arange(D + 1.0) ** 2
         weighted = float((sizes * squares.reshape([-1 if a == axis else 1 for a in range(p)])).sum())
         missed += (math.pi / N) ** 2 / 8 * weighted

@@ -8,17 +8,16 @@ pooled polynomials that enter both cancel as far as they do, and D being affine 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
+from flint import fmpq
 
 from constructions.targets import expression as ex
-from proofs_check.enclosures.interval import Interval, hull
-from proofs_check.structure.content import Content, affine
-from proofs_check.structure.deviation import NotAnalytic, over_weight, weighted_deviation
+from proofs_check.enclosures.interval import Floats, Interval, hull
+from proofs_check.structure.content import Content, affine, dyadic
+from proofs_check.structure.deviation import over_weight, sum_over_weight
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.ranges import chebyshev, polynomial_size
-from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
 _UP = 1 + 2.0**-40
@@ -30,11 +29,13 @@ class MeanOfKernel:
 
     Attributes:
         content: a function of the variables in ``names``; z and y.
-        main: its main part in variables that have the scales ``box``.
+        expansion, beyond: main - K is within ``beyond`` of this Chebyshev expansion.
+        box: scales of the variables.
     """
 
     content: Content
-    main: Polynomial
+    expansion: Floats
+    beyond: float
     names: tuple[str, ...]
     box: tuple[Variable, ...]
     K: ex.Expression
@@ -44,13 +45,13 @@ class MeanOfKernel:
         return self.names == other.names and self.box == other.box
 
 
-def relative_error(q: MeanOfKernel, fine: float) -> Interval:
+def relative_error(q: MeanOfKernel) -> Interval:
     """Enclose q'/q - 1.
 
     Raises:
         NotAnalytic: the kernel is not positive.
     """
-    main = Interval.of(*weighted_deviation(q.main, q.names, q.K, q.K, q.box, fine))
+    main = Interval.of(*over_weight(q.expansion, q.beyond, q.K, q.box))
     apart, absolute = _noise(q.content, q)
     size = apart + absolute * _inverse(q)
     return main + Interval.of(-size, size)
@@ -64,36 +65,35 @@ class Joint:
     absolute: float
 
 
-def joint_error(p: MeanOfKernel, q: MeanOfKernel, F: Interval, fine: float) -> Joint:
+def joint_error(p: MeanOfKernel, q: MeanOfKernel, F: Interval) -> Joint:
     """Enclose (p' - p) - F (q' - q) for F in an interval.
 
     Raises:
         NotAnalytic: the kernel of q is not positive.
     """
-    found: Joint | None = None
-    for end in (F.lower, F.upper):
-        factor = Fraction(float(end))
-        main = p.main - q.main.times(rational(factor))
-        kernel = ex.Binary("-", p.K, ex.Binary("*", ex.Number(factor), q.K))
-        value = Interval.of(*weighted_deviation(main, q.names, kernel, q.K, q.box, fine))
-        size, absolute = _noise(affine([(p.content, rational(Fraction(1))), (q.content, -rational(factor))]), q)
-        value = value + Interval.of(-size, size)
-        found = Joint(value, absolute) if found is None else Joint(hull(found.relative, value), max(found.absolute, absolute))
-    if found is None:
-        raise NotAnalytic("no range")  # pragma: no cover
-    return found
+    ends = [_joint_at(p, q, float(end)) for end in (F.lower, F.upper)]
+    return Joint(hull(ends[0].relative, ends[1].relative), max(ends[0].absolute, ends[1].absolute))
+
+
+def _joint_at(p: MeanOfKernel, q: MeanOfKernel, F: float) -> Joint:
+    shape = tuple(map(max, p.expansion.shape, q.expansion.shape))
+    above, below = (np.pad(e, [(0, n - m) for n, m in zip(shape, e.shape, strict=True)]) for e in (p.expansion, q.expansion))
+    rounding = 4 * 2.0**-52 * float(np.abs(above).sum() + abs(F) * np.abs(below).sum())
+    beyond = (p.beyond + abs(F) * q.beyond + rounding) * _UP
+    main = Interval.of(*over_weight(above - F * below, beyond, q.K, q.box))
+    size, absolute = _noise(affine([(p.content, fmpq(1)), (q.content, -dyadic(F))]), q)
+    return Joint(main + Interval.of(-size, size), absolute)
 
 
 def _noise(content: Content, q: MeanOfKernel) -> tuple[float, float]:
     """Bound the noise: what follows the token y or z, over K_q and cell by cell; and what is a number, as it is."""
-    relative, absolute = 0.0, content.rest
+    following, absolute = list[Polynomial](), content.rest
     for one in content.noise.values():
         if one.polynomial.variables and one.polynomial.variables <= set(q.names):
-            coefficients, slack = chebyshev(one.polynomial, q.names)
-            low, high = over_weight(coefficients, slack, q.K, q.box)
-            relative += max(abs(low), abs(high))
+            following.append(one.polynomial)
         else:
             absolute += polynomial_size(one.polynomial)
+    relative = sum_over_weight([chebyshev(polynomial, q.names) for polynomial in following], q.K, q.box) if following else 0.0
     return relative * _UP, absolute * _UP
 
 

@@ -19,7 +19,7 @@ from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.averages import natural_range, quotient_range
 from proofs_check.structure.content import Content, affine, expanded
 from proofs_check.structure.derivation import Entry, Form, Held
-from proofs_check.structure.deviation import NotAnalytic, Placed, polynomial_deviation, slope_range, table_deviation
+from proofs_check.structure.deviation import NotAnalytic, Placed, difference, polynomial_deviation, slope_range, table_deviation
 from proofs_check.structure.functions import value_range
 from proofs_check.structure.matching import Affine, argument_variable, compared
 from proofs_check.structure.order import order_statistic_error
@@ -37,7 +37,7 @@ from proofs_check.structure.quantity import (
     merged,
     scaled,
 )
-from proofs_check.structure.ranges import polynomial_range, polynomial_size
+from proofs_check.structure.ranges import polynomial_range, polynomial_size, series_range, total_size, widened
 from proofs_check.structure.ratio import Joint, MeanOfKernel, joint_error, relative_error
 from proofs_check.structure.reading import OTHER, NotUnderstood, Reading
 from proofs_check.structure.squares import rational
@@ -139,7 +139,7 @@ class Rules:
         rescaled = _in_scale(name, place, scale)
         main = held.main.substituted({name: rescaled})
         low, high = polynomial_deviation(main, [name], g, [scale], self.fine)
-        noise = sum(polynomial_size(one.polynomial) for one in held.noise.values()) * (1 + 2.0**-40)
+        noise = total_size([one.polynomial for one in held.noise.values()])
         if place.missed * max(1, main.degree(name)) ** 2 > 0.01 * float(scale.half):
             raise NotUnderstood(f"{g} is computed of something else than its argument")
         missed = self._lipschitz(main, name, scale) * place.missed
@@ -286,7 +286,7 @@ class Rules:
         p, q = (self._mean_of_kernel(form) for form in entry.of)
         if p is None or q is None or not p.beside(q) or entry.name in self.joints:
             return self.joints.get(entry.name, (None, None))
-        self.joints[entry.name] = joint_error(p, q, exact, self.fine), relative_error(q, self.fine)
+        self.joints[entry.name] = joint_error(p, q, exact), relative_error(q)
         return self.joints[entry.name]
 
     def _mean_of_kernel(self, form: Form) -> MeanOfKernel | None:
@@ -339,12 +339,14 @@ class Rules:
             raise NotUnderstood(f"{K}: its channels depend on {', '.join(sorted(extra)[:3])} too")
         main = whole.main.substituted(changes)
         scales = [*box, *(self.reading.variables[v] for v in others)]
-        low, high = polynomial_deviation(main, [*names, *others], K, scales, self.fine)
-        noise = sum(polynomial_size(one.polynomial) for one in whole.noise.values()) * (1 + 2.0**-40)
+        expansion, off = difference(main, [*names, *others], K, scales, self.fine)
+        low, high = series_range(expansion, 0.0)
+        low, high = widened(low - off, high + off)
+        noise = total_size([one.polynomial for one in whole.noise.values()])
         own = Interval.of(low, high) + around(noise + whole.rest + beyond)
         sides = [*ranges, *(_ends(self.reading.variables[v].interval()) for v in others)]
-        expansion: Part = ("separable-kernel", f"{K} by products")
-        error, parts = own, {expansion: max(abs(low), abs(high)), FOLDS: noise + whole.rest + beyond}
+        approximation: Part = ("separable-kernel", f"{K} by products")
+        error, parts = own, {approximation: max(abs(low), abs(high)), FOLDS: noise + whole.rest + beyond}
         for v, argument in enumerate(of):
             if magnitude(argument.error):
                 slope = Interval.of(*partial_range(K, sides, v))
@@ -357,9 +359,9 @@ class Rules:
         own_scales = scales == [self.reading.variables[name] for name in (*names, *others)]
         if own_scales and all(isinstance(argument.definition, ex.Own) for argument in of):  # z is exact
             content = Content(whole.main, whole.noise, whole.rest + beyond)
-            kernel = MeanOfKernel(content, main, (*names, *others), tuple(scales), K)
+            kernel = MeanOfKernel(content, expansion, off, (*names, *others), tuple(scales), K)
         if kernel is not None and float(exact.lower) > 0:
-            relative = relative_error(kernel, self.fine)
+            relative = relative_error(kernel)
         definition = ex.Reduction("mean", substituted(K, leaves))
         return Quantity(exact, error, definition, entry.held, own, relative, parts, kernel=kernel)
 

@@ -37,7 +37,7 @@ def test_a_million_tokens_take_the_memory_of_a_thousand(uat: Uat, tmp_path: Path
     assert uat("construct", *options, "--out", "run").code == 0
     (short, little), (long, much) = (measured(tmp_path / "run", n) for n in (1000, 10**6))
     assert much < 1.1 * little
-    assert much < 2**20
+    assert much < 2**21  # KiB; most of it are libraries, whose share depends on the machine
     assert long["n"] == sum(long["witness_counts"]) == 10**6
     assert short["n"] == sum(short["witness_counts"]) == 1000
     for answer in (short, long):
