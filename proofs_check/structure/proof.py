@@ -30,6 +30,7 @@ from proofs_check.structure.rules import Rules, enclosed
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
+WIDEST = 3  # variables of a kernel
 ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic")
 
 
@@ -95,6 +96,9 @@ class Structure:
         """
         network, reading = self.network, Reading(self.sides)
         _check_names(network)
+        wide = [entry for entry in self.derivation.entries if entry.kind == "kernel" and len(entry.of) + len(entry.tokens) > WIDEST]
+        if wide:  # said at once: its grid would be too large, which would be found out after minutes
+            raise NotUnderstood(f"{wide[0].name} is a kernel of {len(wide[0].of) + len(wide[0].tokens)} variables")
         reading.start(network)
         self.complete |= set(network.tokens)
         in_psi = [channel for layer in network.psi for channel in layer.reads]

@@ -32,7 +32,8 @@ runpy.run_module("uat", run_name="__main__")
 def measured(run: Path, n: int) -> tuple[dict[str, Any], int]:
     """Sample in a process of its own; returns its answer and its peak resident memory in KiB."""
     command = [sys.executable, "-c", WATCHED, "sample", str(run), "--n", str(n), "--samples", "30000", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=quiet, check=True)
     return json.loads(done.stdout), int(done.stderr.split()[-1])
 
 
