@@ -96,9 +96,10 @@ class Structure:
         """
         network, reading = self.network, Reading(self.sides)
         _check_names(network)
-        wide = [entry for entry in self.derivation.entries if entry.kind == "kernel" and len(entry.of) + len(entry.tokens) > WIDEST]
+        kernels = [(entry.name, len(entry.of) + len(entry.tokens)) for entry in self.derivation.entries if entry.kind == "kernel"]
+        wide = [f"{name} is a kernel of {variables} variables" for name, variables in kernels if variables > WIDEST]
         if wide:  # said at once: its grid would be too large, which would be found out after minutes
-            raise NotUnderstood(f"{wide[0].name} is a kernel of {len(wide[0].of) + len(wide[0].tokens)} variables")
+            raise NotUnderstood(wide[0])
         reading.start(network)
         self.complete |= set(network.tokens)
         in_psi = [channel for layer in network.psi for channel in layer.reads]
