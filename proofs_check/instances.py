@@ -24,6 +24,7 @@ from proofs_check.architecture_check import POOLING_STEPS, pooling_factor
 from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Verdict, decimal_above
 from proofs_check.modulus import check_lipschitz
+from proofs_check.path_sums import lipschitz_of_phi, lipschitz_of_psi
 from proofs_check.propagate import Parts
 from proofs_check.run_files import RunFiles, understanding
 from proofs_check.step_network import enumerate_network, quantisers, stored_nodes
@@ -104,6 +105,8 @@ def _of_means(run: RunFiles, claim: Claim) -> Iterator[Constant]:
         yield _lipschitz(target)
     scope = "every n >= 2" if run.plan.get("every_n") else f"n = {run.plan['n']}"
     yield Constant("sum-decomposition", "d', holds for", f"{network.d_latent}, {scope}")
+    for name, bound in (("Lip(phi)", lipschitz_of_phi(network)), ("Lip_mu(psi)", lipschitz_of_psi(network))):
+        yield Constant("error-budget", f"{name}, over all paths", f"<= {decimal_above(bound)}")
     chains, folds = _folds(network)
     hidden = sum(layer.units for layer in (*network.phi, *network.psi))
     yield Constant("interpolation-error", "hidden units outside chains of folds", f"{hidden - folds:,}")
