@@ -6,7 +6,6 @@ A map is one of the built-in ones, a trained ReLU network (safetensors of ``nn.S
 
 from __future__ import annotations
 
-import importlib
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -17,8 +16,10 @@ from typing import Any
 
 from flint import arb, ctx, fmpq
 
-from constructions.errors import BadInput, nearest
+from constructions.errors import BadInput
+from constructions.targets.imported import imported_callable
 from constructions.targets.library import names_callable
+from proofs_check.exact_values import from_end
 from proofs_check.relu_pieces import exact_layers, features_at
 from proofs_check.trained import read_stack
 
@@ -45,13 +46,8 @@ def ball_map(name: str, function: Callable[[arb], arb]) -> FeatureMap:
     def at(t: Fraction) -> Enclosure:
         with ctx.workprec(PRECISION):
             value = function(arb(fmpq(t.numerator, t.denominator)))
-            return _fraction(value.lower()), _fraction(value.upper())
+            return from_end(value.lower()), from_end(value.upper())
     return FeatureMap(name, at)
-
-
-def _fraction(exact: arb) -> Fraction:
-    mantissa, exponent = exact.mid().man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def relu_network(name: str, stack: Sequence[tuple[Any, Any]]) -> FeatureMap:
@@ -114,15 +110,7 @@ def obstruction_for(text: str) -> str:
 
 
 def _callable_map(text: str) -> FeatureMap:
-    module_name, _, attribute = text.strip().partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # the user's module may fail in any way while it is imported
-        raise BadInput(f"--phi {text!r}: cannot import {module_name!r} ({type(error).__name__}: {error})") from None
-    function = getattr(module, attribute, None)
-    if not callable(function):
-        known = [k for k in vars(module) if not k.startswith("_")] or ["nothing"]
-        raise BadInput(f"--phi {text!r}: {module_name} has no callable {attribute!r}, {nearest(attribute, known)}")
+    function = imported_callable(text.strip(), "--phi")
 
     def value(t: Fraction) -> Fraction:
         try:

@@ -13,6 +13,7 @@ import numpy as np
 from flint import arb
 
 from constructions.network.relu import MeanSumformer, mean_of
+from proofs_check.exact_values import from_end
 from proofs_check.folds import Layer
 from proofs_check.propagate import Parts
 
@@ -56,5 +57,4 @@ def _add(moved: dict[str, arb], channel: str, distance: arb) -> None:
 
 
 def _largest(bounds: Sequence[arb]) -> Fraction:
-    mantissa, exponent = max((bound.upper() for bound in bounds), key=lambda end: end.mid(), default=arb(0)).man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    return max((from_end(bound.upper()) for bound in bounds), default=Fraction(0))

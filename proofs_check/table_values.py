@@ -120,15 +120,8 @@ class _Walker:
 
     def _binary(self, operator: str, left: _Value, right: _Value) -> _Value:
         a, b, scope = self._aligned(left, right)
-        match operator:
-            case "+":
-                return _Value(a + b, scope)
-            case "-":
-                return _Value(a - b, scope)
-            case "*":
-                return _Value(a * b, scope)
-            case "/":
-                return _Value(a / b, scope)
+        if operator in ex.ARITHMETIC:
+            return _Value(ex.ARITHMETIC[operator](a, b), scope)
         return _Value((_MAXIMUM if operator == "maximum" else _MINIMUM)(a, b), scope)
 
     def _aligned(self, left: _Value, right: _Value) -> tuple[np.ndarray, np.ndarray, str]:

@@ -125,14 +125,8 @@ def _walk(node: ex.Expression, leaves: Sequence[Any], constant: Callable[[Any], 
             case ex.Power(base=base, exponent=ex.Number(value=k)):
                 u = value(base)
                 return constant(1) / power(u, -int(k)) if k < 0 else power(u, int(k)) if k else constant(1)
-            case ex.Binary(operator="+", left=a, right=b):
-                return value(a) + value(b)
-            case ex.Binary(operator="-", left=a, right=b):
-                return value(a) - value(b)
-            case ex.Binary(operator="*", left=a, right=b):
-                return value(a) * value(b)
-            case ex.Binary(operator="/", left=a, right=b):
-                return value(a) / value(b)
+            case ex.Binary(operator=operator, left=a, right=b) if operator in ex.ARITHMETIC:
+                return ex.ARITHMETIC[operator](value(a), value(b))
         raise TypeError(f"{node} is not an analytic function of variables")
 
     return value(node)

@@ -119,18 +119,9 @@ class Walker:
         return value.reshape((1,) * self.tokens.ndim)
 
     def _binary(self, operator: str, left: Array, right: Array) -> Array:
-        match operator:
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "/":
-                return left / right
-            case "maximum":
-                return self.algebra.maximum(left, right)
-        return self.algebra.minimum(left, right)
+        if operator in ex.ARITHMETIC:
+            return ex.ARITHMETIC[operator](left, right)
+        return (self.algebra.maximum if operator == "maximum" else self.algebra.minimum)(left, right)
 
     def _power(self, base: Array, exponent: int) -> Array:
         if exponent < 0:

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from operator import add, mul, sub, truediv
 from typing import Any
 
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "relu")
 PAIRS = ("maximum", "minimum")
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": add, "-": sub, "*": mul, "/": truediv}
 REDUCTIONS = ("mean", "sum", "max", "min")
 MAX_EXPONENT = 10_000
 
@@ -98,7 +100,7 @@ class Apply(Expression):
 
 @dataclass(frozen=True)
 class Binary(Expression):
-    """``left operator right`` with operator one of ``+ - * /`` or a name in ``PAIRS``."""
+    """``left operator right`` with operator one of ``ARITHMETIC`` or a name in ``PAIRS``."""
 
     operator: str
     left: Expression

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from constructions.domains import Box
-from constructions.errors import BadInput, nearest
+from constructions.errors import BadInput
 from constructions.targets import expression as ex
 from constructions.targets.evaluation import (
     Counts,
@@ -23,6 +22,7 @@ from constructions.targets.evaluation import (
     numpy_algebra,
     torch_algebra,
 )
+from constructions.targets.imported import imported_callable
 from constructions.targets.language import ExpressionError, parse
 
 
@@ -136,16 +136,7 @@ class CallableTarget:
         """
         if n < 2:
             raise BadInput(f"n = {n}: expected n >= 2 tokens")
-        module_name, _, attribute = name.partition(":")
-        try:
-            module = importlib.import_module(module_name)
-        except Exception as error:  # the user's module may fail in any way while it is imported
-            raise BadInput(f"target {name!r}: cannot import {module_name!r} ({type(error).__name__}: {error})") from None
-        function = getattr(module, attribute, None)
-        if not callable(function):
-            hint = nearest(attribute, [k for k in vars(module) if not k.startswith("_")] or ["nothing"])
-            raise BadInput(f"target {name!r}: {module_name} has no callable {attribute!r}, {hint}")
-        target = CallableTarget(name, function, n, box)
+        target = CallableTarget(name, imported_callable(name, "target"), n, box)
         target._refuse_unless_equivariant()
         return target
 

@@ -53,15 +53,9 @@ def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
             return _natural(base, sides, n) ** int(k)
         case ex.Binary(operator=operator, left=left, right=right):
             a, b = _natural(left, sides, n), _natural(right, sides, n)
-            match operator:
-                case "+":
-                    return a + b
-                case "-":
-                    return a - b
-                case "*":
-                    return a * b
-                case "/":
-                    return a / b
+            if operator in ex.ARITHMETIC:
+                combined: Interval = ex.ARITHMETIC[operator](a, b)
+                return combined
             return maximum(a, b) if operator == "maximum" else minimum(a, b)
     return Interval.of(*WHOLE)
 

@@ -45,14 +45,8 @@ def walk(node: ex.Expression, leaves: Sequence[Any], constant: Callable[[Fractio
                 return functions[name](value(argument))
             case ex.Power(base=base, exponent=exponent) if (k := ex.rational_value(exponent)) is not None and k.denominator == 1:
                 return power(value(base), int(k))
-            case ex.Binary(operator="+", left=left, right=right):
-                return value(left) + value(right)
-            case ex.Binary(operator="-", left=left, right=right):
-                return value(left) - value(right)
-            case ex.Binary(operator="*", left=left, right=right):
-                return value(left) * value(right)
-            case ex.Binary(operator="/", left=left, right=right):
-                return value(left) / value(right)
+            case ex.Binary(operator=operator, left=left, right=right) if operator in ex.ARITHMETIC:
+                return ex.ARITHMETIC[operator](value(left), value(right))
         raise TypeError(f"{node} is not an analytic function of variables")
 
     return value(node)

@@ -131,15 +131,8 @@ class Algebra:
         return 1 if all(p >= 0 for p in partial) else -1 if all(p <= 0 for p in partial) else 0
 
     def _binary(self, operator: str, a: Any, b: Any) -> Any:
-        match operator:
-            case "+":
-                return a + b
-            case "-":
-                return a - b
-            case "*":
-                return a * b
-            case "/":
-                return a / b
+        if operator in ex.ARITHMETIC:
+            return ex.ARITHMETIC[operator](a, b)
         larger = b + self._function("relu", self.sympy.expand(a - b))
         return larger if operator == "maximum" else a + b - larger
 

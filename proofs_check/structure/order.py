@@ -18,6 +18,7 @@ from fractions import Fraction
 from flint import fmpq
 
 from proofs_check.enclosures.interval import Interval
+from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, affine, expanded
 from proofs_check.structure.matching import compared
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
@@ -46,13 +47,13 @@ def order_statistic_error(reading: Reading, held: Content, u: Content, rank: int
     Raises:
         NotUnderstood: the channels do not hold such a sum.
     """
-    constant, clamps = _fraction(held.main.at_zero), list[Clamp]()
+    constant, clamps = from_rational(held.main.at_zero), list[Clamp]()
     ends = Fraction(low), Fraction(high)
     for monomial, c in held.main.terms.items():
         if monomial != CONSTANT:
             name = _table_name(reading, monomial)
             variable, bend = reading.variables[name], reading.bends[name]
-            weight = _fraction(c) / variable.half
+            weight = from_rational(c) / variable.half
             constant -= weight * variable.centre
             clamps.append(_clamp(reading, bend, weight, u, n, ends))
     if held.noise or not clamps:
@@ -115,7 +116,7 @@ def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable
     """Return a token function as a piecewise-linear function of u, the points between which it is linear, and what it misses."""
     at_y = reading.at_other(u)
     parts: list[tuple[Fraction, Table | None, Fraction, Fraction]] = []
-    constant, cuts, blur = _fraction(content.main.at_zero), set[Fraction](), Fraction(content.sharp_spread())
+    constant, cuts, blur = from_rational(content.main.at_zero), set[Fraction](), Fraction(content.sharp_spread())
     linear: list[tuple[Content, fmpq]] = []
     for monomial, c in content.main.terms.items():
         if monomial == CONSTANT:
@@ -129,8 +130,8 @@ def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable
         variable = reading.variables[name]
         if place is None or len(monomial) != 1 or monomial[0][1] != 1 or not name.startswith(OTHER):
             raise NotUnderstood("a thermometer that reads another form")
-        scale, shift = _fraction(place.scale), _fraction(place.shift)
-        weight = _fraction(c) / variable.half
+        scale, shift = from_rational(place.scale), from_rational(place.shift)
+        weight = from_rational(c) / variable.half
         constant -= weight * variable.centre
         blur += abs(weight) * max(abs(slope) for slope in bend.table.slopes) * Fraction(place.missed)
         parts.append((weight, bend.table, scale, shift))
@@ -140,15 +141,11 @@ def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable
         if place is None:
             raise NotUnderstood("a thermometer that reads another form")
         blur += Fraction(place.missed)
-        parts.append((_fraction(place.scale), None, ONE, Fraction(0)))
-        constant += _fraction(place.shift)
+        parts.append((from_rational(place.scale), None, ONE, Fraction(0)))
+        constant += from_rational(place.shift)
 
     def value(t: Fraction) -> Fraction:
         terms = (weight * (t if table is None else table(scale * t + shift)) for weight, table, scale, shift in parts)
         return constant + sum(terms, Fraction(0))
 
     return value, cuts, blur
-
-
-def _fraction(value: fmpq) -> Fraction:
-    return Fraction(int(value.p), int(value.q))

@@ -16,6 +16,7 @@ from constructions.network.relu import mean_of
 from constructions.targets import expression as ex
 from proofs_check.enclosures import functions as on_intervals
 from proofs_check.enclosures.interval import Interval
+from proofs_check.exact_values import from_rational
 from proofs_check.structure.averages import natural_range, quotient_range
 from proofs_check.structure.content import Content, affine, expanded
 from proofs_check.structure.derivation import Entry, Form, Held
@@ -157,11 +158,11 @@ class Rules:
         if place is None:
             raise NotUnderstood(f"{g}: its table reads another form than its argument")
         variable = self.reading.variables[name]
-        weight = _fraction(held.main.terms.get(((name, 1),), fmpq(0))) / variable.half if variable.half else Fraction(0)
-        constant = _fraction(held.main.at_zero) - weight * variable.centre
+        weight = from_rational(held.main.terms.get(((name, 1),), fmpq(0))) / variable.half if variable.half else Fraction(0)
+        constant = from_rational(held.main.at_zero) - weight * variable.centre
         missed = held.rest + place.missed * float(abs(weight)) * max((abs(float(s)) for s in bend.table.slopes), default=0.0)
         missed *= 1 + 2.0**-40
-        placed = Placed(bend.table, _fraction(place.scale), _fraction(place.shift), weight, constant)
+        placed = Placed(bend.table, from_rational(place.scale), from_rational(place.shift), weight, constant)
         own = Interval.of(*table_deviation(placed, g, *_ends(argument.actual))) + around(missed)
         relative, values = None, Interval.of(*value_range(g, [_ends(argument.actual)]))
         if float(values.lower) > 0:
@@ -211,10 +212,10 @@ class Rules:
         place = compared(self.reading.whole(bend.argument), self.reading.whole(argument.content))
         if place is None or not variable.half:
             raise NotUnderstood("a rectified form reads another form")
-        weight = _fraction(held.main.terms[((tables[0], 1),)]) / variable.half
-        constant = _fraction(held.main.at_zero) - weight * variable.centre
+        weight = from_rational(held.main.terms[((tables[0], 1),)]) / variable.half
+        constant = from_rational(held.main.at_zero) - weight * variable.centre
         low, high = (Fraction(end) for end in _ends(argument.actual))
-        scale, shift = _fraction(place.scale), _fraction(place.shift)
+        scale, shift = from_rational(place.scale), from_rational(place.shift)
         ends = sorted((scale * low + shift, scale * high + shift))
         gaps = [weight * value + constant - max((t - shift) / scale, Fraction(0))
                 for t, value in _corners(bend.table, ends[0], ends[1], shift)]
@@ -464,10 +465,6 @@ def _ends(values: Interval) -> tuple[float, float]:
     return float(values.lower), float(values.upper)
 
 
-def _fraction(value: fmpq) -> Fraction:
-    return Fraction(int(value.p), int(value.q))
-
-
 def _in_scale(name: str, place: Affine, scale: Variable) -> Polynomial:
     """Return the variable v of an argument u = scale_v v + shift as a polynomial in s, u = centre + half s (also called v)."""
     slope = rational(scale.half) / place.scale
@@ -483,5 +480,3 @@ def _corners(table: Table, low: Fraction, high: Fraction, kink: Fraction) -> lis
         if a <= kink <= b:
             found.append((kink, value + slope * (kink - a)))
     return found
-
-
