@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import json
-import os
-import platform
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +10,8 @@ from constructions.errors import BadInput
 from constructions.storage import Stored
 from proofs_check.kernel import Certificate, Status, Verdict
 from proofs_check.run_files import CERTIFICATE_FORMAT, FILES, digest, file_sha256
+from uat.files import all_or_nothing, write_json
+from uat.records import versions
 
 
 def choose_directory(out: str | None, name: str) -> Path:
@@ -52,14 +46,14 @@ def write_run(path: Path, stored: Stored, plan: Mapping[str, Any], certificate: 
     """
     from safetensors.numpy import save_file
 
-    with _all_or_nothing(path) as folder:
+    with all_or_nothing(path) as folder:
         save_file(stored.arrays, folder / "weights.safetensors")
         for name, content in (("exact.json", stored.exact), ("network.json", stored.network), ("plan.json", plan)):
-            _write_json(folder / name, content)
+            write_json(folder / name, content)
         document = certificate_document(certificate)
         document["sha256"] = {name: file_sha256(folder / name) for name in FILES}
         document["digest"] = digest(document)
-        _write_json(folder / "certificate.json", document)
+        write_json(folder / "certificate.json", document)
 
 
 def certificate_document(certificate: Certificate) -> dict[str, Any]:
@@ -70,8 +64,7 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
         "method": method_text(certificate),
         "assumptions": list(certificate.assumptions), "budget": [step.to_json() for step in certificate.steps],
         "tree": certificate.tree(),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in
-                     ("uat", "numpy", "scipy", "torch", "python-flint", "sympy", "safetensors")}},
+        "versions": versions(),
     }
 
 
@@ -86,55 +79,3 @@ def method_text(verdict: Verdict) -> str:
     if subdivided:
         return "subdivision: from weights and target text alone, over boxes of sorted sequences"
     return "grid: piecewise constant on cells, re-proved a posteriori from weights and target text"
-
-
-@contextlib.contextmanager
-def _all_or_nothing(path: Path) -> Iterator[Path]:
-    folder: Path | None = None
-    made = [parent for parent in path.parents if not parent.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.parent))
-        yield folder
-        for file in folder.iterdir():
-            _to_disk(file)
-        folder.chmod(0o755)
-        folder.rename(path)
-    except BaseException as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        for parent in made:
-            with contextlib.suppress(OSError):  # another run may have moved in
-                parent.rmdir()
-        reason = _storage_problem(error)
-        if reason:
-            raise BadInput(f"--out {path}: {reason}; nothing was written") from None
-        raise
-
-
-def _storage_problem(error: BaseException) -> str:
-    """Say in words what kept a file from being written; safetensors wraps the system's error in its own."""
-    if isinstance(error, OSError):
-        return "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error.strerror or error)
-    if type(error).__name__ == "SafetensorError":
-        return "the disk is full" if "No space left" in str(error) or "os error 28" in str(error) else str(error)
-    return ""
-
-
-def _to_disk(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -56,7 +56,7 @@ def test_parents_are_made(tmp_path: Path) -> None:
 FAILURES = [
     pytest.param(safetensors.numpy, "save_file", no_space, id="the disk is full at the first file"),
     pytest.param(safetensors.numpy, "save_file", rust_no_space, id="safetensors finds the disk full"),
-    pytest.param(run_directory, "_write_json", no_space, id="the disk is full at the second file"),
+    pytest.param(run_directory, "write_json", no_space, id="the disk is full at the second file"),
     pytest.param(os, "fsync", no_space, id="the disk is full when the files are flushed"),
     pytest.param(os, "rename", no_space, id="the disk is full at the end"),
 ]
@@ -71,7 +71,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(place: object, name: str,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("place", "name"), [(safetensors.numpy, "save_file"), (run_directory, "_write_json"), (os, "fsync")])
+@pytest.mark.parametrize(("place", "name"), [(safetensors.numpy, "save_file"), (run_directory, "write_json"), (os, "fsync")])
 def test_ctrl_c_leaves_nothing(place: object, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, name, raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
