@@ -31,7 +31,12 @@ class StoredRun:
     files: RunFiles
     claim: Claim
     target: AnyTarget
-    sumformer: AnySumformer
+
+    @cached_property
+    def sumformer(self) -> AnySumformer:
+        """phi and psi; raises BadInput where the description does not fit the arrays."""
+        with understanding(str(self.path)):
+            return load(self.files.arrays, self.files.exact, self.files.network)
 
     @cached_property
     def architectures(self) -> tuple[Architecture, ...]:
@@ -116,7 +121,7 @@ def open_run(path: str | Path, *, import_callable: bool = False) -> StoredRun:
     files = read_run(Path(path))
     with understanding(str(path)):
         return StoredRun(Path(path), files, Claim.from_json(files.certificate["claim"]),
-                         read_target(files.plan, import_callable), load(files.arrays, files.exact, files.network))
+                         read_target(files.plan, import_callable))
 
 
 def _size(name: str, network: AnySumformer | Architecture) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     below.set_ylim(-1.45 * bound, 1.45 * bound)
     below.annotate(f"+ {decimal_above(Fraction(record['bound']), 3)}", (t[-1], bound), (0, 2), textcoords="offset points",
                    ha="right", va="bottom", fontsize=6.5)
-    below.set_ylabel("network $-$ f")
+    below.set_ylabel("network \N{MINUS SIGN} f")
     below.set_xlabel("own token" + ("" if len(np.atleast_1d(record["others"][0])) == 1 else ", coordinate 0"))
     below.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=2)

@@ -51,7 +51,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     axes.set_yticks(range(len(bars) + 1), [*(name for name, _, _ in bars), "bound"])
     axes.set_ylim(len(bars) + 0.6, -0.6)
     axes.set_xlim(0, 1.04 * reach)
-    axes.set_xlabel("bound on $|f-T|$, shares added up")
+    axes.set_xlabel("bound on |f \N{MINUS SIGN} T|, shares added up")
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")  # an offset would stand on the label
     return figure

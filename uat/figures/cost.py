@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.figure
-import numpy as np
 
 from uat.figures.figure import Figure, Record
 from uat.figures.style import PAGE, SERIES, canvas
 
-Rows = Sequence[dict[str, Any]]
+Rows = list[dict[str, Any]]
+Key = tuple[str, str | None, str | None]  # architecture, number format, device
 
 
 def draw(record: Record) -> matplotlib.figure.Figure:
-    """Seconds on the left, peak memory on the right; the slope of each fit stands in the legend."""
-    figure = canvas(PAGE, 3.2)
+    """Seconds on the left, peak memory on the right; the fitted slopes stand in the legend."""
+    series = _series(record)
+    figure = canvas(PAGE, 2.9 + 0.075 * len(series))
     panels = figure.subplots(1, 2)
-    for way, (name, rows) in zip(SERIES * 4, _series(record), strict=False):
-        fit = next((fit for fit in record["fits"] if all(fit.get(key) in (None, rows[0].get(key))
-                                                         for key in ("architecture", "dtype", "device"))), {})
-        for axes, key, exponent in ((panels[0], "seconds", "time_exponent"), (panels[1], "peak_bytes", "memory_exponent")):
-            shown = [row for row in rows if row.get(key)]
-            if not shown:
-                continue
-            n, cost = np.array([row["n"] for row in shown]), np.array([row[key] for row in shown], dtype=float)
-            slope = "" if fit.get(exponent) is None else f"  n^{fit[exponent]:.2f}"
-            if key == "seconds" and all(row.get("seconds_low") and row.get("seconds_high") for row in shown):
-                low, high = (np.array([row[end] for row in shown]) for end in ("seconds_low", "seconds_high"))
-                axes.fill_between(n, np.minimum(low, cost), np.maximum(high, cost), color=way["color"], alpha=0.2, linewidth=0)
-            axes.loglog(n, cost, label=name + slope, **way)
+    names = list(dict.fromkeys(key[0] for key, _ in series))
+    variants = list(dict.fromkeys(key[1:] for key, _ in series))
+    for key, rows in series:
+        way = SERIES[names.index(key[0]) % len(SERIES)] | (
+            {"markerfacecolor": "white", "linewidth": 0.8} if variants.index(key[1:]) % 2 else {})
+        different = (str(part) for k, part in enumerate(key[1:]) if len({variant[k] for variant in variants}) > 1)
+        label = " ".join([key[0], *different]) + _slopes(record, key)
+        for axes, cost in ((panels[0], "seconds"), (panels[1], "peak_bytes")):
+            _curve(axes, rows, cost, label, way)
     for axes, label in ((panels[0], "seconds a sequence"), (panels[1], "peak memory in bytes")):
         axes.set_xlabel("tokens n")
         axes.set_ylabel(label)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=6.5, columnspacing=1.0)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=6.5)
     return figure
 
 
-def _series(record: Record) -> list[tuple[str, Rows]]:
+def _series(record: Record) -> list[tuple[Key, Rows]]:
     """Return the rows of every architecture, number format and device that was measured, lengths increasing."""
-    rows: Rows = record["rows"]
-    keys = list(dict.fromkeys((row["architecture"], row.get("dtype"), row.get("device")) for row in rows))
-    different = [k for k in (1, 2) if len({key[k] for key in keys}) > 1]
-    series = []
-    for key in keys:
-        mine = sorted((row for row in rows if (row["architecture"], row.get("dtype"), row.get("device")) == key),
-                      key=lambda row: int(row["n"]))
-        series.append((" ".join([key[0], *(str(key[k]) for k in different)]), mine))
-    return series
+    rows: dict[Key, Rows] = {}
+    for row in sorted(record["rows"], key=lambda row: int(row["n"])):
+        rows.setdefault((row["architecture"], row.get("dtype"), row.get("device")), []).append(row)
+    names = [row["architecture"] for row in record["rows"]]
+    return [(key, rows[key]) for key in sorted(rows, key=lambda key: names.index(key[0]))]
+
+
+def _slopes(record: Record, key: Key) -> str:
+    fits = (fit for fit in record["fits"] if all(fit.get(name) in (None, value) for name, value in
+                                                 zip(("architecture", "dtype", "device"), key, strict=True)))
+    fit = next(fits, {})
+    shown = [f"{what} $n^{{{fit[name]:.2f}}}$" for what, name in (("time", "time_exponent"), ("memory", "memory_exponent"))
+             if fit.get(name) is not None]
+    return ": " + ", ".join(shown) if shown else ""
+
+
+def _curve(axes: Any, rows: Rows, cost: str, label: str, way: dict[str, Any]) -> None:
+    shown = [row for row in rows if row.get(cost)]
+    if not shown:
+        return
+    n, value = [row["n"] for row in shown], [float(row[cost]) for row in shown]
+    if cost == "seconds" and all(row.get("seconds_low") and row.get("seconds_high") for row in shown):
+        axes.fill_between(n, [row["seconds_low"] for row in shown], [row["seconds_high"] for row in shown], color=way["color"],
+                          alpha=0.2, linewidth=0)
+    axes.loglog(n, value, label=label, **way)
 
 
 def caption(record: Record) -> str:

@@ -54,7 +54,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     coordinate = ", coordinate 0" if record["d"] > 1 else ""
     axes.set_xlabel(f"own token{coordinate}")
     axes.set_ylabel(f"another token{coordinate}")
-    bar = figure.colorbar(shown, ax=axes, label="$|f-S|$, up to the bound")
+    bar = figure.colorbar(shown, ax=axes, label="|f \N{MINUS SIGN} S|, up to the bound")
     bar.formatter.set_powerlimits((-2, 3))
     return figure
 
@@ -64,8 +64,8 @@ def caption(record: Record) -> str:
     error = np.array(record["error"])
     bound = decimal_above(Fraction(record["bound"]), 3)
     return (f"Error |f - S| over the own token and one other, in sequences of {record['n']:,} tokens; the rest are those of the "
-            f"worst sequence found. It is at most {error.max():.3g} and {error.mean():.3g} on average on this map; colours end at "
-            f"the bound {bound}. The circle marks the worst error found, {record['sampled_max']:.3g}.")
+            f"worst sequence found. It is at most {error.max():.3g} and {error.mean():.3g} on average here; colours end at the "
+            f"bound {bound}. The circle marks the worst error found, {record['sampled_max']:.3g}.")
 
 
 FIGURE = Figure("error-map", draw, caption, gather, about_run=True, made_with="python -m uat construct --target f --eps 1e-2")

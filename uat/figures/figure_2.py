@@ -6,13 +6,13 @@ import matplotlib.figure
 import numpy as np
 
 from uat.figures.figure import Figure, Record
-from uat.figures.style import COLUMN, HEAT, canvas
+from uat.figures.style import COLUMN, HEAT, PAGE, canvas
 
 
 def draw(record: Record) -> matplotlib.figure.Figure:
     """A heat map of the logarithm of the error, each cell with its number; what was not run is hatched."""
     latent, dimensions, error = _table(record)
-    figure = canvas(COLUMN, min(5.5, 1.2 + 0.26 * len(latent)))
+    figure = canvas(COLUMN if len(dimensions) <= 8 else PAGE, min(5.5, 1.2 + 0.26 * len(latent)))
     axes = figure.subplots()
     with np.errstate(divide="ignore"):
         logs = np.log10(np.where(error > 0, error, np.nan))
@@ -20,10 +20,9 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     axes.patch.set(hatch="////", edgecolor="#999999")
     shown = axes.imshow(np.ma.masked_invalid(logs), origin="lower", aspect="auto", cmap=HEAT)
     low, high = shown.get_clim()
-    size = 6.5 if len(dimensions) <= 8 else 5
     for row, column in zip(*np.nonzero(np.isfinite(error)), strict=True):
         dark = np.isfinite(logs[row, column]) and logs[row, column] < low + 0.55 * (high - low)
-        axes.text(column, row, f"{error[row, column]:.2g}", ha="center", va="center", fontsize=size,
+        axes.text(column, row, _short(error[row, column]), ha="center", va="center", fontsize=5.2,
                   color="white" if dark else "black")
     axes.set_xticks(range(len(dimensions)), [str(d) for d in dimensions])
     axes.set_yticks(range(len(latent)), [str(d) for d in latent])
@@ -31,6 +30,12 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     axes.set_ylabel("latent dimension d'")
     figure.colorbar(shown, ax=axes, label="log₁₀ of the relative L2 error")
     return figure
+
+
+def _short(value: float) -> str:
+    """Return two digits and an exponent, in few characters."""
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _table(record: Record) -> tuple[list[int], list[int], np.ndarray]:

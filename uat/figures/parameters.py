@@ -9,7 +9,7 @@ import matplotlib.figure
 
 from constructions.errors import Refused
 from constructions.survey import METHODS
-from proofs_check.kernel import Certificate
+from proofs_check.kernel import Certificate, decimal_above
 from uat import pipeline
 from uat.figures.figure import LOOKS, Figure, Gathering, Record
 from uat.figures.style import PAGE, SERIES, canvas
@@ -58,17 +58,18 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     figure = canvas(PAGE, 3.0)
     panels = figure.subplots(1, len(targets), squeeze=False, sharey=True)[0]
     for axes, target in zip(panels, targets, strict=True):
-        for way, method in zip(SERIES, methods, strict=False):
+        for k, (way, method) in enumerate(zip(SERIES, methods, strict=False)):
             rows = [row for row in record["rows"] if (row["target"], row["method"]) == (target, method)]
             if not rows:
                 continue
             size, bound = [row["n_nonzero"] for row in rows], [float(Fraction(row["certified"])) for row in rows]
-            axes.plot(size, bound, label=method, **way)
+            axes.plot(size, bound, label=method, **way, markersize=7 - k)  # methods that coincide: the smaller on the larger
             found = [(row["n_nonzero"], row["sampled_max"], b) for row, b in zip(rows, bound, strict=True) if row["sampled_max"]]
             axes.vlines([x for x, _, _ in found], [low for _, low, _ in found], [b for _, _, b in found], color=way["color"],
                         linewidth=0.8)
             axes.plot([x for x, _, _ in found], [low for _, low, _ in found], color=way["color"], marker=way["marker"],
-                      linestyle="none", markerfacecolor="white", markeredgewidth=0.8)
+                      linestyle="none", markerfacecolor="white", markeredgewidth=0.8,
+                      markersize=6 - k)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_title(target)
@@ -83,7 +84,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
 def caption(record: Record) -> str:
     """Say how far each method went."""
     last = {(row["target"], row["method"]): row for row in record["rows"]}
-    listed = "; ".join(f"{target} by {method}: {row['n_nonzero']:,} parameters for {float(Fraction(row['certified'])):.2g}"
+    listed = "; ".join(f"{target} by {method}: {row['n_nonzero']:,} parameters for {decimal_above(Fraction(row['certified']), 2)}"
                        for (target, method), row in last.items())
     return f"Certified error against non-zero parameters, sequences of {record['n']} tokens. The most accurate of each: {listed}."
 

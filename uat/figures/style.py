@@ -25,7 +25,7 @@ SERIES: tuple[dict[str, Any], ...] = tuple(
 LOOK = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 7,
     "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False, "mathtext.fontset": "dejavusans",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "axes.formatter.use_mathtext": True,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
     "lines.linewidth": 1.2, "lines.markersize": 4, "hatch.linewidth": 0.5, "savefig.dpi": 300, "figure.dpi": 100,
     "pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "uat", "path.simplify": True,
 }

@@ -17,7 +17,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     targets = list(dict.fromkeys(row["target"] for row in record["rows"]))
     models = list(dict.fromkeys(row["model"] for row in record["rows"]))
     figure = canvas(PAGE, 3.0)
-    panels = figure.subplots(1, len(targets), squeeze=False)[0]
+    panels = figure.subplots(1, len(targets), squeeze=False, sharey=True)[0]
     for axes, target in zip(panels, targets, strict=True):
         for way, model in zip(SERIES, models, strict=False):
             rows = sorted((row for row in record["rows"] if row["target"] == target and row["model"] == model),
