@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import matplotlib.figure
 from matplotlib.ticker import MaxNLocator
 
-from proofs_check.kernel import Step, decimal_above
+from proofs_check.kernel import decimal_above
 from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, canvas
 
 
-def content(steps: list[dict[str, str]], bound: Fraction, eps: Fraction, status: str, name: str) -> dict[str, Any]:
+def up_to(bound: Fraction, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return steps whose shares add up to the bound: what a rounded bound leaves above their sum is a share of its own.
+
+    Raises:
+        ValueError: they add up to more than the bound, so that they do not prove it.
+    """
+    rest = bound - sum((Fraction(str(step["bound"])) for step in steps), Fraction(0))
+    if rest < 0:
+        raise ValueError("the shares add up to more than the bound")
+    quoted = {"step": "quoted-bound", "statement": "what the quoted bound leaves above the sum of the steps", "status": "proved",
+              "bound": str(rest)}
+    return [*map(dict, steps), *([quoted] if rest else [])]
+
+
+def content(steps: Sequence[Mapping[str, Any]], bound: Fraction, eps: Fraction, status: str, name: str) -> dict[str, Any]:
     """Return the record of a budget: steps with their exact shares, the bound, the tolerance."""
-    return {"target": name, "status": status, "bound": str(bound), "eps": str(eps), "steps": steps}
-
-
-def of_steps(steps: tuple[Step, ...]) -> list[dict[str, str]]:
-    """Return steps as the certificate stores them."""
-    return [step.to_json() for step in steps]
+    return {"target": name, "status": status, "bound": str(bound), "eps": str(eps),
+            "steps": up_to(bound, steps)}
 
 
 def gather(given: Gathering) -> dict[str, Any]:
@@ -34,6 +45,8 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     """A waterfall from the first share to the bound; a dashed line where the tolerance is."""
     bound, eps = float(Fraction(record["bound"])), float(Fraction(record["eps"]))
     bars = [(row["step"], Fraction(row["bound"]), row["status"]) for row in record["steps"] if Fraction(row["bound"])]
+    if sum((share for _, share, _ in bars), Fraction(0)) != Fraction(record["bound"]):
+        raise ValueError("the shares do not add up to the bound")
     figure = canvas(COLUMN, 0.95 + 0.24 * (len(bars) + 1))
     axes = figure.subplots()
     start, reach = Fraction(0), max(bound, eps)

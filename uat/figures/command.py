@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,8 +80,9 @@ def figures(request: FiguresRequest) -> int:
             if found is None:
                 missing.append(figure)
                 continue
-            written = list(_written(figure, found, Path(request.out), formats))
-            show.console().print(f"[bold]{figure.name}[/bold]: {show.escape(figure.caption(found))}\n  {', '.join(written)}")
+            caption, pictures = _drawn(figure, found, formats)
+            files = _write(figure, found, pictures, Path(request.out))
+            show.console().print(f"[bold]{figure.name}[/bold]: {show.escape(caption)}\n  {show.escape(', '.join(files))}")
     for figure in missing:
         show.console().print(f"[bold red]{figure.name}[/bold red]: not drawn: {_what_is_missing(figure)}")
     return 1 if missing else 0
@@ -115,18 +116,21 @@ def _is_about(path: Path, figure: Figure) -> bool:
             and (not title or content.get("name") == title))
 
 
-def _written(figure: Figure, found: Record, out: Path, formats: Sequence[str]) -> Iterator[str]:
-    """Draw first, then write: a record that cannot be drawn leaves nothing behind."""
+def _drawn(figure: Figure, found: Record, formats: Sequence[str]) -> tuple[str, dict[str, bytes]]:
+    """Return caption and pictures before anything is written: a record that cannot be drawn leaves nothing behind."""
     try:
-        pictures = {name: drawn(figure.draw, found, name) for name in formats}
-    except (KeyError, TypeError, ValueError, IndexError, StopIteration, ZeroDivisionError) as error:
+        return figure.caption(found), {name: drawn(figure.draw, found, name) for name in formats}
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise BadInput(f"{figure.name}: its record cannot be drawn ({type(error).__name__} {error}); expected the structure of "
                        f"docs/formats.md") from None
-    for name, content in pictures.items():
-        replace_file(out / f"{figure.name}.{name}", content)
-        yield str(out / f"{figure.name}.{name}")
-    replace_file(out / f"{figure.name}.json", json_text(found))
-    yield str(out / f"{figure.name}.json")
+
+
+def _write(figure: Figure, found: Record, pictures: Mapping[str, bytes], out: Path) -> list[str]:
+    files: dict[str, str | bytes] = {f"{figure.name}.{name}": content for name, content in pictures.items()}
+    files[f"{figure.name}.json"] = json_text(found)
+    for name, content in files.items():
+        replace_file(out / name, content)
+    return [str(out / name) for name in files]
 
 
 def _what_is_missing(figure: Figure) -> str:

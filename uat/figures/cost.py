@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.figure
 
 from uat.figures.figure import Figure, Record
-from uat.figures.style import PAGE, SERIES, canvas
+from uat.figures.style import PAGE, SERIES, canvas, plain
 
 Rows = list[dict[str, Any]]
 Key = tuple[str, str | None, str | None]  # architecture, number format, device
@@ -16,6 +16,8 @@ Key = tuple[str, str | None, str | None]  # architecture, number format, device
 def draw(record: Record) -> matplotlib.figure.Figure:
     """Seconds on the left, peak memory on the right; the fitted slopes stand in the legend."""
     series = _series(record)
+    if not series:
+        raise ValueError("no rows")
     figure = canvas(PAGE, 2.9 + 0.075 * len(series))
     panels = figure.subplots(1, 2)
     names = list(dict.fromkeys(key[0] for key, _ in series))
@@ -24,7 +26,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
         way = SERIES[names.index(key[0]) % len(SERIES)] | (
             {"markerfacecolor": "white", "linewidth": 0.8} if variants.index(key[1:]) % 2 else {})
         different = (str(part) for k, part in enumerate(key[1:]) if len({variant[k] for variant in variants}) > 1)
-        label = " ".join([key[0], *different]) + _slopes(record, key)
+        label = plain(" ".join([key[0], *different])) + _slopes(record, key)
         for axes, cost in ((panels[0], "seconds"), (panels[1], "peak_bytes")):
             _curve(axes, rows, cost, label, way)
     for axes, label in ((panels[0], "seconds a sequence"), (panels[1], "peak memory in bytes")):
@@ -46,7 +48,7 @@ def _series(record: Record) -> list[tuple[Key, Rows]]:
 def _slopes(record: Record, key: Key) -> str:
     fits = (fit for fit in record["fits"] if all(fit.get(name) in (None, value) for name, value in
                                                  zip(("architecture", "dtype", "device"), key, strict=True)))
-    fit = next(fits, {})
+    fit: dict[str, Any] = next(fits, {})
     shown = [f"{what} $n^{{{fit[name]:.2f}}}$" for what, name in (("time", "time_exponent"), ("memory", "memory_exponent"))
              if fit.get(name) is not None]
     return ": " + ", ".join(shown) if shown else ""

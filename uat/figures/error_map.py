@@ -55,7 +55,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     axes.set_xlabel(f"own token{coordinate}")
     axes.set_ylabel(f"another token{coordinate}")
     bar = figure.colorbar(shown, ax=axes, label="|f \N{MINUS SIGN} S|, up to the bound")
-    bar.formatter.set_powerlimits((-2, 3))
+    bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     return figure
 
 

@@ -44,6 +44,8 @@ def _table(record: Record) -> tuple[list[int], list[int], np.ndarray]:
     for row in record["rows"]:
         if row.get("relative_l2") is not None and row.get("d_latent") is not None:
             cells.setdefault((int(row["d_latent"]), int(row["d"])), []).append(float(row["relative_l2"]))
+    if not cells:
+        raise ValueError("no row has d, d_latent and relative_l2")
     latent, dimensions = sorted({key[0] for key in cells}), sorted({key[1] for key in cells})
     error = np.full((len(latent), len(dimensions)), np.nan)
     for (d_latent, d), values in cells.items():

@@ -12,7 +12,7 @@ from constructions.survey import METHODS
 from proofs_check.kernel import Certificate, decimal_above
 from uat import pipeline
 from uat.figures.figure import LOOKS, Figure, Gathering, Record
-from uat.figures.style import PAGE, SERIES, canvas
+from uat.figures.style import PAGE, SERIES, canvas, plain
 from uat.request import Request
 
 TARGETS = ("f", "own-times-mean")
@@ -72,7 +72,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
                       markersize=6 - k)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_title(target)
+        axes.set_title(plain(target))
         axes.set_xlabel("non-zero parameters of the Sumformer")
     panels[0].set_ylabel("sup error")
     handles = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}

@@ -22,7 +22,7 @@ SERIES: tuple[dict[str, Any], ...] = tuple(
     {"color": colour, "linestyle": line, "marker": marker} for colour, line, marker in (
         (BLUE, "-", "o"), (VERMILLION, "--", "s"), (GREEN, "-.", "^"), (BLACK, ":", "D"), (PURPLE, (0, (5, 1, 1, 1, 1, 1)), "v"),
         (ORANGE, (0, (3, 1)), "P"), (SKY, (0, (1, 1)), "X")))
-LOOK = {
+LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 7,
     "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False, "mathtext.fontset": "dejavusans",
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
@@ -33,6 +33,11 @@ UNDATED: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None}, "png": {"Software": None},
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None}}
 FORMATS = ("pdf", "png")
+
+
+def plain(text: str) -> str:
+    """Keep matplotlib from reading a name as a formula."""
+    return text.replace("$", r"\$")
 
 
 def canvas(width: float, height: float) -> matplotlib.figure.Figure:

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib.figure
 
 from uat.figures.figure import Figure, Record
-from uat.figures.style import BLACK, PAGE, SERIES, canvas
+from uat.figures.style import BLACK, PAGE, SERIES, canvas, plain
 
 
 def draw(record: Record) -> matplotlib.figure.Figure:
@@ -26,7 +26,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
                 _series(axes, rows, model, way)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_title(target)
+        axes.set_title(plain(target))
         axes.set_xlabel("wall time in seconds")
     panels[0].set_ylabel("sup error")
     handles = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
@@ -39,11 +39,12 @@ def _series(axes: Any, rows: Sequence[dict[str, Any]], model: str, way: dict[str
     proved = [row for row in rows if row.get("certified")]
     line = {} if not proved else {"linestyle": "none"}
     if found:
-        axes.plot([row["seconds"] for row in found], [row["sup_error"] for row in found], label=f"{model}, sampled",
+        axes.plot([row["seconds"] for row in found], [row["sup_error"] for row in found], label=f"{plain(model)}, sampled",
                   **{**way, **line})
     if proved:
         bounds = [_number(row["certified"]) for row in proved]
-        axes.scatter([row["seconds"] for row in proved], bounds, marker="_", s=60, color=BLACK, label=f"{model}, proved bound")
+        axes.scatter([row["seconds"] for row in proved], bounds, marker="_", s=60, color=BLACK,
+                     label=f"{plain(model)}, proved bound")
         lower = [row.get("sup_error") or bound for row, bound in zip(proved, bounds, strict=True)]
         axes.vlines([row["seconds"] for row in proved], lower, bounds, color=way["color"], linewidth=0.9)
 

@@ -10,7 +10,7 @@ from proofs_check.proof import ProofStep
 # Steps of a certificate that are about this network alone, so that theorem.md does not state them.
 OWN = {
     "evaluation": "Running the network in floating point instead of with exact numbers changes its output by no more than this.",
-    "quoted-bound": "The bound is quoted with a few digits, rounded up; this is what rounding up adds.",
+    "quoted-bound": "The bound is quoted with a few digits, rounded up; this is what that leaves above the sum of the others.",
     "value-rounding": "Every stored value of the table is within this of the value of f at the middle of its cell.",
     "weight-rounding": "The weights are rounded once when they are stored; this is what that changes.",
     "rational-constants": "Constants of the weights are not exactly those of f; this is what that changes.",

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict, decimal_above
+from uat.figures.budget import up_to
 from uat.sampling import Sampled
 
 BADGES = {"proved": "Proved", "assumed": "Holds only under an assumption", "stored": "As stored, not proved again now",
@@ -48,6 +49,7 @@ class Known:
 def known(claim: Claim, stored: Mapping[str, Any], verdict: Verdict | None, found: Sampled | None, trust: tuple[str, ...],
           method: str) -> Known:
     """Put together what a re-check (None: not asked for) and a search say."""
+    best: Fraction | None
     if verdict is None:
         status, steps, tree, reason = str(stored["status"]), list(stored["budget"]), stored["tree"], ""
         assumptions, best = [str(text) for text in stored["assumptions"]], claim.bound
@@ -61,6 +63,11 @@ def known(claim: Claim, stored: Mapping[str, Any], verdict: Verdict | None, foun
         status, tree = "refuted", None
         reason = f"a sequence was found whose error {found.maximum:.6g} exceeds the claimed bound {decimal_above(claim.bound)}"
     extra = [text for text in assumptions if text not in trust]
+    if tree is not None and sum(Fraction(str(step["bound"])) for step in steps) > claim.bound:
+        status, tree, best, reason = "undecided", None, None, "the shares that are stored add up to more than the bound"
+    if tree is not None:
+        steps, before = up_to(claim.bound, steps), len(steps)
+        tree = {**tree, "from": [*tree["from"], *steps[before:]]}
     state = status if status in ("refuted", "undecided") else "assumed" if extra or status == "assumed" else (
         "stored" if verdict is None else "proved")
     return Known(state, status, claim.bound, best, [_checked(step) for step in steps], tree, reason, extra, list(trust), method)
