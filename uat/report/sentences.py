@@ -30,6 +30,8 @@ def headline(claim: Claim, state: Known) -> str:
             return f"It is not true that for {sequences(claim)} {differs}."
         case "undecided":
             return f"It is not known whether for {sequences(claim)} {differs}."
+        case "assumed":
+            return f"If what is assumed below is true: for {sequences(claim)}, {differs}."
         case _:
             return f"For {sequences(claim)}, {differs}."
 
@@ -38,10 +40,10 @@ def meaning_of(state: Known, seconds: float) -> str:
     """Say what kind of knowledge that is."""
     match state.state:
         case "proved":
-            return (f"Proved, not estimated: the bound was derived again just now, in {seconds:.1f} seconds, from the stored "
+            return (f"Proved, not estimated: the bound was derived again just now, in {_time(seconds)}, from the stored "
                     f"weights and the text of the target alone, with every rounding counted.")
         case "assumed":
-            again = f" The rest was proved again just now, in {seconds:.1f} seconds." if seconds else (
+            again = f" The rest was proved again just now, in {_time(seconds)}." if seconds else (
                 " The rest is shown as it was stored; it was not proved again for this page.")
             return "This holds only if what is assumed below is true; nobody proved that." + again
         case "stored":
@@ -70,7 +72,11 @@ def tightness(found: float, bound: Fraction) -> str:
     """Say how far the proved bound can be from the truth."""
     if not found:
         return ""
-    return f"The proved bound is at most {decimal_above(bound / Fraction(found), 3)} times the true largest error."
+    return f"The bound is at most {decimal_above(bound / Fraction(found), 3)} times the true largest error."
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} seconds" if seconds >= 0.1 else "less than 0.1 seconds"
 
 
 def _named(claim: Claim) -> str:

@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no c
 HARNESS = """<!DOCTYPE html><html lang="en"><head><title>harness</title></head><body style="margin: 0">
 <iframe id="page" style="border: 0; width: %(width)dpx; height: 900px" srcdoc="%(page)s"></iframe><pre id="found"></pre><script>
 window.onload = () => {
-  const frame = document.getElementById('page').contentDocument, root = frame.documentElement, all = [...frame.querySelectorAll('*')];
+  const frame = document.getElementById('page').contentDocument, root = frame.documentElement;
+  const all = [...frame.querySelectorAll('*')];
   const links = [...frame.querySelectorAll('a, summary, [tabindex="0"]')];
   const outlines = links.map(link => { link.focus({focusVisible: true}); return frame.activeElement === link
                                        && getComputedStyle(link).outlineStyle !== 'none' ? '' : link.outerHTML.slice(0, 80); });
@@ -49,8 +50,8 @@ def opened(page: str, width: int, folder: Path, *, dark: bool = False) -> tuple[
                f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND",
                f"--window-size={width},900", "--virtual-time-budget=3000", "--dump-dom"]
     options += ["--blink-settings=preferredColorScheme=0"] if dark else ["--blink-settings=preferredColorScheme=1"]
-    ran = subprocess.run([str(BROWSER), *options, (folder / "harness.html").as_uri()], capture_output=True, text=True, timeout=180,
-                         check=True)
+    ran = subprocess.run([str(BROWSER), *options, (folder / "harness.html").as_uri()], capture_output=True, text=True,
+                         timeout=180, check=True)
     found = re.search(r'<pre id="found">(.*?)</pre>', ran.stdout, re.S)
     assert found, ran.stdout[:500] + ran.stderr[-2000:]
     console = [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
@@ -85,7 +86,7 @@ def test_dark_is_dark(uat: Uat, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("spoiled", "key"), [
     ('<p style="width: 900px">wide</p>', "wide"), ('<a href="#main" style="outline: none !important">x</a>', "unseen")])
 def test_the_harness_notices(uat: Uat, tmp_path: Path, spoiled: str, key: str) -> None:
-    page = page_of(uat, runs.proved(uat)).replace('<section aria-labelledby="claim">', spoiled + '<section aria-labelledby="claim">')
+    page = page_of(uat, runs.proved(uat)).replace("<footer>", f"<footer>{spoiled}")
     assert opened(page, 400, tmp_path)[0][key]
 
 
