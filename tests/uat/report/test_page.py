@@ -23,7 +23,8 @@ from uat.stored_run import open_run
 STATES: list[tuple[Callable[[Uat], Path], str, int, str]] = [
     (runs.proved, "proved", 0, "For every sequence of at least two tokens in [0, 1], this network's output differs from the "
                                "target f by at most 0."),
-    (runs.assumed, "assumed", 0, "If what is assumed below is true: for every sequence of 3 tokens in [0, 1], "), (runs.undecided, "undecided", 1, "It is not known whether"),
+    (runs.assumed, "assumed", 0, "If what is assumed below is true: for every sequence of 3 tokens in [0, 1], "),
+    (runs.undecided, "undecided", 1, "It is not known whether"),
     (runs.refuted, "refuted", 1, "It is not true that"), (runs.contradicted, "refuted", 1, "It is not true that")]
 WORST = 2_000_000  # bytes
 
