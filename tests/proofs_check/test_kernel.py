@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from proofs_check import kernel
 from proofs_check.companions import for_every_network
 from proofs_check.kernel import (
     Certificate,
@@ -33,6 +37,7 @@ from proofs_check.propositions import Evaluated, Near, Scope
 
 CLAIM = Claim("t", "x*mean(y)", 3, 1, 1, ((Fraction(0), Fraction(1, 3)),), ("sumformer", "linformer"), Fraction(1, 2))
 SCOPE = CLAIM.scope
+ROOT = Path(__file__).parents[2]
 FRACTIONS = st.fractions(min_value=0, max_value=10**6, max_denominator=10**9)
 WIDE = st.builds(lambda m, e: Fraction(m) * Fraction(10) ** e, st.integers(1, 10**12), st.integers(-330, 320))
 
@@ -246,3 +251,12 @@ def test_the_tree_holds_every_step_once_and_its_shares_add_up_to_the_bound() -> 
     assert {node.get("step") for node in seen.values()} == {"a", "b", "c", "head", "evaluation", None}
     assert sum(Fraction(node["share"]) for node in seen.values()) == Fraction(1, 2)
     assert set(again) <= seen.keys()
+
+
+def test_the_kernel_is_small_and_needs_nothing_but_fractions() -> None:
+    """What must be read to trust a certificate's conclusion stays short, and no library of numbers is behind it."""
+    assert len(Path(kernel.__file__).read_text(encoding="utf-8").splitlines()) < 300
+    loaded = "import sys, proofs_check.kernel; print(sorted({name.partition('.')[0] for name in sys.modules} & set(sys.argv[1:])))"
+    heavy = ["constructions", "numpy", "torch", "scipy", "sympy", "flint"]
+    done = subprocess.run([sys.executable, "-c", loaded, *heavy], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
