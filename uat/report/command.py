@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from constructions.errors import BadInput
 from proofs_check.certify import TRUST, certify
 from proofs_check.kernel import Certificate, Refuted, decimal_above
+from proofs_check.run_files import understanding
 from uat import show
 from uat.files import replace_file
 from uat.progress import progress
@@ -40,8 +41,9 @@ def report(run: str, *, out: str | None, samples: int, seed: int, recheck: bool,
         broken = isinstance(verdict, Refuted)
         found = opened.sample(samples, seed, told) if samples and not broken else None
         stored = opened.files.certificate
-        state = known(opened.claim, stored, verdict, found, TRUST,
-                      method_text(verdict) if isinstance(verdict, Certificate) else str(stored["method"]))
+        with understanding(run):
+            state = known(opened.claim, stored, verdict, found, TRUST,
+                          method_text(verdict) if isinstance(verdict, Certificate) else str(stored["method"]))
         page = rendered(content(opened, state, found, seconds=proving, seed=seed))
     replace_file(path, page)
     spent = time.perf_counter() - start

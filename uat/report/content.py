@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -45,9 +45,15 @@ def content(run: StoredRun, state: Known, found: Sampled | None, *, seconds: flo
         "architectures": [] if _unreadable(state) else list(_architectures(run, seed)),
         "meanings": {step["step"]: meaning(step["step"]) for step in state.steps},
         "commands": commands(run.path, plan, claim.networks, seed),
+        "lines": 0 if state.tree is None else _lines(state.tree),
         "files": [(name, (run.path / name).stat().st_size, certificate["sha256"][name]) for name in FILES],
         "digest": certificate["digest"], "versions_then": certificate["versions"], "made_by": made_by(), "method": state.method,
     }
+
+
+def _lines(node: Mapping[str, Any]) -> int:
+    """Count the lines of a tree; what is met again is none."""
+    return ("see" not in node) + sum(_lines(below) for below in node.get("from", ()))
 
 
 def _unreadable(state: Known) -> bool:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict, decimal_above
+from proofs_check.proof_tree import proof_tree
 from uat.figures.budget import up_to
 from uat.sampling import Sampled
 
@@ -54,7 +55,8 @@ def known(claim: Claim, stored: Mapping[str, Any], verdict: Verdict | None, foun
         status, steps, tree, reason = str(stored["status"]), list(stored["budget"]), stored["tree"], ""
         assumptions, best = [str(text) for text in stored["assumptions"]], claim.bound
     elif isinstance(verdict, Certificate):
-        status, steps, tree, reason = verdict.status.value, [step.to_json() for step in verdict.steps], verdict.tree(), ""
+        status, tree, reason = verdict.status.value, proof_tree(verdict).to_json(), ""
+        steps = [step.to_json() for step in verdict.steps]
         assumptions, best = list(verdict.assumptions), claim.bound
     else:
         status, steps, tree, reason = _failed(verdict), [step.to_json() for step in verdict.steps], None, verdict.reason
@@ -66,8 +68,7 @@ def known(claim: Claim, stored: Mapping[str, Any], verdict: Verdict | None, foun
     if tree is not None and sum(Fraction(str(step["bound"])) for step in steps) > claim.bound:
         status, tree, best, reason = "undecided", None, None, "the shares that are stored add up to more than the bound"
     if tree is not None:
-        steps, before = up_to(claim.bound, steps), len(steps)
-        tree = {**tree, "from": [*tree["from"], *steps[before:]]}
+        steps = up_to(claim.bound, steps)
     state = status if status in ("refuted", "undecided") else "assumed" if extra or status == "assumed" else (
         "stored" if verdict is None else "proved")
     return Known(state, status, claim.bound, best, [_checked(step) for step in steps], tree, reason, extra, list(trust), method)
