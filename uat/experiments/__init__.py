@@ -13,7 +13,7 @@ from constructions.errors import BadInput, nearest
 from constructions.progress import Report, silent
 
 EXPERIMENTS = {name: f"uat.experiments.{name.replace('-', '_')}"
-               for name in ("train-versus-construct",)}
+               for name in ("figure-1", "figure-2", "train-versus-construct", "length")}
 
 
 def settings_of(name: str, profile: str) -> tuple[Any, Any]:
