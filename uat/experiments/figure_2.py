@@ -86,6 +86,6 @@ def finding(found: Sequence[Row]) -> str:
     first = {d: next((k for k in grid if k >= d), None) for d in dimensions}
     agree = [d for d in dimensions if any(needed(found, model, d) == first[d] for model in KINDS)]
     among = ", ".join(map(str, agree))
-    return (f"Least d' whose relative L2 error is within {NEAR_BEST} times the lowest for this d: {shown}. For d in {{{among}}} that "
-            f"is the first d' >= d of the grid for at least one of the two: needed is d' = d, which phi = id attains exactly, and "
-            f"nothing exponential.{least}")
+    return (f"Least d' whose relative L2 error is within {NEAR_BEST} times the lowest for this d: {shown}. "
+            f"For d in {{{among}}} that is the first d' >= d of the grid for at least one of the two: needed is d' = d, which phi = id "
+            f"attains exactly, and nothing exponential.{least}")

@@ -129,8 +129,8 @@ def reduced(settings: Settings) -> list[str]:
 def finding(found: Sequence[Row]) -> str:
     """Compare, task by task, the error at the length of training with that at the longest one."""
     longest = max(row["n"] for row in found)
-    sentences = [f"On {TARGET} the constructed network is off by at most {row['certified']:.3g} at every length; largest error seen "
-                 f"at n = {longest:,}: {row['largest_error']:.3g}."
+    sentences = [f"On {TARGET} the constructed network is off by at most {row['certified']:.3g} at every length; largest error "
+                 f"seen at n = {longest:,}: {row['largest_error']:.3g}."
                  for row in found if row["model"] == "constructed" and row["n"] == longest and row["certified"] is not None]
     for task in dict.fromkeys(row["task"] for row in found):
         parts = []
