@@ -87,5 +87,5 @@ def finding(found: Sequence[Row]) -> str:
     agree = [d for d in dimensions if any(needed(found, model, d) == first[d] for model in KINDS)]
     among = ", ".join(map(str, agree))
     return (f"Least d' whose relative L2 error is within {NEAR_BEST} times the lowest for this d: {shown}. "
-            f"For d in {{{among}}} that is the first d' >= d of the grid for at least one of the two: needed is d' = d, which phi = id "
-            f"attains exactly, and nothing exponential.{least}")
+            f"For d in {{{among}}} that is the first d' >= d of the grid for at least one of the two: needed is d' = d, which "
+            f"phi = id attains exactly, and nothing exponential.{least}")

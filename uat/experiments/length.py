@@ -26,7 +26,6 @@ from uat.request import Request
 
 TITLE = "Sequences longer than in training"
 COLUMNS = ("task", "model", "n_train", "n", "n_parameters", "measure", "error", "ignorant", "largest_error", "certified")
-TARGET, EPS = "f", "1e-2"
 VALIDATION = 500
 TOKENS_AT_ONCE = 2**15
 
@@ -36,6 +35,7 @@ class Settings:
     """Lengths of training and test, sequences, epochs.
 
     Attributes:
+        target, eps: what is also constructed, and to which tolerance; a target for every n.
         target_length, task_length: of training, on the target and on the tasks.
         lengths: of the tests.
         training: sequences to train on.
@@ -51,36 +51,38 @@ class Settings:
     epochs: int = 200
     tokens: int = 2**20
     seeds: int = 3
+    target: str = "f"
+    eps: str = "1e-2"
 
 
 SETTINGS = {"small": Settings(8, 16, (8, 16, 64, 512, 4096), 1000, 40, 2**15, 1), "full": Settings()}
 
 
-def tasks() -> list[Task]:
+def tasks(target: str) -> list[Task]:
     """Return the target, then the synthetic tasks."""
-    return [TargetTask(TARGET), Counting(), SelectiveMean(), ListOperations()]
+    return [TargetTask(target), Counting(), SelectiveMean(), ListOperations()]
 
 
 def rows(settings: Settings, context: Context) -> list[Row]:
     """Test the constructed network, then train every architecture on every task and test it at all lengths."""
     found = context.unit("constructed", partial(_constructed, settings, context))
-    for task in tasks():
+    for task in tasks(settings.target):
         for architecture in ARCHITECTURES:
             found += context.unit(f"{task.name}-{architecture}", partial(_trained, task, architecture, settings, context))
     return found
 
 
 def _constructed(settings: Settings, context: Context, checkpoint: Path | None) -> list[Row]:
-    request = Request(TARGET, EPS, architecture="sumformer")
+    request = Request(settings.target, settings.eps, architecture="sumformer")
     outcome = pipeline.run(request, None, (), samples=0, device="cpu", report=context.report)
     construction, verdict = outcome.construction, outcome.verdict
     assert isinstance(construction, ContinuousConstruction)  # of a target made of means
     network = CompiledMeanSumformer(construction.sumformer, context.device)
     proved = isinstance(verdict, Certificate) and verdict.claim.every_n
     certified = float(show.bound_text(verdict.claim.bound)) if proved else None
-    common = {"task": TARGET, "model": "constructed", "n_train": None, "seed": None,
+    common = {"task": settings.target, "model": "constructed", "n_train": None, "seed": None,
               "n_parameters": construction.sumformer.n_nonzero, "certified": certified, "seconds": sum(outcome.seconds.values())}
-    task = TargetTask(TARGET)
+    task = TargetTask(settings.target)
     return [{**common, **_tested(task, lambda tokens: network(tokens)[None], n, 0, settings, context, torch.float64)}
             for n in settings.lengths if n >= settings.target_length]
 
@@ -129,7 +131,8 @@ def reduced(settings: Settings) -> list[str]:
 def finding(found: Sequence[Row]) -> str:
     """Compare, task by task, the error at the length of training with that at the longest one."""
     longest = max(row["n"] for row in found)
-    sentences = [f"On {TARGET} the constructed network is off by at most {row['certified']:.3g} at every length; largest error "
+    target = found[0]["task"]
+    sentences = [f"On {target} the constructed network is off by at most {row['certified']:.3g} at every length; largest error "
                  f"seen at n = {longest:,}: {row['largest_error']:.3g}."
                  for row in found if row["model"] == "constructed" and row["n"] == longest and row["certified"] is not None]
     for task in dict.fromkeys(row["task"] for row in found):
@@ -138,9 +141,9 @@ def finding(found: Sequence[Row]) -> str:
             own = [row for row in found if row["task"] == task and row["model"] == model and row["seed"] == 0]
             if own:
                 short, long = (next(row for row in own if row["n"] == n) for n in (own[0]["n_train"], longest))
-                what = "largest_error" if task == TARGET else "error"
+                what = "largest_error" if task == target else "error"
                 parts.append(f"{model} {short[what]:.2g} -> {long[what]:.2g}")
-        measure = "largest error" if task == TARGET else next(row["measure"] for row in found if row["task"] == task)
+        measure = "largest error" if task == target else next(row["measure"] for row in found if row["task"] == task)
         if parts:
             n = next(row["n_train"] for row in found if row["task"] == task and row["n_train"])
             sentences.append(f"{task}, {measure} at n = {n} -> {longest:,}: {', '.join(parts)}.")
