@@ -108,7 +108,7 @@ def _trained(task: Task, architecture: str, settings: Settings, context: Context
 def _tested(task: Task, network: Callable[[Tensor], Tensor], n: int, e: int, settings: Settings, context: Context,
             dtype: torch.dtype) -> Row:
     """Return the errors of member e at one length; all networks see the same sequences."""
-    tokens, wanted = task.draw(max(16, settings.tokens // n), n, context.seed, "test")
+    tokens, wanted = task.draw(max(32, settings.tokens // n), n, context.seed, "test")
     predicted = torch.cat([network(part.to(context.device, dtype))[e:e + 1].cpu().double()
                            for part in torch.split(tokens, max(1, TOKENS_AT_ONCE // n))], dim=1)
     largest = float((predicted - wanted).abs().max()) if wanted.is_floating_point() else None
