@@ -129,22 +129,21 @@ def reduced(settings: Settings) -> list[str]:
 
 
 def finding(found: Sequence[Row]) -> str:
-    """Compare, task by task, the error at the length of training with that at the longest one."""
+    """Compare, task by task, the error at the length of training with the worst one at a longer length."""
     longest = max(row["n"] for row in found)
     target = found[0]["task"]
     sentences = [f"On {target} the constructed network is off by at most {row['certified']:.3g} at every length; largest error "
                  f"seen at n = {longest:,}: {row['largest_error']:.3g}."
                  for row in found if row["model"] == "constructed" and row["n"] == longest and row["certified"] is not None]
     for task in dict.fromkeys(row["task"] for row in found):
-        parts = []
+        what, parts, length = ("largest_error" if task == target else "error"), list[str](), 0
         for model in ARCHITECTURES:
             own = [row for row in found if row["task"] == task and row["model"] == model and row["seed"] == 0]
             if own:
-                short, long = (next(row for row in own if row["n"] == n) for n in (own[0]["n_train"], longest))
-                what = "largest_error" if task == target else "error"
-                parts.append(f"{model} {short[what]:.2g} -> {long[what]:.2g}")
+                length = own[0]["n_train"]
+                longer = max(row[what] for row in own if row["n"] > length)
+                parts.append(f"{model} {next(row[what] for row in own if row['n'] == length):.2g} -> {longer:.2g}")
         measure = "largest error" if task == target else next(row["measure"] for row in found if row["task"] == task)
         if parts:
-            n = next(row["n_train"] for row in found if row["task"] == task and row["n_train"])
-            sentences.append(f"{task}, {measure} at n = {n} -> {longest:,}: {', '.join(parts)}.")
+            sentences.append(f"{task}, {measure} at the trained n = {length} -> the worst longer one: {', '.join(parts)}.")
     return " ".join(sentences)
