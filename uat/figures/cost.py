@@ -73,4 +73,4 @@ def caption(record: Record) -> str:
             f"{', '.join(dict.fromkeys(slopes)) or 'none'}.")
 
 
-FIGURE = Figure("cost", draw, caption, kind="bench", made_with="python -m uat bench")
+FIGURE = Figure("cost", draw, caption, kind="bench", made_with="python -m uat bench --out bench.json")

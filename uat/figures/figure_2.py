@@ -63,7 +63,7 @@ def caption(record: Record) -> str:
         best, worst = min(cells, key=cells.__getitem__), max(cells, key=cells.__getitem__)
         said.append(f"{model or 'all'}: from {cells[best]:.2g} at d = {best[1]}, d' = {best[0]} to {cells[worst]:.2g} at "
                     f"d = {worst[1]}, d' = {worst[0]}")
-    return (f"Relative L2 error of trained Sumformers over token dimension d and latent dimension d'; numbers are its logarithm to "
+    return (f"Relative L2 error of trained Sumformers over token dimension d and latent dimension d'; numbers are logarithms to "
             f"base 10. {'; '.join(said)}.")
 
 
