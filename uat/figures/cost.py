@@ -61,7 +61,7 @@ def _curve(axes: Any, rows: Rows, cost: str, label: str, way: dict[str, Any]) ->
     n, value = [row["n"] for row in shown], [float(row[cost]) for row in shown]
     if cost == "seconds" and all(row.get("seconds_low") and row.get("seconds_high") for row in shown):
         axes.fill_between(n, [row["seconds_low"] for row in shown], [row["seconds_high"] for row in shown], color=way["color"],
-                          alpha=0.2, linewidth=0)
+                          alpha=0.12, linewidth=0)
     axes.loglog(n, value, label=label, **way)
 
 

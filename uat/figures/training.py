@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -25,6 +26,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
             if rows:
                 _series(axes, rows, model, way)
         axes.set_xscale("log")
+        axes.set_xlim(*_decades([float(row["seconds"]) for row in record["rows"] if row["target"] == target]))
         axes.set_yscale("log")
         axes.set_title(plain(target))
         axes.set_xlabel("wall time in seconds")
@@ -32,6 +34,11 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     handles = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
     return figure
+
+
+def _decades(seconds: Sequence[float]) -> tuple[float, float]:
+    """Return whole powers of ten around all times: budgets that are nearly equal would make ticks of many digits."""
+    return 10.0 ** math.floor(math.log10(0.9 * min(seconds))), 10.0 ** math.ceil(math.log10(1.1 * max(seconds)))
 
 
 def _series(axes: Any, rows: Sequence[dict[str, Any]], model: str, way: dict[str, Any]) -> None:
