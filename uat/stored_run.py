@@ -16,7 +16,7 @@ from constructions.number_formats import FORMATS
 from constructions.pooling import pooling_head
 from constructions.progress import Report
 from constructions.storage import load
-from constructions.targets.target import AnyTarget
+from constructions.targets.target import AnyTarget, Target
 from proofs_check.certify import read_target
 from proofs_check.kernel import Claim
 from proofs_check.run_files import RunFiles, read_run, understanding
@@ -52,11 +52,21 @@ class StoredRun:
             shaped = assemble_mean(self.sumformer, head, self.claim.n, FORMATS[str(plan["number_format"])])
         else:
             shaped = assemble(self.sumformer, head)
+        if self.claim.n != int(plan["n"]):
+            return shaped  # another length than the stored head's: of a bound for every n only the head's 1/n changes
         blocks = tuple(block if block.attention is None else Block(
             {key: arrays[f"{name}.blocks.{i}.attention.{key}"] for key in block.attention}, block.feed_forward)
             for i, block in enumerate(shaped.blocks))
         return replace(shaped, blocks=blocks, W_embed=arrays[f"{name}.embed.weight"], b_embed=arrays[f"{name}.embed.bias"],
                        W_out=arrays[f"{name}.readout.weight"])
+
+    def at(self, n: int) -> StoredRun:
+        """Return the run at another length; only for a bound for every n."""
+        if not self.claim.every_n or not isinstance(self.target, Target):
+            raise ValueError("the run is about one length")
+        target = self.target
+        moved = Target.from_text(target.text, n=n, box=target.box, name=target.name, positional=target.positional)
+        return replace(self, claim=replace(self.claim, n=n), target=moved)
 
     @property
     def single(self) -> bool:

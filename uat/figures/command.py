@@ -74,7 +74,8 @@ def figures(request: FiguresRequest) -> int:
         given = Gathering(request.seed, request.profile == "full", report)
         if request.run is not None:
             given = replace(given, run=open_run(request.run, import_callable=request.import_callable))
-            given = replace(given, found=given.worst()) if any(f.about_run and f is not budget.FIGURE for f in chosen) else given
+            if any(figure.about_run and figure is not budget.FIGURE for figure in chosen):
+                given = replace(given, run=given.opened(), found=given.worst())  # searched once for all of them
         for figure in chosen:
             found = _record(figure, given, request.records)
             if found is None:

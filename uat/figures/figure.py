@@ -14,6 +14,7 @@ from uat.stored_run import StoredRun
 
 Record = Mapping[str, Any]
 FIGURE = "figure"  # the kind of record that a figure gathers itself
+TOKENS = 8  # a bound for every n is pictured at a short length: over a map of long sequences f would take minutes
 LOOKS = {False: 20_000, True: 1_000_000}  # sequences that are searched for the place a figure looks at
 
 
@@ -34,14 +35,18 @@ class Gathering:
     found: Sampled | None = None
 
     def opened(self) -> StoredRun:
-        """Return the run; a figure about one is never asked without."""
+        """Return the run, at a short length if it is about every n; a figure about one is never asked without."""
         if self.run is None:
             raise ValueError("this figure is about a run")
-        return self.run
+        return self.run.at(TOKENS) if self._long(self.run) else self.run
 
     def worst(self) -> Sampled:
         """Return the worst sequence of the run."""
-        return self.found or self.opened().sample(LOOKS[self.full], self.seed, self.report)
+        found = None if self.run is None or self._long(self.run) else self.found
+        return found or self.opened().sample(LOOKS[self.full], self.seed, self.report)
+
+    def _long(self, run: StoredRun) -> bool:
+        return run.claim.every_n and run.claim.n > TOKENS
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,6 +56,16 @@ def test_figures_of_a_run_are_drawn_again_from_their_records_byte_for_byte(uat: 
     assert max(gaps) <= Fraction(band["bound"])
 
 
+def test_a_run_about_every_n_is_pictured_at_a_short_length(uat: Uat) -> None:
+    options = ("--eps", "1/4", "--samples", "0", "--n", "600", "--architecture", "linformer,performer", "--out", "run")
+    assert uat("construct", "--target", "x*mean(y)", *options).code == 0
+    assert uat("figures", "band", "error-map", "--run", "run", "--out", "out", "--format", "png").code == 0
+    band = json.loads(Path("out/band.json").read_text())
+    assert band["n"] == 8
+    gaps = [abs(a - b) for a, b in zip(band["networks"]["linformer"], band["networks"]["sumformer"], strict=True)]
+    assert max(gaps) < 1e-12
+
+
 def test_a_pdf_embeds_its_fonts_and_has_no_date(tmp_path: Path) -> None:
     pdf = drawn(FIGURES["figure-2"].draw, RECORDS["figure-2"], "pdf")
     assert b"/CIDFontType2" in pdf or b"/TrueType" in pdf
