@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 TINY: dict[str, Any] = {
     "figure-1": figure_1.Settings(points=60, seeds=1, epochs=2, samples=300),
     "figure-2": figure_2.Settings((1, 2), (1, 2, 128), points=60, seeds=1, epochs=2, samples=300),
-    "train-versus-construct": train_versus_construct.Settings({"own-times-mean": ("1e-2",)}, (0.1,), 2000),
+    "train-versus-construct": train_versus_construct.Settings({"own-times-mean": ("1e-2",)}, {"own-times-mean": (0.1,)}, 2000),
     "length": length.Settings(4, 6, (4, 6, 40), 60, 2, 400, 1, "own-times-mean")}
 
 
