@@ -102,7 +102,8 @@ InstanceRun = Annotated[str | None, typer.Option(
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 ExperimentName = Annotated[str, typer.Argument(
     metavar="NAME", help="figure-1, figure-2 (the paper's), train-versus-construct or length.", show_default=False)]
-ExperimentProfile = Annotated[str, typer.Option("--profile", help="small: minutes on two cores; full: for a GPU.")]
+ExperimentProfile = Annotated[str, typer.Option(
+    "--profile", help="small: minutes on two cores; full: for a GPU; train-versus-construct also fast.")]
 ExperimentDevice = Annotated[str, typer.Option("--device", help="Where to train and search: auto, cpu or cuda.")]
 ExperimentSeed = Annotated[int, typer.Option(
     "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of weights, batches, examples and searches.")]
