@@ -112,6 +112,22 @@ ExperimentOut = Annotated[str | None, typer.Option(
     show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupted experiment in --out DIR.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
+FigureNames = Annotated[list[str] | None, typer.Argument(
+    metavar="NAME", help="band, error-map, budget, parameters, proof, cost, figure-2, training.", show_default=False)]
+Everything = Annotated[bool, typer.Option("--all", help="Every figure.")]
+FigureRun = Annotated[str | None, typer.Option(
+    "--run", metavar="RUN", help="The run directory that band, error-map and budget are about.", show_default=False)]
+Records = Annotated[str | None, typer.Option(
+    metavar="DIR", help="Folder with records (docs/formats.md): figures are drawn from these, the others are computed.",
+    show_default=False)]
+FigureFormats = Annotated[str, typer.Option("--format", metavar="pdf,png", help="Files to write.")]
+Effort = Annotated[str, typer.Option(help="fast: a minute or two; full: finer maps, more tolerances, longer searches.")]
+Page = Annotated[str | None, typer.Option(
+    "--out", metavar="FILE.html", help="File to write. (default: RUN.html)", show_default=False)]
+PageSamples = Annotated[int, typer.Option(
+    "--samples", parser=_whole_number, metavar="INTEGER", help="Sequences to search for the worst error; 0 to skip.")]
+NoRecheck = Annotated[bool, typer.Option("--no-recheck", help="Show the certificate as stored, without proving it again; the "
+                                                              "page says so.")]
 
 
 @app.command()
@@ -202,6 +218,31 @@ def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Pr
     request = checking.CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
                                     phi, svg, mermaid, jobs, not no_cache, run, import_callable)
     raise typer.Exit((checking.check if run is None else checking.check_run)(request, as_json=json_))
+
+
+@app.command()
+def figures(out: Annotated[str, typer.Option(metavar="DIR", help="Folder to write to; it is made.", show_default=False)],
+            names: FigureNames = None, everything: Everything = False, run: FigureRun = None, records: Records = None,
+            file_format: FigureFormats = "pdf,png", profile: Effort = "fast", seed: Seed = 0,
+            import_callable: ImportCallable = False) -> None:
+    """Draw the figures of the appendix as PDF and PNG, each with its data beside it, so that it can be drawn again.
+
+    Exit code 1 where a record is missing; the command that makes it is named.
+    """
+    from uat.figures import command
+
+    raise typer.Exit(command.figures(command.FiguresRequest(tuple(names or ()), everything, out, run, records, file_format,
+                                                            profile, seed, import_callable)))
+
+
+@app.command()
+def report(run: Run, out: Page = None, samples: PageSamples = 20_000, seed: Seed = 0, no_recheck: NoRecheck = False,
+           import_callable: ImportCallable = False) -> None:
+    """Write one HTML page about a run: what is proved, what that rests on, how to check it; proves it again first."""
+    from uat.report import command
+
+    raise typer.Exit(command.report(run, out=out, samples=samples, seed=seed, recheck=not no_recheck,
+                                    import_callable=import_callable))
 
 
 @app.command()
