@@ -21,7 +21,7 @@ from constructions.number_formats import exact_number
 from constructions.progress import Report, counting, silent
 from constructions.storage import MEAN_FORMAT
 from constructions.targets.target import AnyTarget, CallableTarget, Target
-from proofs_check.architecture_check import POOLING_STEPS, check_architecture
+from proofs_check.architecture_check import check_architecture, pooling_step
 from proofs_check.floating_point import evaluation_gap
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above
 from proofs_check.modulus import check_lipschitz
@@ -56,7 +56,7 @@ def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None
         if run.network.get("format") == MEAN_FORMAT:
             from proofs_check.continuous import continuous_steps
 
-            required = ("sum-decomposition", "evaluation", *(POOLING_STEPS[name] for name in run.network["architectures"]))
+            required = ("sum-decomposition", "evaluation", *(pooling_step(name) for name in run.network["architectures"]))
             required += ("subdivision",) if plan.get("method") == "fit" else ()
             return conclude(claim, continuous_steps(run, claim, target, report), required, TRUST)
         if claim.every_n:
@@ -65,7 +65,7 @@ def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None
             max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
         checker.run_all()
-    pooling = [POOLING_STEPS.get(name, f"{name}-pooling") for name in claim.networks if name != "sumformer"]
+    pooling = [pooling_step(name) for name in claim.networks if name != "sumformer"]
     return conclude(claim, checker.steps, (*REQUIRED, *pooling), TRUST)
 
 
@@ -148,7 +148,7 @@ class _Checker:
         for name, description in self.run.network["architectures"].items():
             slots = max(slots, check_architecture(name, description, self.run.arrays, nodes, self.run.network, self.claim.n,
                                                   number_format, largest, enumeration.smallest_code < 0))
-            self.steps.append(Step(POOLING_STEPS[name], f"{name}: attention is exactly Sigma, blocks compute phi and psi",
+            self.steps.append(Step(pooling_step(name), f"{name}: attention is exactly Sigma, blocks compute phi and psi",
                                    Status.PROVED))
         if number_format == "exact":
             heads = bool(self.run.network["architectures"])
@@ -160,7 +160,7 @@ class _Checker:
                                Status.UNDECIDED if gap else Status.PROVED, needs=self._poolings()))
 
     def _poolings(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(POOLING_STEPS[name] for name in self.run.network["architectures"]))
+        return tuple(dict.fromkeys(pooling_step(name) for name in self.run.network["architectures"]))
 
     def _modulus(self) -> Fraction:
         lipschitz = exact_number(self.plan["lipschitz"])

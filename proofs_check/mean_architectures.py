@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, mean_of
-from proofs_check.architecture_check import LARGEST_WEIGHT, POOLING_STEPS, check_exponents, pooling_factor
+from proofs_check.architecture_check import LARGEST_WEIGHT, check_exponents, pooling_factor, pooling_step
 from proofs_check.kernel import Status, Step
 from proofs_check.run_files import RunFiles
 from proofs_check.step_network import Rejected
@@ -45,7 +45,7 @@ def slots(run: RunFiles) -> int:
 
 def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: MeanSumformer, n: int, number_format: str,
           largest: float) -> Step:
-    step = POOLING_STEPS.get(name, f"{name}-pooling")
+    step = pooling_step(name)
     mine = {key.removeprefix(f"{name}."): array for key, array in run.arrays.items() if key.startswith(f"{name}.")}
     try:
         defect = _checked(name, mine, list(description["channels"]), int(description["pooling_block"]), network, n, number_format,

@@ -77,7 +77,7 @@ def test_a_call_without_memory_ends_its_architecture_and_no_other(monkeypatch: p
     def greedy(X: torch.Tensor, w: Any) -> torch.Tensor:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.")
 
-    monkeypatch.setitem(attention._FORMULAS, "linformer", greedy)
+    monkeypatch.setitem(attention.FORMULAS, "linformer", greedy)
     record = measure("fast", device="cpu", seed=0, report=silent, target="x*mean(y)", eps="1/10", lengths=[16, 32],
                      dtypes=["float64"])
     assert {(row["architecture"], row["reason"][-15:]) for row in record["skipped"]} == {("linformer", "found no memory")}
