@@ -120,3 +120,14 @@ def test_at_most_six_lengths_are_shown_the_longest_among_them() -> None:
         assert len(shown) <= 6
         assert set(shown) <= set(lengths)
         assert shown[-1:] == lengths[-1:]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_same_function_is_timed_and_its_memory_seen() -> None:
+    record = measure("fast", device="cuda", seed=0, report=silent, lengths=[256, 1024, 4096])
+    assert record["device"] == "cuda"
+    assert record["device_name"]
+    limits = {"float64": 1e-11, "float32": 1e-3}
+    for row in record["rows"]:
+        assert row["peak_bytes"] > 0
+        assert row["max_deviation"] is None or row["max_deviation"] < limits[row["dtype"]]
