@@ -19,7 +19,8 @@ DRAWING = "proof_graph.svg"
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Show the drawing where the page has Mermaid text, which only a script from elsewhere could draw."""
-    return MERMAID.sub(lambda _: f'<a href="{DRAWING}"><img class="proof-graph" src="{DRAWING}" alt="The proof as a graph"></a>\n\n', markdown)
+    drawing = f'<a href="{DRAWING}"><img class="proof-graph" src="{DRAWING}" alt="The proof as a graph"></a>\n\n'
+    return MERMAID.sub(lambda _: drawing, markdown)
 
 
 def on_page_content(content: str, page: Any, **_: Any) -> str:
