@@ -102,7 +102,8 @@ def examined(names: Sequence[str], settings: Settings, *, jobs: int | None = Non
     run = run_steps(names, settings, jobs=jobs or os.cpu_count() or 1, cache=StepCache(default_folder()) if cache else None,
                     report=report)
     weakest = inherited(steps, run.results)
-    return run, weakest, [step_row(steps[result.id], result, weakest[result.id], result.id in run.cached) for result in run.results]
+    rows = [step_row(steps[result.id], result, weakest[result.id], result.id in run.cached) for result in run.results]
+    return run, weakest, rows
 
 
 def _draw(request: CheckRequest, steps: Mapping[str, ProofStep], results: Sequence[StepResult],

@@ -99,6 +99,16 @@ Svg = Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw the
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print the proof as Mermaid text instead of a table.")]
 InstanceRun = Annotated[str | None, typer.Option(
     "--run", metavar="RUN", help="A run directory: every constant of the proof for this network.", show_default=False)]
+TableNames = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Tables; none lists them.", show_default=False)]
+EveryTable = Annotated[bool, typer.Option("--all", help="Every table.")]
+TableFolder = Annotated[str | None, typer.Option(
+    metavar="DIR", help="Write the tables and their records (tables.json) into a folder. (default: print)", show_default=False)]
+TableFormat = Annotated[str | None, typer.Option(
+    "--format", help="latex, markdown, csv or all. (default: all with --out, else a table for the terminal)", show_default=False)]
+TableRecords = Annotated[str | None, typer.Option(
+    metavar="DIR", help="Print from the records in a folder, such as an earlier --out; what is not there is computed.",
+    show_default=False)]
+Effort = Annotated[str, typer.Option("--profile", help="fast: minutes; full: more cases and smaller tolerances.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
@@ -191,6 +201,17 @@ def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Pr
     request = checking.CheckRequest(tuple(steps or ()), tuple(upto or ()), tuple(only or ()), profile, device, seed,
                                     phi, svg, mermaid, jobs, not no_cache, run, import_callable)
     raise typer.Exit((checking.check if run is None else checking.check_run)(request, as_json=json_))
+
+
+@app.command()
+def tables(names: TableNames = None, every: EveryTable = False, out: TableFolder = None, format_: TableFormat = None,
+           profile: Effort = "fast", records: TableRecords = None, device: Device = "cpu", seed: Seed = 0,
+           json_: Json = False) -> None:
+    """Print tables for a paper from records of runs: latent dimensions, budgets, errors, codes, costs, proof steps, errata."""
+    from uat.tables import command
+
+    request = command.TablesRequest(tuple(names or ()), every, out, format_, profile, records, seed, device)
+    raise typer.Exit(command.tables(request, as_json=json_))
 
 
 def main() -> None:
