@@ -117,6 +117,10 @@ def _collection(kinds: Sequence[Kind], formats: Sequence[str], records: Records,
                              "formats": list(formats), "absent": records.reasons, "records": records.found})
 
 
+def _file(table: str, format_name: str) -> str:
+    return f"{table}.{WRITERS[format_name][0]}"
+
+
 class _Folder:
     """A folder of tables: a new one, or one that was written before, whose other tables then stay in it."""
 
@@ -138,8 +142,9 @@ class _Folder:
         kinds = chosen([*earlier, *(kind.name for kind in kinds)])
         formats = [name for name in WRITERS if name in formats or name in self.before.get("formats", ())]
         records = Records({**self.before.get("records", {}), **records.found}, records.reasons)
-        texts = {f"{kind.name}.{WRITERS[name][0]}": WRITERS[name][1](_printed(kind, records)) for kind in kinds for name in formats}
-        own = {f"{name}.{WRITERS[kind][0]}" for name in earlier for kind in self.before.get("formats", ()) if kind in WRITERS}
+        printed = [_printed(kind, records) for kind in kinds]
+        texts = {_file(table.name, name): WRITERS[name][1](table) for table in printed for name in formats}
+        own = {_file(table, name) for table in earlier for name in self.before.get("formats", ()) if name in WRITERS}
         foreign = next((name for name in texts if name not in own and (self.path / name).exists()), None)
         if foreign is not None:
             raise BadInput(f"--out {self.path}: {foreign} is there already, and is not listed in a {COLLECTION} beside it")

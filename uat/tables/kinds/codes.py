@@ -15,15 +15,16 @@ COLUMNS = (Column("cells $K$", "cells", True), Column("$n$", "n", True), Column(
            Column("Bose-Chowla", "bose_chowla_bits", True), Column("pools in", "bose_chowla_pools_in"),
            Column("packed", "packed_bits", True), Column("$d'$", "packed_d_latent", True))
 
+NOTE = (r"Information bound: $\log_2\binom{K+n-2}{n-1}$, rounded down; no code of the $n-1$ others has fewer bits. Pools in: "
+        r"the shortest format in which the attention heads sum the code without a decoding error. Packed: as many channels $d'$ as "
+        r"float64 needs. $\le$: the field is too large to tabulate here; codes are below $q^{n-1}-1$.")
+
 
 def table(record: Record) -> Table:
     """Print one row a number of cells and length."""
     rows = tuple(_row(row) for row in record["rows"])
     return Table("codes", r"Bits of $\Sigma$ for codes whose sums over $n-1$ tokens determine their multiset, cells $K$.", COLUMNS,
-                 rows, (r"Information bound: $\log_2\binom{K+n-2}{n-1}$, rounded down; no code of the $n-1$ others has fewer bits. "
-                        r"Pools in: the shortest format in which the attention heads sum the code without a decoding error. Packed: "
-                        r"as many channels $d'$ as float64 needs. $\le$: the field is too large to tabulate here; codes are "
-                        r"below $q^{n-1}-1$.",), grouped=1)
+                 rows, (NOTE,), grouped=1)
 
 
 def _row(row: dict[str, Any]) -> tuple[Cell, ...]:

@@ -20,9 +20,10 @@ def table(record: Record) -> Table:
                   fixed(fit["memory_exponent"], 2), count(even.get((fit["architecture"], fit["dtype"], fit["device"]))))
                  for fit in record["fits"])
     return Table("cost-exponents", "Growth of time and memory with the number of tokens $n$: exponents of fitted power laws.",
-                 COLUMNS, rows, ("Fitted to the measurements of table cost by least squares on logarithms; a dash: too few lengths, or "
-                                 "no break-even among them. Break-even: the length from which on the architecture is faster than "
-                                 "the Transformer.",), grouped=1)
+                 COLUMNS, rows,
+                 ("Fitted to the measurements of table cost by least squares on logarithms; a dash: too few lengths, or no "
+                  "break-even among them. Break-even: the length from which on the architecture is faster than the Transformer.",),
+                 grouped=1)
 
 
 KIND = Kind("cost-exponents", "fitted exponents of time and memory, and break-even lengths", bench.SOURCE, table)

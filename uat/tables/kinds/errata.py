@@ -26,9 +26,9 @@ def table(record: Record) -> Table:
         rows.append((words(row["source"].removeprefix("paper, ").removesuffix(", as printed")), words(row["statement"]),
                      words(verdict), words(example), words(f"{right['id']} ({right['status']}): {right['statement']}")))
     return Table("errata", "What the paper prints and what is right, as the checks of the proof came out.", COLUMNS, tuple(rows),
-                 ("The paper: Alberti, Dern, Thesing, Kutyniok, Sumformer: Universal Approximation for Efficient Transformers, PMLR "
-                  "221, 2023. Its theorems 4.1, 4.3, 4.4 and 4.5 hold; docs/errata.md has each statement, counterexample and "
-                  "correction in full.",))
+                 ("The paper: Alberti, Dern, Thesing, Kutyniok, Sumformer: Universal Approximation for Efficient Transformers, "
+                  "PMLR 221, 2023. Its theorems 4.1, 4.3, 4.4 and 4.5 hold; docs/errata.md has each statement, counterexample "
+                  "and correction in full.",))
 
 
 KIND = Kind("errata", "what the paper prints and what is right", check.SOURCE, table)

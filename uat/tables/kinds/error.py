@@ -26,8 +26,8 @@ def table(record: Record) -> Table:
     rows = [_row(run) for run in sorted(built, key=lambda run: order[run["target"], run["method"]])]
     refused = Counter(run["target"] for run in record["runs"] if run["status"] == "refused")
     without = [name for name in refused if name not in {run["target"] for run in built}]
-    notes = [f"Certified: an upper bound of the sup-norm error over the whole domain, rounded up. Sampled: an error that occurs, "
-             f"rounded down, from {record['limits']['samples']:,} sequences and a search from the worst of them. Tightness: "
+    notes = [f"Certified: an upper bound of the sup-norm error over the whole domain, rounded up. Sampled: an error that "
+             f"occurs, rounded down, from {record['limits']['samples']:,} sequences and a search from the worst of them. Tightness: "
              f"their quotient, rounded up. $n$: the length that was sampled; 'every' where the bound holds for all $n\\ge2$. "
              f"{sum(refused.values())} of {len(record['runs'])} combinations were refused, with reasons in the record"
              + (f"; nothing applies to {', '.join(without)}" if without else "") + "."]

@@ -9,9 +9,15 @@ from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
 COLUMNS = (Column("$n$", "n", True), Column("$d$", "d", True),
-           Column(r"as printed $\binom{n+d}{d}-1$", "printed", True), Column(r"sharpened $\binom{n-1+d}{d}-1$", "sharpened", True),
-           Column("saved, %", "saved_percent", True), Column("needed by some $f$: $(n-1)d$", "needed", True),
+           Column(r"as printed $\binom{n+d}{d}-1$", "printed", True),
+           Column(r"sharpened $\binom{n-1+d}{d}-1$", "sharpened", True),
+           Column("saved, %", "saved_percent", True), Column("needed $(n-1)d$", "needed", True),
            Column("step functions", "discontinuous", True))
+
+NOTE = ("Sharpened: the proof applies its polynomials to sums over the $n-1$ other tokens (step latent-dimension). Needed: fewer "
+        "continuous features err by at least 1 for some function with values in $[-1,1]$ (step lower-bounds, by Borsuk-Ulam). With "
+        "step functions in place of continuous features one feature suffices, for one $n$ (step grid-sumformer); one continuous "
+        "feature does not for $n\\ge3$ (step one-dimensional-latent-transformer).")
 
 
 def table(record: Record) -> Table:
@@ -23,13 +29,9 @@ def table(record: Record) -> Table:
         saved = 100 * (1 - row["sharpened"] / row["printed"])
         rows.append((count(row["n"]), count(row["d"]), count(row["printed"]), count(row["sharpened"]), fixed(saved, 0),
                      count(row["needed"]), count(1)))
-    return Table("latent-dimension", "Latent dimension $d'$ that suffices for every continuous equivariant function of $n$ tokens "
-                 "in $[0,1]^d$, and what some function needs.", COLUMNS, tuple(rows),
-                 ("Sharpened: the proof applies its polynomials to sums over the $n-1$ other tokens (step latent-dimension). "
-                  "Needed: fewer continuous features err by at least 1 for some function with values in $[-1,1]$ (step "
-                  "lower-bounds, by Borsuk-Ulam). With step functions in place of continuous features one feature suffices, for one $n$ "
-                  "(step grid-sumformer); one continuous feature does not for $n\\ge3$ (step one-dimensional-latent-transformer).",),
-                 grouped=1)
+    return Table("latent-dimension", "Latent dimension $d'$ that suffices for every continuous equivariant function of $n$ "
+                 "tokens in $[0,1]^d$, and what some function needs.", COLUMNS, tuple(rows),
+                 (NOTE,), grouped=1)
 
 
 KIND = Kind("latent-dimension", "latent dimension against n and d: printed, sharpened, needed", dimensions.SOURCE, table)

@@ -13,6 +13,9 @@ from uat.tables.table import Column, Table
 COLUMNS = (Column("step", "step", share=0.28), Column("status", "status"), Column("with premises", "inherited"),
            Column("method", "method", share=0.3), Column("cases", "cases", True), Column("seconds", "seconds", True))
 
+NOTE = ("Refuted are printed statements that do not hold (table errata). Assumed: a cited theorem, or checked over the range that the "
+        "method names and proved in docs/theorem.md. With premises: the weakest status of the step and all that it rests on.")
+
 
 def table(record: Record) -> Table:
     """Print one row a step, in the order of the proof."""
@@ -23,11 +26,8 @@ def table(record: Record) -> Table:
     wrong = sum(row["status"] != row["expected"] for row in record["steps"])
     summary = ", ".join(f"{number} {status}" for status, number in counts.items())
     return Table("steps", "The proof, executed: status, method and number of cases of each step.", COLUMNS, rows,
-                 (f"{len(rows)} steps: {summary}. Refuted are printed statements that do not hold (table errata). Assumed: a cited "
-                  f"theorem, or checked over the range that the method names and proved in docs/theorem.md. With premises: the "
-                  f"weakest status of the step and all that it rests on. "
-                  + ("All steps came out as expected." if not wrong else f"{wrong} steps did not come out as expected, marked (!)."),
-                  ))
+                 (f"{len(rows)} steps: {summary}. {NOTE} "
+                  + ("All steps came out as expected." if not wrong else f"{wrong} did not come out as expected, marked (!)."),))
 
 
 KIND = Kind("steps", "proof steps with status, method, cases and time", check.SOURCE, table)

@@ -21,5 +21,5 @@ def collect(settings: Settings, report: Report) -> Record:
     return found
 
 
-SOURCE = Source(NAME, collect, f"python -m uat experiment {NAME}", fits=lambda record: record.get("experiment") == NAME,
+SOURCE = Source(NAME, collect, f"python -m uat experiment {NAME}", fits=lambda record: record.get("name") == NAME,
                 format_name="experiment")
