@@ -15,16 +15,16 @@ COLUMNS = (Column("cells $K$", "cells", True), Column("$n$", "n", True), Column(
            Column("Bose-Chowla", "bose_chowla_bits", True), Column("pools in", "bose_chowla_pools_in"),
            Column("packed", "packed_bits", True), Column("$d'$", "packed_d_latent", True))
 
-NOTE = (r"Information bound: $\log_2\binom{K+n-2}{n-1}$, rounded down; no code of the $n-1$ others has fewer bits. Pools in: "
-        r"the shortest format in which the attention heads sum the code without a decoding error. Packed: as many channels $d'$ as "
-        r"float64 needs. $\le$: the field is too large to tabulate here; codes are below $q^{n-1}-1$.")
+NOTE = (r"Information bound: $\log_2\binom{K+n-2}{n-1}$, rounded down; no code of the $n-1$ others has fewer bits. Pools "
+        r"in: the shortest format in which the attention heads sum the code without a decoding error. Packed: as many "
+        r"channels $d'$ as float64 needs. $\le$: the field is too large to tabulate here; codes are below $q^{n-1}-1$.")
 
 
 def table(record: Record) -> Table:
     """Print one row a number of cells and length."""
     rows = tuple(_row(row) for row in record["rows"])
-    return Table("codes", r"Bits of $\Sigma$ for codes whose sums over $n-1$ tokens determine their multiset, cells $K$.", COLUMNS,
-                 rows, (NOTE,), grouped=1)
+    return Table("codes", r"Bits of $\Sigma$ for codes of $K$ cells whose sums over $n-1$ tokens determine their multiset.",
+                 COLUMNS, rows, (NOTE,), grouped=1)
 
 
 def _row(row: dict[str, Any]) -> tuple[Cell, ...]:

@@ -22,7 +22,8 @@ def table(record: Record) -> Table:
     return Table("cost-exponents", "Growth of time and memory with the number of tokens $n$: exponents of fitted power laws.",
                  COLUMNS, rows,
                  ("Fitted to the measurements of table cost by least squares on logarithms; a dash: too few lengths, or no "
-                  "break-even among them. Break-even: the length from which on the architecture is faster than the Transformer.",),
+                  "break-even among them. Break-even: the length from which on the architecture is faster than the "
+                  "Transformer.",),
                  grouped=1)
 
 

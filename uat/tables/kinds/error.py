@@ -27,9 +27,9 @@ def table(record: Record) -> Table:
     refused = Counter(run["target"] for run in record["runs"] if run["status"] == "refused")
     without = [name for name in refused if name not in {run["target"] for run in built}]
     notes = [f"Certified: an upper bound of the sup-norm error over the whole domain, rounded up. Sampled: an error that "
-             f"occurs, rounded down, from {record['limits']['samples']:,} sequences and a search from the worst of them. Tightness: "
-             f"their quotient, rounded up. $n$: the length that was sampled; 'every' where the bound holds for all $n\\ge2$. "
-             f"{sum(refused.values())} of {len(record['runs'])} combinations were refused, with reasons in the record"
+             f"occurs, rounded down, from {record['limits']['samples']:,} sequences and a search from the worst of them. "
+             f"Tightness: their quotient, rounded up. $n$: the length that was sampled; 'every' where the bound holds for all "
+             f"$n\\ge2$. {sum(refused.values())} of {len(record['runs'])} combinations were refused, with reasons in the record"
              + (f"; nothing applies to {', '.join(without)}" if without else "") + "."]
     return Table("error", "Certified and sampled error of the named targets by construction.", COLUMNS, tuple(rows), tuple(notes),
                  grouped=2)
@@ -40,8 +40,8 @@ def _row(run: dict[str, Any]) -> tuple[Cell, ...]:
     size = run["architectures"]["sumformer"]
     tightness = upper(Fraction(proved) / Fraction(sampled), 4) if proved and sampled else missing()
     length = f"{run['n']}, every" if run["every_n"] else str(run["n"])
-    return (words(run["target"]), words(run["method"]), words(length), words(run["eps"]), upper(proved), lower(sampled), tightness,
-            count(run["d_latent"]), count(size["n_nonzero"]), count(size["depth"]), words(run["status"]))
+    return (words(run["target"]), words(run["method"]), words(length), words(run["eps"]), upper(proved), lower(sampled),
+            tightness, count(run["d_latent"]), count(size["n_nonzero"]), count(size["depth"]), words(run["status"]))
 
 
 KIND = Kind("error", "certified and sampled error against eps by construction", constructions.SOURCE, table)

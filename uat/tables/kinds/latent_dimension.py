@@ -14,10 +14,11 @@ COLUMNS = (Column("$n$", "n", True), Column("$d$", "d", True),
            Column("saved, %", "saved_percent", True), Column("needed $(n-1)d$", "needed", True),
            Column("step functions", "discontinuous", True))
 
-NOTE = ("Sharpened: the proof applies its polynomials to sums over the $n-1$ other tokens (step latent-dimension). Needed: fewer "
-        "continuous features err by at least 1 for some function with values in $[-1,1]$ (step lower-bounds, by Borsuk-Ulam). With "
-        "step functions in place of continuous features one feature suffices, for one $n$ (step grid-sumformer); one continuous "
-        "feature does not for $n\\ge3$ (step one-dimensional-latent-transformer).")
+NOTE = (r"Sharpened: the proof applies its polynomials to sums over the $n-1$ other tokens (step latent-dimension). "
+        r"Needed: fewer continuous features err by at least 1 for some function with values in $[-1,1]$ (step "
+        r"lower-bounds, by Borsuk-Ulam). With step functions in place of continuous features one feature suffices, for one "
+        r"$n$ (step grid-sumformer); one continuous feature does not for $n\ge3$ (step "
+        r"one-dimensional-latent-transformer).")
 
 
 def table(record: Record) -> Table:

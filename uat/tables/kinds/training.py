@@ -16,10 +16,10 @@ COLUMNS = (Column("target", "target"), Column("$n$", "n", True), Column("$d$", "
            Column("sampled", "sup_error_at_least", True), Column("certified", "certified_at_most", True),
            Column("relative $L^2$", "relative_l2", True))
 
-NOTE = (r"$\varepsilon$: the tolerance that was constructed for; a trained network had the wall time of that construction, or as many "
-        r"seconds as stand there. Seconds: to plan, build and certify, or to train. Sampled: the largest sup-norm error that was found, "
-        r"rounded down; the true one is at least that. Certified: an upper bound, rounded up; a trained network has none. Relative "
-        r"$L^2$: over random sequences.")
+NOTE = (r"$\varepsilon$: the tolerance that was constructed for; a trained network had the wall time of that construction, "
+        r"or as many seconds as stand there. Seconds: to plan, build and certify, or to train. Sampled: the largest "
+        r"sup-norm error that was found, rounded down; the true one is at least that. Certified: an upper bound, rounded "
+        r"up; a trained network has none. Relative $L^2$: over random sequences.")
 
 
 def table(record: Record) -> Table:
@@ -31,8 +31,8 @@ def table(record: Record) -> Table:
 
 def _row(row: dict[str, Any]) -> tuple[Cell, ...]:
     return (words(row["target"]), count(row["n"]), count(row["d"]), words(row["model"]), _tolerance(row),
-            count(row["d_latent"]), count(row["n_parameters"]), measured(row["seconds"]), lower(row["sup_error"]), _certified(row),
-            measured(row["relative_l2"]))
+            count(row["d_latent"]), count(row["n_parameters"]), measured(row["seconds"]), lower(row["sup_error"]),
+            _certified(row), measured(row["relative_l2"]))
 
 
 def _tolerance(row: dict[str, Any]) -> Cell:
@@ -41,7 +41,7 @@ def _tolerance(row: dict[str, Any]) -> Cell:
 
 
 def _certified(row: dict[str, Any]) -> Cell:
-    """Return the bound; in the record it is a decimal that was rounded up, so its digits count and not the float nearest to it."""
+    """Return the bound; the record has a decimal that was rounded up: its digits count, not the float nearest to it."""
     return upper(None if row.get("certified") is None else str(row["certified"]))
 
 
