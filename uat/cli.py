@@ -120,6 +120,17 @@ ExperimentOut = Annotated[str | None, typer.Option(
     "--out", help="New directory for the record and the states of trainings. (default: runs/experiment-NAME-PROFILE)",
     show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupted experiment in --out DIR.")]
+BenchTarget = Annotated[str, typer.Option("--target", help="A name or an expression made of means: one network for every n.")]
+BenchEps = Annotated[str, typer.Option("--eps", help="Tolerance of the network that is timed.")]
+BenchProfile = Annotated[str, typer.Option("--profile", help="fast: n = 2^6 .. 2^14, under a minute; full: to 2^18, minutes.")]
+Lengths = Annotated[str | None, typer.Option(
+    metavar="INTEGER[,..]", help="Sequence lengths. (default: the profile's)", show_default=False)]
+BenchDevice = Annotated[str, typer.Option("--device", help="Where to time: auto, cpu (one thread) or cuda.")]
+Dtype = Annotated[str, typer.Option(help="Number formats, float64 or float32, or both with a comma.")]
+BenchSeed = Annotated[int, typer.Option(
+    "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of the tokens and of the Performer's features.")]
+RecordOut = Annotated[str | None, typer.Option(
+    "--out", metavar="FILE", help="Write the JSON record (uat-bench/1) that tables and reports read.", show_default=False)]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
 
@@ -232,6 +243,17 @@ def experiment(name: ExperimentName, profile: ExperimentProfile = "small", devic
 
     request = experimenting.ExperimentRequest(name, profile, device, seed, out, resume)
     raise typer.Exit(experimenting.experiment(request, as_json=json_))
+
+
+@app.command()
+def bench(target: BenchTarget = "f", eps: BenchEps = "1e-2", profile: BenchProfile = "fast", lengths: Lengths = None,
+          device: BenchDevice = "cpu", dtype: Dtype = "float64,float32", seed: BenchSeed = 0, out: RecordOut = None,
+          json_: Json = False) -> None:
+    """Time one certified function as every architecture, and torch's attention of the same width, against sequence length."""
+    from uat.benchmarks import command
+
+    request = command.BenchRequest(target, eps, profile, lengths, device, dtype, seed)
+    raise typer.Exit(command.bench(request, out=out, as_json=json_))
 
 
 def main() -> None:

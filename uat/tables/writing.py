@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 def latex(table: Table) -> str:
     """Return a longtable with booktabs rules, caption and label ``tab:uat-NAME``; packages as in docs/tables.md."""
+    source = "".join(f"% {line}\n" for line in table.made_by)
+    notes = "".join(f"\\par\\noindent {latex_prose(note)}\n" for note in table.notes)
+    return (f"% uat tables: {table.name}\n{source}\\begingroup\\scriptsize\n{_longtable(table) if table.columns else ''}{notes}"
+            f"\\par\\endgroup\n")
+
+
+def _longtable(table: Table) -> str:
     import pandas
 
     rows = []
@@ -23,19 +30,16 @@ def latex(table: Table) -> str:
         texts = [cell.latex for cell in cells]
         rows.append([("\\addlinespace\n" if begins else "") + texts[0], *texts[1:]])
     frame = pandas.DataFrame(rows, columns=[latex_prose(column.heading) for column in table.columns], dtype=str)
-    body = frame.style.hide(axis="index").to_latex(
+    body: str = frame.style.hide(axis="index").to_latex(
         environment="longtable", hrules=True, column_format="@{}" + "".join(map(_latex_column, table.columns)) + "@{}",
         caption=latex_prose(table.caption), label=f"tab:uat-{table.name}")
-    notes = "".join(f"\\par\\noindent {latex_prose(note)}\n" for note in table.notes)
-    source = "".join(f"% {line}\n" for line in table.made_by)
-    return (f"% uat tables: {table.name}\n{source}\\begingroup\\scriptsize\\setlength{{\\tabcolsep}}{{3pt}}"
-            f"\\setlength{{\\LTcapwidth}}{{\\linewidth}}\n{body}{notes}\\par\\endgroup\n")
+    return f"\\setlength{{\\tabcolsep}}{{3pt}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}\n{body}"
 
 
 def markdown(table: Table) -> str:
     """Return a pipe table under its caption; mathematics stays between dollar signs."""
     head = [column.heading for column in table.columns]
-    lines = [head, ["---:" if column.number else ":---" for column in table.columns]]
+    lines = [head, ["---:" if column.number else ":---" for column in table.columns]] if head else []
     lines += [[_piped(cell.plain) for cell in cells] for _, cells in table.displayed()]
     body = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     notes = "".join(f"\n{note}\n" for note in table.notes)
@@ -47,7 +51,8 @@ def comma_separated(table: Table) -> str:
     """Return RFC 4180 with one line of names, nothing blanked, numbers with six digits and an empty field for what is missing."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.csv for column in table.columns])
+    writer.writerow([column.csv for column in table.columns] or ["note"])
+    writer.writerows([note] for note in table.notes if not table.columns)
     writer.writerows([cell.csv for cell in row] for row in table.rows)
     return text.getvalue()
 
@@ -73,7 +78,8 @@ WRITERS: dict[str, tuple[str, Callable[[Table], str]]] = {
 
 def _latex_column(column: Column) -> str:
     if column.share:
-        return rf">{{\raggedright\arraybackslash}}p{{{column.share:g}\linewidth}}"
+        ragged = "raggedleft" if column.number else "raggedright"
+        return rf">{{\{ragged}\arraybackslash}}p{{{column.share:g}\linewidth}}"
     return "r" if column.number else "l"
 
 

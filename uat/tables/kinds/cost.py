@@ -12,15 +12,24 @@ from uat.tables.table import Column, Table
 
 COLUMNS = (Column("architecture", "architecture"), Column("dtype", "dtype"), Column("device", "device"), Column("$n$", "n", True),
            Column("parameters", "n_parameters", True), Column("FLOPs", "flops", True), Column("seconds", "seconds_median", True),
-           Column("from", "seconds_low", True), Column("to", "seconds_high", True), Column("peak MB", "peak_megabytes", True))
+           Column("low", "seconds_low", True), Column("high", "seconds_high", True), Column("peak MB", "peak_megabytes", True))
 
 
 def table(record: Record) -> Table:
     """Print one row an architecture, number format, device and length."""
     return Table("cost", "Cost of one call of each architecture on a sequence of $n$ tokens, as measured.", COLUMNS,
                  tuple(_row(row) for row in record["rows"]),
-                 ("Seconds: the median of repeated calls, and their spread. Peak MB: memory that the call takes at its worst, in "
-                  "$10^6$ bytes.",), grouped=3)
+                 (f"{record['expression']}, eps = {record['eps']}, {_place(record)}. {_sentence(record['seconds_are'])}. Peak, in "
+                  f"$10^6$ bytes: {record['memory_is']}. FLOPs: {record['flops_counted_by']}. "
+                  + "; ".join(f"{name}: {what}" for name, what in record["contenders"].items()) + ".",), grouped=3)
+
+
+def _place(record: Record) -> str:
+    return record["device_name"] or f"{record['made_by']['machine']['processor']}, {record['threads']} thread"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _row(row: dict[str, Any]) -> tuple[Cell, ...]:

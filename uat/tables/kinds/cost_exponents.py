@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from uat.tables.cells import count, fixed, words
+from typing import Any
+
+from uat.tables.cells import Cell, at_most, count, fixed, missing, words
 from uat.tables.kinds.kind import Kind
 from uat.tables.sources import bench
 from uat.tables.sources.source import Record
@@ -15,16 +17,23 @@ COLUMNS = (Column("architecture", "architecture"), Column("dtype", "dtype"), Col
 
 def table(record: Record) -> Table:
     """Print one row an architecture, number format and device."""
-    even = {(row["architecture"], row["dtype"], row["device"]): row["n"] for row in record["break_even"]}
-    rows = tuple((words(fit["architecture"]), words(fit["dtype"]), words(fit["device"]), fixed(fit["time_exponent"], 2),
-                  fixed(fit["memory_exponent"], 2), count(even.get((fit["architecture"], fit["dtype"], fit["device"]))))
-                 for fit in record["fits"])
+    even = {_key(row): row for row in record["break_even"]}
+    rows = tuple((*map(words, _key(fit)), fixed(fit["time_exponent"], 2), fixed(fit["memory_exponent"], 2),
+                  _length(even.get(_key(fit)))) for fit in record["fits"])
     return Table("cost-exponents", "Growth of time and memory with the number of tokens $n$: exponents of fitted power laws.",
                  COLUMNS, rows,
-                 ("Fitted to the measurements of table cost by least squares on logarithms; a dash: too few lengths, or no "
-                  "break-even among them. Break-even: the length from which on the architecture is faster than the "
-                  "Transformer.",),
-                 grouped=1)
+                 ("Fitted to the measurements of table cost by least squares on logarithms; a dash: too few lengths. "
+                  f"Break-even against {record['peer']}: {record['break_even_is']}.",), grouped=1)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["architecture"], row["dtype"], row["device"]
+
+
+def _length(row: dict[str, Any] | None) -> Cell:
+    if row is None or row["n"] is None:
+        return missing()
+    return at_most(row["n"]) if row.get("at_most") else count(row["n"])
 
 
 KIND = Kind("cost-exponents", "fitted exponents of time and memory, and break-even lengths", bench.SOURCE, table)
