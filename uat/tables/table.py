@@ -12,13 +12,15 @@ from uat.tables.cells import Cell
 class Column:
     """A column: heading (mathematics between dollar signs), name in CSV, and its width.
 
-    ``share`` is the part of the line that a column of running text takes; 0 is as wide as its longest entry.
+    ``share`` is the part of the line that a column of running text takes; 0 is as wide as its longest entry. A column that is
+    ``csv_only`` is for programs: a page has no room for it.
     """
 
     heading: str
     csv: str
     number: bool = False
     share: float = 0.0
+    csv_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,16 @@ class Table:
             if len(row) != len(self.columns):
                 raise ValueError(f"table {self.name}: {len(row)} cells in a row of {len(self.columns)} columns")
 
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of a page."""
+        return tuple(column for column in self.columns if not column.csv_only)
+
     def displayed(self) -> Iterator[tuple[bool, Sequence[Cell]]]:
-        """Yield each row with repetitions blanked, and whether a new group begins with it."""
+        """Yield the shown cells of each row with repetitions blanked, and whether a new group begins with it."""
         above: tuple[Cell, ...] | None = None
-        for row in self.rows:
+        for full in self.rows:
+            row = tuple(cell for cell, column in zip(full, self.columns, strict=True) if not column.csv_only)
             same = 0
             while above is not None and same < self.grouped and row[same] == above[same]:
                 same += 1

@@ -18,7 +18,7 @@ def latex(table: Table) -> str:
     """Return a longtable with booktabs rules, caption and label ``tab:uat-NAME``; packages as in docs/tables.md."""
     source = "".join(f"% {line}\n" for line in table.made_by)
     notes = "".join(f"\\par\\noindent {latex_prose(note)}\n" for note in table.notes)
-    return (f"% uat tables: {table.name}\n{source}\\begingroup\\scriptsize\n{_longtable(table) if table.columns else ''}{notes}"
+    return (f"% uat tables: {table.name}\n{source}\\begingroup\\scriptsize\n{_longtable(table) if table.shown else ''}{notes}"
             f"\\par\\endgroup\n")
 
 
@@ -29,17 +29,17 @@ def _longtable(table: Table) -> str:
     for begins, cells in table.displayed():
         texts = [cell.latex for cell in cells]
         rows.append([("\\addlinespace\n" if begins else "") + texts[0], *texts[1:]])
-    frame = pandas.DataFrame(rows, columns=[latex_prose(column.heading) for column in table.columns], dtype=str)
+    frame = pandas.DataFrame(rows, columns=[latex_prose(column.heading) for column in table.shown], dtype=str)
     body: str = frame.style.hide(axis="index").to_latex(
-        environment="longtable", hrules=True, column_format="@{}" + "".join(map(_latex_column, table.columns)) + "@{}",
+        environment="longtable", hrules=True, column_format="@{}" + "".join(map(_latex_column, table.shown)) + "@{}",
         caption=latex_prose(table.caption), label=f"tab:uat-{table.name}")
     return f"\\setlength{{\\tabcolsep}}{{3pt}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}\n{body}"
 
 
 def markdown(table: Table) -> str:
     """Return a pipe table under its caption; mathematics stays between dollar signs."""
-    head = [column.heading for column in table.columns]
-    lines = [head, ["---:" if column.number else ":---" for column in table.columns]] if head else []
+    head = [column.heading for column in table.shown]
+    lines = [head, ["---:" if column.number else ":---" for column in table.shown]] if head else []
     lines += [[_piped(cell.plain) for cell in cells] for _, cells in table.displayed()]
     body = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     notes = "".join(f"\n{note}\n" for note in table.notes)
@@ -65,7 +65,7 @@ def terminal(table: Table) -> RichTable:
     shown = RichTable(box=box.SIMPLE_HEAD, title=f"{table.name}: {plain_prose(table.caption)}", title_justify="left",
                       caption="\n".join(map(plain_prose, table.notes)) or None, caption_justify="left", pad_edge=False,
                       header_style="bold")
-    for column in table.columns:
+    for column in table.shown:
         shown.add_column(plain_prose(column.heading), justify="right" if column.number else "left", overflow="fold")
     for _, cells in table.displayed():
         shown.add_row(*(cell.plain.replace("[", "\\[") for cell in cells))

@@ -13,7 +13,7 @@ from uat.tables.sources import constructions
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("target", "target", share=0.2), Column("steps", "steps", share=0.32), Column("status", "status"),
+COLUMNS = (Column("target", "target", share=0.22), Column("steps", "steps", share=0.38), Column("status", "status"),
            Column("share of the bound", "share_at_most", True), Column("%", "percent", True))
 CERTIFIED = ("proved", "certified", "assumed")
 

@@ -10,10 +10,17 @@ from uat.tables.sources import codes
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("cells $K$", "cells", True), Column("$n$", "n", True), Column("information bound", "information_bits", True),
-           Column("positional", "positional_bits", True), Column("pools in", "positional_pools_in"),
-           Column("Bose-Chowla", "bose_chowla_bits", True), Column("pools in", "bose_chowla_pools_in"),
-           Column("packed", "packed_bits", True), Column("$d'$", "packed_d_latent", True))
+COLUMNS = (
+    Column("cells $K$", "cells", True),
+    Column("$n$", "n", True),
+    Column("information bound", "information_bits", True),
+    Column("positional", "positional_bits", True),
+    Column("pools in", "positional_pools_in"),
+    Column("Bose-Chowla", "bose_chowla_bits", True),
+    Column("pools in", "bose_chowla_pools_in"),
+    Column("packed", "packed_bits", True),
+    Column("$d'$", "packed_d_latent", True),
+)
 
 NOTE = (r"Information bound: $\log_2\binom{K+n-2}{n-1}$, rounded down; no code of the $n-1$ others has fewer bits. Pools "
         r"in: the shortest format in which the attention heads sum the code without a decoding error. Packed: as many "

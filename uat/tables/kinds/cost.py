@@ -10,18 +10,32 @@ from uat.tables.sources import bench
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("architecture", "architecture"), Column("dtype", "dtype"), Column("device", "device"), Column("$n$", "n", True),
-           Column("parameters", "n_parameters", True), Column("FLOPs", "flops", True), Column("seconds", "seconds_median", True),
-           Column("low", "seconds_low", True), Column("high", "seconds_high", True), Column("peak MB", "peak_megabytes", True))
+COLUMNS = (
+    Column("architecture", "architecture", share=0.2),
+    Column("dtype", "dtype"),
+    Column("device", "device", csv_only=True),
+    Column("$n$", "n", True),
+    Column("parameters", "n_parameters", True),
+    Column("FLOPs", "flops", True),
+    Column("seconds", "seconds_median", True),
+    Column("low", "seconds_low", True, csv_only=True),
+    Column("high", "seconds_high", True, csv_only=True),
+    Column("peak MB", "peak_megabytes", True),
+)
 
 
 def table(record: Record) -> Table:
     """Print one row an architecture, number format, device and length."""
+    order = {series: k for k, series in enumerate(dict.fromkeys(_series(row) for row in record["rows"]))}
     return Table("cost", "Cost of one call of each architecture on a sequence of $n$ tokens, as measured.", COLUMNS,
-                 tuple(_row(row) for row in record["rows"]),
-                 (f"{record['expression']}, eps = {record['eps']}, {_place(record)}. {_sentence(record['seconds_are'])}. Peak, in "
-                  f"$10^6$ bytes: {record['memory_is']}. FLOPs: {record['flops_counted_by']}. "
+                 tuple(_row(row) for row in sorted(record["rows"], key=lambda row: (order[_series(row)], row["n"]))),
+                 (f"{record['expression']}, eps = {record['eps']}, {_place(record)}. {_sentence(record['seconds_are'])}. "
+                  f"Peak, in $10^6$ bytes: {record['memory_is']}. FLOPs: {record['flops_counted_by']}. "
                   + "; ".join(f"{name}: {what}" for name, what in record["contenders"].items()) + ".",), grouped=3)
+
+
+def _series(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["architecture"], row["dtype"], row["device"]
 
 
 def _place(record: Record) -> str:

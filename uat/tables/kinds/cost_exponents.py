@@ -10,9 +10,14 @@ from uat.tables.sources import bench
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("architecture", "architecture"), Column("dtype", "dtype"), Column("device", "device"),
-           Column("time exponent", "time_exponent", True), Column("memory exponent", "memory_exponent", True),
-           Column("break-even $n$", "break_even_n", True))
+COLUMNS = (
+    Column("architecture", "architecture", share=0.35),
+    Column("dtype", "dtype"),
+    Column("device", "device", csv_only=True),
+    Column("time exponent", "time_exponent", True),
+    Column("memory exponent", "memory_exponent", True),
+    Column("break-even $n$", "break_even_n", True),
+)
 
 
 def table(record: Record) -> Table:

@@ -8,8 +8,13 @@ from uat.tables.sources import check
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("where", "where", share=0.19), Column("printed", "printed", share=0.25), Column("checked", "checked"),
-           Column("counterexample, first line", "counterexample", share=0.22), Column("right is", "right", share=0.2))
+COLUMNS = (
+    Column("where", "where", share=0.13),
+    Column("printed", "printed", share=0.22),
+    Column("checked", "checked", share=0.08),
+    Column("counterexample, first line", "counterexample", share=0.22),
+    Column("right is", "right", share=0.27),
+)
 HOLDS = "true, not sharp"
 
 

@@ -8,11 +8,15 @@ from uat.tables.sources import dimensions
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("$n$", "n", True), Column("$d$", "d", True),
-           Column(r"as printed $\binom{n+d}{d}-1$", "printed", True, 0.17),
-           Column(r"sharpened $\binom{n-1+d}{d}-1$", "sharpened", True, 0.19),
-           Column("saved, %", "saved_percent", True, 0.1), Column("needed $(n-1)d$", "needed", True, 0.14),
-           Column("step functions", "discontinuous", True, 0.14))
+COLUMNS = (
+    Column("$n$", "n", True),
+    Column("$d$", "d", True),
+    Column(r"as printed $\binom{n+d}{d}-1$", "printed", True, 0.17),
+    Column(r"sharpened $\binom{n-1+d}{d}-1$", "sharpened", True, 0.19),
+    Column("saved, %", "saved_percent", True, 0.1),
+    Column("needed $(n-1)d$", "needed", True, 0.14),
+    Column("step functions", "discontinuous", True, 0.14),
+)
 
 NOTE = (r"Sharpened: the proof applies its polynomials to sums over the $n-1$ other tokens (step latent-dimension). "
         r"Needed: fewer continuous features err by at least 1 for some function with values in $[-1,1]$ (step "

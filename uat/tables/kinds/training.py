@@ -10,11 +10,19 @@ from uat.tables.sources import experiment
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("target", "target"), Column("$n$", "n", True), Column("$d$", "d", True), Column("model", "model"),
-           Column(r"$\varepsilon$", "eps"),
-           Column("$d'$", "d_latent", True), Column("parameters", "n_parameters", True), Column("seconds", "seconds", True),
-           Column("sampled", "sup_error_at_least", True), Column("certified", "certified_at_most", True),
-           Column("relative $L^2$", "relative_l2", True))
+COLUMNS = (
+    Column("target", "target", share=0.12),
+    Column("$n$", "n", True),
+    Column("$d$", "d", True),
+    Column("model", "model"),
+    Column(r"$\varepsilon$", "eps"),
+    Column("$d'$", "d_latent", True),
+    Column("param.", "n_parameters", True),
+    Column("seconds", "seconds", True),
+    Column("sampled", "sup_error_at_least", True),
+    Column("certified", "certified_at_most", True),
+    Column("relative $L^2$", "relative_l2", True, 0.09),
+)
 
 NOTE = (r"$\varepsilon$: the tolerance that was constructed for; a trained network had the wall time of that construction, "
         r"or as many seconds as stand there. Seconds: to plan, build and certify, or to train. Sampled: the largest "
