@@ -6,7 +6,7 @@ A certified bound is rounded up, a sampled error, which is a lower bound, down; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from proofs_check.kernel import decimal_above
@@ -18,7 +18,7 @@ LATEX_MISSING = "--"
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry; ``plain`` is for the terminal and Markdown, ``number`` says that it is aligned to the right."""
+    """One entry; ``plain`` is for the terminal and Markdown."""
 
     plain: str
     latex: str
@@ -82,6 +82,20 @@ def measured(value: float | None, digits: int = 2) -> Cell:
     if value is None:
         return missing()
     return _number(f"{value:.{digits - 1}e}", f"{value:.{CSV_DIGITS - 1}e}")
+
+
+def tolerance(text: str) -> Cell:
+    r"""Return a tolerance as it was typed; in LaTeX powers of ten are spelt as such.
+
+    >>> tolerance("1e-2").latex, tolerance("1/3").latex
+    ('$10^{-2}$', '1/3')
+    """
+    try:
+        exponent = Decimal(text).adjusted()
+        exact = Decimal(text) == Decimal(10) ** exponent
+    except InvalidOperation:
+        exact = False
+    return words(text, latex=f"$10^{{{exponent}}}$" if exact else "")
 
 
 def fixed(value: float | None, decimals: int) -> Cell:

@@ -9,7 +9,7 @@ from constructions.errors import Refused
 SPELT = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": r"$\vert$", '"': r"\textquotedbl{}",
-    "*": r"$*$", "\n": " ", "\t": " ", "`": r"\textasciigrave{}",
+    "*": r"$*$", "[": "{[}", "\n": " ", "\t": " ", "`": r"\textasciigrave{}",
 }
 RELATIONS = {"<=": r"$\le$", ">=": r"$\ge$", "->": r"$\to$", "||": r"$\Vert$", '"': "''"}
 _TOKENS = re.compile("|".join(map(re.escape, (*RELATIONS, *SPELT))))

@@ -33,6 +33,7 @@ class Table:
         columns, rows: as many cells a row as columns.
         notes: sentences below the table.
         grouped: so many leading columns are left blank where they repeat the row above.
+        headed: on a page the first column stands above each group instead, on a line of its own.
         made_by: one line a record: its format and the command that made it.
     """
 
@@ -42,6 +43,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     grouped: int = 0
+    headed: bool = False
     made_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from uat.tables.escaping import latex_prose, plain_prose
 from uat.tables.table import Column, Table
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.console import RenderableType
 
 
 def latex(table: Table) -> str:
@@ -25,13 +25,18 @@ def latex(table: Table) -> str:
 def _longtable(table: Table) -> str:
     import pandas
 
+    shown = table.shown[1:] if table.headed else table.shown
     rows = []
     for begins, cells in table.displayed():
         texts = [cell.latex for cell in cells]
-        rows.append([("\\addlinespace\n" if begins else "") + texts[0], *texts[1:]])
-    frame = pandas.DataFrame(rows, columns=[latex_prose(column.heading) for column in table.shown], dtype=str)
+        space = "\\addlinespace\n" if begins else ""
+        if table.headed:
+            title, *texts = texts
+            space += f"\\multicolumn{{{len(shown)}}}{{@{{}}l}}{{\\itshape {title}}} \\\\*\n" if title else ""
+        rows.append([space + texts[0], *texts[1:]])
+    frame = pandas.DataFrame(rows, columns=[latex_prose(column.heading) for column in shown], dtype=str)
     body: str = frame.style.hide(axis="index").to_latex(
-        environment="longtable", hrules=True, column_format="@{}" + "".join(map(_latex_column, table.shown)) + "@{}",
+        environment="longtable", hrules=True, column_format="@{}" + "".join(map(_latex_column, shown)) + "@{}",
         caption=latex_prose(table.caption), label=f"tab:uat-{table.name}")
     return f"\\setlength{{\\tabcolsep}}{{3pt}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}\n{body}"
 
@@ -57,10 +62,14 @@ def comma_separated(table: Table) -> str:
     return text.getvalue()
 
 
-def terminal(table: Table) -> RichTable:
+def terminal(table: Table) -> RenderableType:
     """Return a table that rich prints."""
     from rich import box
     from rich.table import Table as RichTable
+    from rich.text import Text
+
+    if not table.shown:
+        return Text("\n".join((f"{table.name}: {plain_prose(table.caption)}", *map(plain_prose, table.notes))))
 
     shown = RichTable(box=box.SIMPLE_HEAD, title=f"{table.name}: {plain_prose(table.caption)}", title_justify="left",
                       caption="\n".join(map(plain_prose, table.notes)) or None, caption_justify="left", pad_edge=False,

@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 from proofs_check.kernel import Status
-from uat.tables.cells import Cell, fixed, missing, upper, words
+from uat.tables.cells import Cell, fixed, missing, tolerance, upper, words
 from uat.tables.kinds.kind import Kind
 from uat.tables.sources import constructions
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
-COLUMNS = (Column("target", "target", share=0.22), Column("steps", "steps", share=0.38), Column("status", "status"),
+COLUMNS = (Column("target", "target"), Column("steps", "steps", share=0.45), Column("status", "status"),
            Column("share of the bound", "share_at_most", True), Column("%", "percent", True))
 CERTIFIED = ("proved", "certified", "assumed")
 
@@ -28,7 +28,7 @@ def table(record: Record) -> Table:
              "smallest tolerance that was reached, by the construction with the fewest non-zero parameters. Steps with share 0 "
              "hold exactly." + (f" Nothing is certified for {', '.join(without)}." if without else "")]
     return Table("budget", "Error budget of the named targets: the steps of the certificate and their shares of the bound.",
-                 COLUMNS, tuple(rows), tuple(notes), grouped=1)
+                 COLUMNS, tuple(rows), tuple(notes), grouped=1, headed=True)
 
 
 def _chosen(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -55,7 +55,7 @@ def _rows(run: dict[str, Any]) -> Iterator[tuple[Cell, ...]]:
 def _title(run: dict[str, Any]) -> str:
     from uat.tables.escaping import latex_text
 
-    return f"{latex_text(run['target'])}, {latex_text(run['method'])}, $\\varepsilon={latex_text(run['eps'])}$"
+    return f"{latex_text(run['target'])}, {latex_text(run['method'])}, $\\varepsilon=$ {tolerance(run['eps']).latex}"
 
 
 KIND = Kind("budget", "error budget of each named target, step by step", constructions.SOURCE, table)

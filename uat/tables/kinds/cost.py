@@ -11,7 +11,7 @@ from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
 COLUMNS = (
-    Column("architecture", "architecture", share=0.2),
+    Column("architecture", "architecture"),
     Column("dtype", "dtype"),
     Column("device", "device", csv_only=True),
     Column("$n$", "n", True),

@@ -11,7 +11,7 @@ from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
 COLUMNS = (
-    Column("architecture", "architecture", share=0.35),
+    Column("architecture", "architecture"),
     Column("dtype", "dtype"),
     Column("device", "device", csv_only=True),
     Column("time exponent", "time_exponent", True),
@@ -27,8 +27,8 @@ def table(record: Record) -> Table:
                   _length(even.get(_key(fit)))) for fit in record["fits"])
     return Table("cost-exponents", "Growth of time and memory with the number of tokens $n$: exponents of fitted power laws.",
                  COLUMNS, rows,
-                 ("Fitted to the measurements of table cost by least squares on logarithms; a dash: too few lengths. "
-                  f"Break-even against {record['peer']}: {record['break_even_is']}.",), grouped=1)
+                 ("Fitted to the measurements of table cost by least squares on logarithms; a dash: too few lengths, or none. "
+                  f"Break-even against {record['peer']}: {record['break_even_is']}.",))
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:

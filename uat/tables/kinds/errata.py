@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from uat.tables.cells import words
+from uat.tables.cells import Cell, words
 from uat.tables.kinds.kind import Kind
 from uat.tables.sources import check
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
 COLUMNS = (
-    Column("where", "where", share=0.13),
-    Column("printed", "printed", share=0.22),
+    Column("where", "where", share=0.18),
+    Column("printed", "printed", share=0.31),
     Column("checked", "checked", share=0.08),
-    Column("counterexample, first line", "counterexample", share=0.22),
-    Column("right is", "right", share=0.27),
+    Column("counterexample", "counterexample", csv_only=True),
+    Column("right is", "right", share=0.36),
 )
 HOLDS = "true, not sharp"
 
@@ -27,13 +27,15 @@ def table(record: Record) -> Table:
             continue
         right = steps[row["corrected_by"]]
         verdict = row["status"] if row["status"] not in ("proved", "certified") else HOLDS
-        example = row["counterexample"][0] if row["counterexample"] else "-"
-        rows.append((words(row["source"].removeprefix("paper, ").removesuffix(", as printed")), words(row["statement"]),
-                     words(verdict), words(example), words(f"{right['id']} ({right['status']}): {right['statement']}")))
+        example = "; ".join(row["counterexample"])
+        where = row["source"].removeprefix("paper, ").removesuffix(", as printed")
+        rows.append((words(where), words(row["statement"]), words(verdict), Cell(example, "", example),
+                     words(f"{right['id']} ({right['inherited'] or right['status']}): {right['statement']}")))
     return Table("errata", "What the paper prints and what is right, as the checks of the proof came out.", COLUMNS, tuple(rows),
                  ("The paper: Alberti, Dern, Thesing, Kutyniok, Sumformer: Universal Approximation for Efficient Transformers, "
                   "PMLR 221, 2023. Its theorems 4.1, 4.3, 4.4 and 4.5 hold; docs/errata.md has each statement, counterexample "
-                  "and correction in full.",))
+                  "and correction in full. In brackets: the weakest status of the correction and all that it rests on.",),
+                 grouped=1)
 
 
 KIND = Kind("errata", "what the paper prints and what is right", check.SOURCE, table)

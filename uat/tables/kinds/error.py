@@ -6,21 +6,21 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
-from uat.tables.cells import Cell, count, lower, missing, upper, words
+from uat.tables.cells import Cell, count, lower, missing, tolerance, upper, words
 from uat.tables.kinds.kind import Kind
 from uat.tables.sources import constructions
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
 COLUMNS = (
-    Column("target", "target", share=0.12),
-    Column("construction", "construction", share=0.13),
+    Column("target", "target"),
+    Column("construction", "construction"),
     Column("for", "holds_for"),
     Column("sampled at $n$", "sampled_n", True, csv_only=True),
     Column(r"$\varepsilon$", "eps", True),
     Column("certified", "certified_at_most", True),
     Column("sampled", "sampled_at_least", True),
-    Column("ratio", "tightness_at_most", True),
+    Column("tightness", "tightness_at_most", True),
     Column("$d'$", "d_latent", True),
     Column("non-zero", "nonzero_parameters", True),
     Column("depth", "depth", True),
@@ -37,11 +37,11 @@ def table(record: Record) -> Table:
     without = [name for name in refused if name not in {run["target"] for run in built}]
     notes = [f"Certified: an upper bound of the sup-norm error over the whole domain, rounded up. Sampled: an error that "
              f"occurs, rounded down, from {record['limits']['samples']:,} sequences and a search from the worst of them. "
-             f"Ratio (tightness): their quotient, rounded up. A bound for every $n\\ge2$ was sampled at the target's own length. "
+             f"Tightness: their quotient, rounded up. A bound for every $n\\ge2$ was sampled at the target's own length. "
              f"{sum(refused.values())} of {len(record['runs'])} combinations were refused, with reasons in the record"
              + (f"; nothing applies to {', '.join(without)}" if without else "") + "."]
     return Table("error", "Certified and sampled error of the named targets by construction.", COLUMNS, tuple(rows), tuple(notes),
-                 grouped=2)
+                 grouped=2, headed=True)
 
 
 def _row(run: dict[str, Any]) -> tuple[Cell, ...]:
@@ -49,7 +49,7 @@ def _row(run: dict[str, Any]) -> tuple[Cell, ...]:
     size = run["architectures"]["sumformer"]
     tightness = upper(Fraction(proved) / Fraction(sampled), 4) if proved and sampled else missing()
     reach = words("all n", latex="all $n$") if run["every_n"] else words(f"n = {run['n']}", latex=f"$n={run['n']}$")
-    return (words(run["target"]), words(run["method"]), reach, count(run["n"]), words(run["eps"]),
+    return (words(run["target"]), words(run["method"]), reach, count(run["n"]), tolerance(run["eps"]),
             upper(proved) if proved else missing(run["status"]), lower(sampled), tightness,
             count(run["d_latent"]), count(size["n_nonzero"]), count(size["depth"]), words(run["status"]))
 

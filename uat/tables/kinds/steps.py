@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from uat.tables.cells import count, measured, missing, words
+from uat.tables.cells import count, fixed, missing, words
 from uat.tables.kinds.kind import Kind
 from uat.tables.sources import check
 from uat.tables.sources.source import Record
@@ -28,7 +28,7 @@ def table(record: Record) -> Table:
     """Print one row a step, in the order of the proof."""
     rows = tuple((words(row["id"]), words(row["status"] + ("" if row["status"] == row["expected"] else " (!)")),
                   words(row["inherited"]) if row["inherited"] else missing(), words(row["method"]), count(row["cases"]),
-                  measured(row["seconds"])) for row in record["steps"])
+                  fixed(row["seconds"], 2)) for row in record["steps"])
     counts = Counter(row["status"] for row in record["steps"])
     wrong = sum(row["status"] != row["expected"] for row in record["steps"])
     summary = ", ".join(f"{number} {status}" for status, number in counts.items())

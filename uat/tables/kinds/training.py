@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from uat.tables.cells import Cell, count, lower, measured, missing, upper, words
+from uat.tables.cells import Cell, count, lower, measured, missing, tolerance, upper, words
 from uat.tables.kinds.kind import Kind
 from uat.tables.sources import experiment
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
 COLUMNS = (
-    Column("target", "target", share=0.12),
+    Column("target", "target"),
     Column("$n$", "n", True),
     Column("$d$", "d", True),
     Column("model", "model"),
     Column(r"$\varepsilon$", "eps"),
     Column("$d'$", "d_latent", True),
-    Column("param.", "n_parameters", True),
+    Column("parameters", "n_parameters", True),
     Column("seconds", "seconds", True),
     Column("sampled", "sup_error_at_least", True),
     Column("certified", "certified_at_most", True),
-    Column("relative $L^2$", "relative_l2", True, 0.09),
+    Column("relative $L^2$", "relative_l2", True),
 )
 
 NOTE = (r"$\varepsilon$: the tolerance that was constructed for; a trained network had the wall time of that construction, "
@@ -34,7 +34,7 @@ def table(record: Record) -> Table:
     """Print one row a model and target."""
     return Table("training", "Construction against training: time, size and error.", COLUMNS,
                  tuple(_row(row) for row in record["rows"]),
-                 (NOTE,), grouped=3)
+                 (NOTE,), grouped=3, headed=True)
 
 
 def _row(row: dict[str, Any]) -> tuple[Cell, ...]:
@@ -45,7 +45,7 @@ def _row(row: dict[str, Any]) -> tuple[Cell, ...]:
 
 def _tolerance(row: dict[str, Any]) -> Cell:
     given = row.get("eps") or row.get("against_eps")
-    return words(given) if given else missing()
+    return tolerance(given) if given else missing()
 
 
 def _certified(row: dict[str, Any]) -> Cell:
