@@ -74,7 +74,7 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def _show(content: Mapping[str, Any], columns: Sequence[str]) -> None:
     out = show.console()
     out.print(f"[bold]{show.escape(content['title'])}[/bold]; profile {content['profile']}, seed {content['seed']}, "
-              f"{content['device']}, {content['seconds']:.0f} s\n")
+              f"{content['device']}, {content['seconds']:.0f} s ({content['processor_seconds']:.0f} s of processor)\n")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column.replace("_", " "), justify="left" if column in ("model", "target", "task") else "right")

@@ -47,7 +47,8 @@ def load(path: Path, expected: Mapping[str, Tensor], about: str) -> tuple[dict[s
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, a safetensors file is no dict
         state = json.loads(words["state"])
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise BadInput(f"{path}: cannot be read as a checkpoint of a training ({error}); delete it to train from the start") from None
+        raise BadInput(f"{path}: cannot be read as a checkpoint of a training ({error}); delete it to train from the "
+                       f"start") from None
     if words.get("format") != FORMAT or words.get("about") != about:
         raise BadInput(f"{path}: the checkpoint belongs to another training; name a new directory")
     shapes = {name: (value.shape, value.dtype) for name, value in tensors.items()}

@@ -73,6 +73,8 @@ def open_folder(folder: Path, about: Mapping[str, Any], *, resume: bool) -> None
     """
     path = folder / "experiment-state.json"
     if not resume:
+        if path.exists():
+            raise BadInput(f"{folder}: holds an experiment already; --resume goes on with it")
         replace_file(path, json_text({"format": FORMAT, **about}))
         return
     if not path.exists():

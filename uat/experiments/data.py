@@ -34,7 +34,7 @@ class Examples:
     def of(tokens: Tensor, wanted: Tensor, training: int, device: torch.device) -> Examples:
         """Split (N, n, d) tokens and (members or 1, N, n, d_out) targets after so many sequences."""
         digest = hashlib.sha256(tokens.contiguous().numpy().tobytes() + wanted.contiguous().numpy().tobytes()).hexdigest()
-        tokens, wanted = tokens.float().to(device), wanted.to(torch.float32 if wanted.is_floating_point() else wanted.dtype).to(device)
+        tokens, wanted = (part.float().to(device) if part.is_floating_point() else part.to(device) for part in (tokens, wanted))
         return Examples(tokens[:training], wanted[:, :training], tokens[training:], wanted[:, training:], digest)
 
     def spread(self) -> tuple[Tensor, Tensor]:

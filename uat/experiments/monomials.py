@@ -34,7 +34,7 @@ def factors(d: int, count: int) -> tuple[tuple[int, ...], ...]:
 
 
 def monomials(tokens: Tensor, count: int) -> Tensor:
-    """Return the first ``count`` monomials of (.., d) tokens, shape (.., count): each is one of degree less times a coordinate."""
+    """Return the first ``count`` monomials of (.., d) tokens, shape (.., count): each from one of a degree less."""
     wanted = factors(tokens.shape[-1], count)
     place = {(): 0} | {own: k + 1 for k, own in enumerate(wanted)}
     columns = [torch.ones_like(tokens[..., 0])]

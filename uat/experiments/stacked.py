@@ -7,6 +7,7 @@ Members may differ in widths: smaller ones sit in the leading block, the rest is
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -58,7 +59,7 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(offset) if bias else None
         if not bool(used.all()):
             self.register_buffer("used", used, persistent=False)
-            self.weight.register_hook(lambda gradient: gradient * self.used)
+            self.weight.register_hook(lambda gradient: gradient * self.used)  # type: ignore[no-untyped-call]
 
     def forward(self, values: Tensor) -> Tensor:
         """Map (members, .., in) to (members, .., out)."""
@@ -87,7 +88,7 @@ class StackedLayers(nn.Module):
     def __init__(self, widths: Sequence[Sequence[int]], random: Sequence[torch.Generator]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(StackedLinear(i, o, random)
-                                    for i, o in zip(widths, widths[1:], strict=False))
+                                    for i, o in itertools.pairwise(widths))
 
     def forward(self, values: Tensor) -> Tensor:
         """Map (members, .., in) to (members, .., out)."""

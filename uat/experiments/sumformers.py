@@ -33,7 +33,8 @@ class StackedSumformer(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, kind: str, members: Sequence[Member], d: int, d_out: int, seed: int, hidden: Sequence[int] = HIDDEN) -> None:
+    def __init__(self, kind: str, members: Sequence[Member], d: int, d_out: int, seed: int,
+                 hidden: Sequence[int] = HIDDEN) -> None:
         super().__init__()
         self.kind, self.members, self.d, self.d_out = kind, tuple(members), d, d_out
         random = generators(seed, [f"{kind} {one.name}" for one in members])
@@ -69,5 +70,7 @@ class StackedSumformer(nn.Module):
 
     def parameters_of(self, e: int) -> int:
         """Return the number of trained parameters of one member."""
-        parts = [self.psi_own, self.psi_mean, self.psi, *([self.phi, self.phi_last] if self.kind == "mlp" else [])]
+        parts: list[StackedLinear | StackedLayers] = [self.psi_own, self.psi_mean, self.psi]
+        if self.kind == "mlp":
+            parts += [self.phi, self.phi_last]
         return sum(part.parameters_of(e) for part in parts)

@@ -129,7 +129,7 @@ class _Loop:
                  error: Error) -> None:
         self.stack, self.data, self.schedule, self.seed, self.name = stack, data, schedule, seed, name
         self.loss, self.error = loss, error
-        self.weights = {key: value for key, value in stack.named_parameters()}
+        self.weights = dict(stack.named_parameters())
         self.adam = torch.optim.Adam(list(self.weights.values()), lr=schedule.learning_rate)
         self.best = {key: value.detach().clone() for key, value in self.weights.items()}
         members = len(next(iter(self.weights.values())))
@@ -168,13 +168,13 @@ class _Loop:
             predicted = self.stack(*(part[rows] for part in self.inputs))
             last = self.loss(predicted, self.data.wanted[:, rows], cast(Tensor, self.stack.scale)).sum()
             self.adam.zero_grad()
-            last.backward()
+            last.backward()  # type: ignore[no-untyped-call]
             self.adam.step()
             self.found.steps += 1
             self.found.seconds = before + time.perf_counter() - start
         if last is not None and not math.isfinite(float(last.detach())):
-            raise Refused(f"{self.name}: the loss is not finite after {self.found.epochs + 1} epochs; a smaller learning rate than "
-                          f"{self.schedule.learning_rate:g} is needed")
+            raise Refused(f"{self.name}: the loss is not finite after {self.found.epochs + 1} epochs; a smaller learning rate "
+                          f"than {self.schedule.learning_rate:g} is needed")
         self.found.seconds = before + time.perf_counter() - start
         self.found.epochs += 1
 

@@ -33,7 +33,7 @@ class Worst:
 
 def worst_error(target: Target, network: Extracted, *, samples: int, seed: int, device: torch.device,
                 report: Report = silent) -> Worst:
-    """Search like ``uat sample`` does (uniform, Sobol, corners, ties, ascent, refinement) and enclose the error that was found."""
+    """Search like ``uat sample`` does (uniform, Sobol, corners, ties, ascent, refinement) and enclose what was found."""
     found = sample(target, network.to(device), target.box, target.n, [np.zeros(0)] * target.d, samples, device, seed,
                    counting(report, "searching for the worst error", samples))
     return Worst(_enclosed(target, network, np.array(found.witness), found.own, found.output), found.witness, found.own,
