@@ -1,4 +1,5 @@
 # make demo: install into .venv and run the main job.   make test: install and run the whole fast gate.
+# make appendix: every table for a paper, with the records it is printed from, into appendix/ (docs/tables.md).
 # make check: run the proof step by step (its fast profile is part of make test).
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +7,7 @@ BIN := $(VENV)/bin
 # Two cores: one thread a worker, or two torch processes slow each other down badly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint slow gpu check bench docs clean
+.PHONY: demo test lint slow gpu check bench docs appendix clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m uat construct --target f --eps 1e-2 --n 3,256
@@ -34,6 +35,9 @@ bench: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m mkdocs build --strict
+
+appendix: $(VENV)/installed
+	$(BIN)/python -m uat tables --all --profile fast --out appendix
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,6 +12,7 @@ from typing import Any
 from rich.table import Table
 
 from constructions.errors import BadInput
+from constructions.progress import Report, silent
 from proofs_check.certify import certify
 from proofs_check.dag import inherited, proof_order, selected
 from proofs_check.feature_maps import obstruction_for
@@ -80,10 +81,7 @@ def check(request: CheckRequest, *, as_json: bool) -> int:
         if ONE_FEATURE in names and about != ONE_FEATURE:
             raise BadInput(f"--phi {request.phi}: has several features; {ONE_FEATURE} is about one, {about} about several")
     with progress() as report:
-        cache = StepCache(default_folder()) if request.cache else None
-        run = run_steps(names, settings, jobs=request.jobs or os.cpu_count() or 1, cache=cache, report=report)
-    weakest = inherited(steps, run.results)
-    rows = [step_row(steps[result.id], result, weakest[result.id], result.id in run.cached) for result in run.results]
+        run, weakest, rows = examined(names, settings, jobs=request.jobs, cache=request.cache, report=report)
     good = all(row["status"] == row["expected"] for row in rows)
     seconds = time.perf_counter() - start
     _draw(request, steps, run.results, weakest)
@@ -95,6 +93,17 @@ def check(request: CheckRequest, *, as_json: bool) -> int:
     else:
         _show(steps, run, rows, seconds)
     return 0 if good else 1
+
+
+def examined(names: Sequence[str], settings: Settings, *, jobs: int | None = None, cache: bool = True,
+             report: Report = silent) -> tuple[Run, Mapping[str, Status | None], list[dict[str, Any]]]:
+    """Run steps, unchanged ones from the cache; return the run, what each step inherits, and the rows of ``check --json``."""
+    steps = all_steps()
+    run = run_steps(names, settings, jobs=jobs or os.cpu_count() or 1, cache=StepCache(default_folder()) if cache else None,
+                    report=report)
+    weakest = inherited(steps, run.results)
+    rows = [step_row(steps[result.id], result, weakest[result.id], result.id in run.cached) for result in run.results]
+    return run, weakest, rows
 
 
 def _draw(request: CheckRequest, steps: Mapping[str, ProofStep], results: Sequence[StepResult],

@@ -99,6 +99,16 @@ Svg = Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw the
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print the proof as Mermaid text instead of a table.")]
 InstanceRun = Annotated[str | None, typer.Option(
     "--run", metavar="RUN", help="A run directory: every constant of the proof for this network.", show_default=False)]
+TableNames = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Tables; none lists them.", show_default=False)]
+EveryTable = Annotated[bool, typer.Option("--all", help="Every table.")]
+TableFolder = Annotated[str | None, typer.Option(
+    metavar="DIR", help="Write the tables and their records (tables.json) into a folder. (default: print)", show_default=False)]
+TableFormat = Annotated[str | None, typer.Option(
+    "--format", help="latex, markdown, csv or all. (default: all with --out, else a table for the terminal)", show_default=False)]
+TableRecords = Annotated[str | None, typer.Option(
+    metavar="DIR", help="Print from the records in a folder, such as an earlier --out; what is not there is computed.",
+    show_default=False)]
+Effort = Annotated[str, typer.Option("--profile", help="fast: minutes; full: more cases, smaller tolerances, finer maps.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 ExperimentName = Annotated[str, typer.Argument(
     metavar="NAME", help="figure-1, figure-2 (the paper's), train-versus-construct or length.", show_default=False)]
@@ -132,7 +142,6 @@ Records = Annotated[str | None, typer.Option(
     metavar="DIR", help="Folder with records (docs/formats.md): figures are drawn from these, the others are computed.",
     show_default=False)]
 FigureFormats = Annotated[str, typer.Option("--format", metavar="pdf,png", help="Files to write.")]
-Effort = Annotated[str, typer.Option(help="fast: a minute or two; full: finer maps, more tolerances, longer searches.")]
 Page = Annotated[str | None, typer.Option(
     "--out", metavar="FILE.html", help="File to write. (default: RUN.html)", show_default=False)]
 PageSamples = Annotated[int, typer.Option(
@@ -254,6 +263,17 @@ def report(run: Run, out: Page = None, samples: PageSamples = 20_000, seed: Seed
 
     raise typer.Exit(command.report(run, out=out, samples=samples, seed=seed, recheck=not no_recheck,
                                     import_callable=import_callable))
+
+
+@app.command()
+def tables(names: TableNames = None, every: EveryTable = False, out: TableFolder = None, format_: TableFormat = None,
+           profile: Effort = "fast", records: TableRecords = None, device: Device = "cpu", seed: Seed = 0,
+           json_: Json = False) -> None:
+    """Print tables for a paper from records of runs: latent dimensions, budgets, errors, codes, costs, proof steps, errata."""
+    from uat.tables import command
+
+    request = command.TablesRequest(tuple(names or ()), every, out, format_, profile, records, seed, device)
+    raise typer.Exit(command.tables(request, as_json=json_))
 
 
 @app.command()

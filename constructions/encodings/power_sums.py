@@ -36,3 +36,12 @@ def sharpened_dimension(n: int, d: int, degree: int | None = None) -> int:
     [5, 65, 69, 714]
     """
     return math.comb(min(n - 1, n - 1 if degree is None else degree) + d, d) - 1
+
+
+def needed_dimension(n: int, d: int) -> int:
+    """Return (n - 1) d: for some target every continuous phi with fewer features has error >= 1 (mathematics: lower-bounds).
+
+    >>> [needed_dimension(*case) for case in ((2, 1), (3, 2), (3, 10))]
+    [1, 4, 20]
+    """
+    return (n - 1) * d

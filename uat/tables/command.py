@@ -1,0 +1,153 @@
+"""``uat tables``: gather records, print tables, and write them with their records into a folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from constructions.errors import BadInput, nearest
+from uat import show
+from uat.files import json_text, replace_file
+from uat.progress import progress
+from uat.records import read_record, record
+from uat.tables.catalogue import KINDS, chosen, sources
+from uat.tables.kinds.kind import Kind
+from uat.tables.records import COLLECTION, Records, gathered, read_folder
+from uat.tables.sources.source import Record, Settings
+from uat.tables.table import Table
+from uat.tables.writing import WRITERS, terminal
+
+PROFILES = ("fast", "full")
+WIDTH = 130
+
+
+@dataclass(frozen=True)
+class TablesRequest:
+    """Options of ``tables`` as typed."""
+
+    names: tuple[str, ...] = ()
+    every: bool = False
+    out: str | None = None
+    format: str | None = None
+    profile: str = "fast"
+    records: str | None = None
+    seed: int = 0
+    device: str = "cpu"
+
+    def settings(self) -> Settings:
+        """Return how much to compute; raises BadInput for a profile or device that is none."""
+        for option, given, known in (("--profile", self.profile, PROFILES), ("--device", self.device, ("auto", "cpu", "cuda"))):
+            if given not in known:
+                raise BadInput(f"{option} {given!r}: {nearest(given, known)}")
+        return Settings(self.profile, self.seed, self.device)
+
+    def formats(self) -> tuple[str, ...]:
+        """Return the formats to write; raises BadInput for an unknown one."""
+        if self.format is None:
+            return tuple(WRITERS) if self.out is not None else ()
+        if self.format not in (*WRITERS, "all"):
+            raise BadInput(f"--format {self.format!r}: {nearest(self.format, (*WRITERS, 'all'))}")
+        return tuple(WRITERS) if self.format == "all" else (self.format,)
+
+
+def tables(request: TablesRequest, *, as_json: bool) -> int:
+    """Print or write tables; return 1 where a record says that something is wrong, or a named table has no record."""
+    if not request.names and not request.every and request.records is None:
+        _catalogue(as_json)
+        return 0
+    settings, formats, asked = request.settings(), request.formats(), chosen(request.names)
+    known = read_folder(Path(request.records), sources(list(KINDS.values()))) if request.records is not None else {}
+    kinds = asked or [kind for kind in KINDS.values() if request.every or kind.source.name in known]
+    if not kinds:
+        raise BadInput(f"--records {request.records}: there is no record there that a table is printed from")
+    out = _Folder(Path(request.out)) if request.out is not None else None
+    with progress() as report:
+        records = gathered(sources(kinds), known, settings, report)
+    if out is not None:
+        out.write(kinds, formats, records, settings)
+    if as_json:
+        show.print_json(_collection(kinds, formats, records, settings))
+    elif out is None:
+        _print([_printed(kind, records) for kind in kinds], formats)
+    return _verdict(asked, kinds, records, request)
+
+
+def _catalogue(as_json: bool) -> None:
+    if as_json:
+        rows = [{"name": kind.name, "about": kind.about, "record": kind.source.format} for kind in KINDS.values()]
+        show.print_json({"tables": rows})
+        return
+    width = max(map(len, KINDS))
+    for kind in KINDS.values():
+        print(f"{kind.name:{width}}  {kind.about}")
+    print("\nName some of them, or --all; with --out DIR they are written as LaTeX, Markdown and CSV.")
+
+
+def _printed(kind: Kind, records: Records) -> Table:
+    found = records.found.get(kind.source.name)
+    return kind.absent(records.reasons.get(kind.source.name, "none was found")) if found is None else kind.printed(found)
+
+
+def _print(printed: Sequence[Table], formats: Sequence[str]) -> None:
+    for k, table in enumerate(printed):
+        for name in formats:
+            print(("\n" if k else "") + WRITERS[name][1](table), end="")
+        if not formats:
+            show.console(WIDTH).print(terminal(table))
+
+
+def _verdict(asked: Sequence[Kind], kinds: Sequence[Kind], records: Records, request: TablesRequest) -> int:
+    wrong = [line for source in sources(kinds) if source.name in records.found
+             for line in source.problems(records.found[source.name])]
+    for line in wrong:
+        print(f"not as it should be: {line}", file=sys.stderr)
+    for kind in kinds:
+        if kind.source.name not in records.found:
+            print(f"table {kind.name} has no record: {records.reasons.get(kind.source.name)}; made by '{kind.source.command}'",
+                  file=sys.stderr)
+    lacking = [kind.name for kind in asked if kind.source.name not in records.found]
+    return 1 if wrong or lacking else 0
+
+
+def _collection(kinds: Sequence[Kind], formats: Sequence[str], records: Records, settings: Settings) -> Record:
+    return record("tables", {"profile": settings.profile, "seed": settings.seed, "tables": [kind.name for kind in kinds],
+                             "formats": list(formats), "absent": records.reasons, "records": records.found})
+
+
+def _file(table: str, format_name: str) -> str:
+    return f"{table}.{WRITERS[format_name][0]}"
+
+
+class _Folder:
+    """A folder of tables: a new one, or one that was written before, whose other tables then stay in it."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there before anything is computed; raises BadInput where the place cannot be used."""
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise BadInput(f"--out {path}: expected a folder")
+        there = path / COLLECTION
+        self.before: dict[str, Any] = read_record(there, "tables") if there.exists() else {}
+
+    def write(self, kinds: Sequence[Kind], formats: Sequence[str], records: Records, settings: Settings) -> None:
+        """Write tables and records; tables of an earlier call are printed again, from the records that are now there.
+
+        Raises:
+            BadInput: a file of that name is there that this command did not write.
+        """
+        earlier = [name for name in self.before.get("tables", ()) if name in KINDS]
+        kinds = chosen([*earlier, *(kind.name for kind in kinds)])
+        formats = [name for name in WRITERS if name in formats or name in self.before.get("formats", ())]
+        records = Records({**self.before.get("records", {}), **records.found}, records.reasons)
+        printed = [_printed(kind, records) for kind in kinds]
+        texts = {_file(table.name, name): WRITERS[name][1](table) for table in printed for name in formats}
+        own = {_file(table, name) for table in earlier for name in self.before.get("formats", ()) if name in WRITERS}
+        foreign = next((name for name in texts if name not in own and (self.path / name).exists()), None)
+        if foreign is not None:
+            raise BadInput(f"--out {self.path}: {foreign} is there already, and is not listed in a {COLLECTION} beside it")
+        for name, text in texts.items():
+            replace_file(self.path / name, text)
+        replace_file(self.path / COLLECTION, json_text(_collection(kinds, formats, records, settings)))
