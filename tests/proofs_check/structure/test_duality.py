@@ -45,7 +45,7 @@ def ratio(D: tuple[Series, Series], x: float, tokens: np.ndarray, weights: np.nd
     return p / q, (d_p - p / q * d_q) / q
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(matrices, matrices, st.integers(0, 2**32 - 1))
 def test_every_sequence_lies_in_the_enclosure_of_its_quotient(d_p: Series, d_q: Series, seed: int) -> None:
     found = average_over_weight((d_p, d_q), KERNELS, PARTS, tree(WEIGHT, 2), BOX, 1)
