@@ -7,7 +7,8 @@ If P_a, P_b stand in for K_a and K_b > 0, then with delta = P - K and any number
 because the mean of K_a - F K_b is 0, and |sum d| / sum w <= max |d|/w: an error counts little where the weight is large, a
 sequence cannot have all its errors where the weights are small and its weight elsewhere, nor where they would give another
 quotient. With the best lambda the right side is attained, by two tokens in some proportion. It is linear in F inside, so the ends
-of an interval of F suffice. Lambda is proposed by golden sections on few points and may be anything; what it gives is bounded so: in the angles
+of an interval of F suffice. Lambda is proposed by golden sections on few points and may be anything. What it gives is bounded so:
+in the angles
 t, x = cos t, a polynomial is a sum of c_j cos(j t), whose second derivative is at most sum j^2 |c_j|; on a grid of width h it is
 within h^2/8 of that of what interpolates its values, which is largest and smallest at corners of cells.
 """

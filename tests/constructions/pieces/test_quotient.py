@@ -46,28 +46,43 @@ def realised(kind: str, off: float, loose: float, folds: list[int]) -> tuple[Swe
 
 
 def worst(sweep: Sweep, output: Quantity, off: float, nudge: float = 0.0) -> float:
-    rng = np.random.default_rng(0)
-    q = np.concatenate([rng.uniform(*DIVISOR, 60_000), np.full(20_000, 1.0), np.full(20_000, 6.0)])
-    F = np.where(rng.random(len(q)) < 0.5, rng.random(len(q)), 1.0 * (rng.random(len(q)) < 0.7))
-    p, signs = F * q, rng.choice([-1.0, 1.0], (2, len(q)))
+    """Search q, p/q and the signs of both errors at random, then by small steps from the best thousand."""
     place = sweep.places[output]
     layers, _ = sweep.wiring.built(place.channels)
     if nudge:
         first = layers[0]
         layers = (ReluLayer(first.reads, first.W_1, first.bias + nudge, first.writes, first.W_2), *layers[1:])
-    known = run(layers, {"p": p + off * signs[0], "q": q + off * signs[1]})
-    held = sum(float(w) * known[c] for c, w in place.channels.items()) + float(place.constant)
-    return float(np.abs(held - F).max())
+
+    def error(at: np.ndarray) -> np.ndarray:
+        q, F, e_p, e_q = at
+        known = run(layers, {"p": F * q + off * e_p, "q": q + off * e_q})
+        held = sum(float(w) * known[c] for c, w in place.channels.items()) + float(place.constant)
+        return np.asarray(np.abs(held - F))
+
+    low, high = np.array([[DIVISOR[0], 0.0, -1.0, -1.0], [DIVISOR[1], 1.0, 1.0, 1.0]])[:, :, None]
+    rng = np.random.default_rng(0)
+    at = rng.uniform(low, high, (4, 30_000))
+    nearer_end = np.where(2 * at > low + high, high, low)
+    at[1:] = np.where(rng.random((3, 30_000)) < 0.5, nearer_end[1:], at[1:])
+    found = error(at)
+    best = np.argsort(-found)[:1000]
+    at, found = at[:, best], found[best]
+    for step in range(100):
+        moves = rng.normal(size=at.shape) * (rng.random(at.shape) < 0.5)
+        moved = np.clip(at + 0.5 ** (1 + step % 16) * (high - low) * moves, low, high)
+        values = error(moved)
+        at, found = np.where(values > found, moved, at), np.maximum(values, found)
+    return float(found.max())
 
 
 @pytest.mark.parametrize(("kind", "off", "loose", "folds"), [
     ("plain", 0.0, 1e-2, [9, 9]), ("plain", 1e-2, 1e-3, [9, 9]), ("plain", 1e-3, 1e-2, [4, 4]),
     ("refined", 0.0, 3e-2, [8, 8, 12, 12, 8, 8]), ("refined", 1e-3, 1e-3, [8, 8, 12, 12, 8, 8]),
     ("refined", 0.0, 1e-2, [9, 9, 5, 5, 9, 9])])
-def test_a_quotient_is_within_its_proved_error_and_close_to_it(kind: str, off: float, loose: float, folds: list[int]) -> None:
+def test_a_quotient_errs_as_much_as_is_proved_within_ten_per_cent(kind: str, off: float, loose: float, folds: list[int]) -> None:
     sweep, output = realised(kind, off, loose, folds)
     bound, found = size(sweep.errors[output]), worst(sweep, output, off)
-    assert 0.5 * bound <= found <= bound
+    assert 0.9 * bound <= found <= bound
 
 
 def test_the_error_of_a_rough_reciprocal_counts_squared() -> None:
