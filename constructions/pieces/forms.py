@@ -106,7 +106,7 @@ def sum_of(parts: Iterable[tuple[Placed, Fraction]]) -> Placed:
             channels[channel] = channels[channel] + added if channel in channels else added
         if placed.constant:
             constant += factor * placed.constant
-        mass += abs(float(factor)) * float(placed.mass)
+        mass += abs(factor.numerator / factor.denominator) * float(placed.mass)  # several times faster than float(factor)
     return Placed({c: w for c, w in channels.items() if w}, constant, mass)
 
 
