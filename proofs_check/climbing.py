@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from proofs_check.repeated import Counts
-from proofs_check.search import CANDIDATES, Search
+from proofs_check.search import CANDIDATES, Found, Search
 
 CLIMBERS = 8
 TRIALS = 2**15
@@ -26,12 +25,11 @@ def climbers(search: Search, budget: int) -> Iterator[Job]:
     best = list(search.found)
     starts = space.nearest_ends(torch.stack([one.tokens for one in best]))
     for number in range(several):
-        counts = best[min(number, len(best) - 1)].counts
-        yield partial(_ascend, search, starts[number::several], budget // several, number, counts)
+        yield partial(_ascend, search, starts[number::several], budget // several, number, _counts(search, best[number::several]))
 
 
 @torch.no_grad()
-def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Counts | None) -> int:
+def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Tensor | None) -> int:
     """Make the best move of one coordinate for every candidate until none helps, then start again from random corners.
 
     The candidates are the given ones and random corners; their number shrinks when the budget runs out.
@@ -39,16 +37,21 @@ def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Coun
     space, generator, spent, step = search.space, search.generator("ascent", number), 0, 0
     width = min(CANDIDATES, max(1, TRIALS // space.n_moves))
     ends, height = torch.cat([ends, space.random_ends(generator, width, space.n)]), torch.full((), -1.0)
+    if search.repeated is not None and counts is not None:
+        counts = torch.cat([counts, search.repeated.draw(generator, width).to(counts)])
     while budget - spent >= space.n_moves:
         ends = ends[: min(width, (budget - spent) // space.n_moves)]
         trials = space.moves(generator, ends)
-        errors = _errors(search, space.at(trials.flatten(0, 1)), "ascent", (number, step), counts)
+        counts = None if counts is None else counts[: len(ends)]
+        often = None if counts is None else counts.repeat_interleave(space.n_moves, dim=0)
+        errors = _errors(search, space.at(trials.flatten(0, 1)), "ascent", (number, step), often)
         spent, step = spent + len(errors), step + 1
         gain, move = errors.view(len(ends), -1).max(dim=1)
         height = height[: len(ends)] if height.ndim else torch.full_like(gain, -1.0)
         better = gain > height
         if not bool(better.any()):
             ends, height = space.random_ends(generator, width, space.n), torch.full((), -1.0)
+            counts = None if search.repeated is None else search.repeated.draw(generator, width).to(ends.device)
             continue
         ends = torch.where(better[:, None, None], trials[torch.arange(len(ends), device=ends.device), move], ends)
         height = torch.maximum(height, gain)
@@ -61,13 +64,12 @@ def refiners(search: Search, budget: int) -> Iterator[Job]:
     several = max(1, min(REFINERS, budget // (4 * len(SCALES) * CANDIDATES)))
     for number in range(several):
         own = best[number::several]
-        alike = torch.stack([one.tokens for one in own if one.counts == own[0].counts])
-        yield partial(_refine, search, alike, budget // several, number, own[0].counts)
+        yield partial(_refine, search, torch.stack([one.tokens for one in own]), budget // several, number, _counts(search, own))
 
 
 @torch.no_grad()
-def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Counts | None) -> int:
-    """Move every candidate a little, again and again, wherever its error grows: deeper kinks are on no list.
+def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Tensor | None) -> int:
+    """Move every candidate a little, and how often its tokens occur, wherever its error grows: deeper kinks are on no list.
 
     Each scale has about four turns; fewer, larger steps would find less, more and smaller ones take longer.
     """
@@ -77,15 +79,27 @@ def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Co
     while budget - spent >= near:
         tokens, height = (part[: (budget - spent) // near] for part in (tokens, height))
         trials = space.near(generator, tokens, near, 0.5 ** SCALES[step % len(SCALES)])
-        gain, move = _errors(search, trials, "refinement", (number, step), counts).view(len(tokens), -1).max(dim=1)
-        better = gain > height
-        chosen = trials[torch.arange(len(tokens), device=tokens.device) * near + move]
-        tokens = torch.where(better[:, None, None], chosen, tokens)
+        often = None
+        if search.repeated is not None and counts is not None:
+            counts = counts[: len(tokens)]
+            often = search.repeated.near(generator, counts, near, 0.5 ** SCALES[step % len(SCALES)])
+        gain, move = _errors(search, trials, "refinement", (number, step), often).view(len(tokens), -1).max(dim=1)
+        better, place = gain > height, torch.arange(len(tokens), device=tokens.device) * near + move
+        tokens = torch.where(better[:, None, None], trials[place], tokens)
+        if counts is not None and often is not None:
+            counts = torch.where(better[:, None], often[place], counts)
         height = torch.maximum(height, gain)
         spent, step = spent + len(trials), step + 1
     return spent
 
 
-def _errors(search: Search, trials: Tensor, phase: str, job: tuple[int, int], counts: Counts | None) -> Tensor:
+def _errors(search: Search, trials: Tensor, phase: str, job: tuple[int, int], counts: Tensor | None) -> Tensor:
     """Return the largest error of every sequence, chunk by chunk."""
-    return torch.cat([search.observe(part, phase, *job, counts).amax((1, 2)) for part in torch.split(trials, search.chunk)])
+    parts = torch.split(trials, search.chunk)
+    often = [None] * len(parts) if counts is None else torch.split(counts, search.chunk)
+    return torch.cat([search.observe(part, phase, *job, times).amax((1, 2)) for part, times in zip(parts, often, strict=True)])
+
+
+def _counts(search: Search, found: Sequence[Found]) -> Tensor | None:
+    rows = [one.counts for one in found if one.counts is not None]
+    return torch.tensor(rows, device=search.space.points.device) if rows else None

@@ -26,6 +26,8 @@ from proofs_check.workers import in_threads
 # Shares of the samples; uniform takes what the others leave.
 SHARES = {"domain corners": 0.02, "cell boundaries": 0.16, "equal tokens": 0.02, "ascent": 0.1, "two values": 0.1,
           "Sobol": 0.1, "partly equal": 0.04, "refinement": 0.1}
+# Of sequences with few different tokens, whose multiplicities and tokens are refined together: that finds most (measured).
+REPEATED_SHARES = {"domain corners": 0.02, "cell boundaries": 0.1, "ascent": 0.2, "partly equal": 0.04, "refinement": 0.45}
 # Means of long random sequences hardly vary; of sequences of two values in any proportion they do.
 LONG = 8
 Progress = Callable[[int], None]
@@ -34,7 +36,7 @@ Job = Callable[[], int]
 
 def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, thresholds: Sequence[np.ndarray], samples: int,
            device: torch.device | str, seed: int, progress: Progress | None = None, *, dtype: torch.dtype = torch.float64,
-           shares: Mapping[str, float] = SHARES, repeated: Repeated | None = None) -> SampleResult:
+           shares: Mapping[str, float] | None = None, repeated: Repeated | None = None) -> SampleResult:
     """Search the sequences of n tokens in the box for the largest |f - T|.
 
     Args:
@@ -43,7 +45,7 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
         samples: sequences to evaluate at most, all phases together.
         seed: decides the result, whatever the number of threads, on one kind of device and library version.
         progress: called with the number of sequences since the last call.
-        shares: part of the samples of each phase; {} is a uniform search.
+        shares: part of the samples of each phase, usual ones unless told; {} is a uniform search.
         repeated: makes n the number of different tokens, and of their multiplicities sequences of another length.
 
     Raises:
@@ -55,6 +57,8 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
     start = time.perf_counter()
     space = Space.of(box, n, thresholds, device, dtype)
     search = Search(target, evaluate, space, seed, repeated)
+    if shares is None:
+        shares = SHARES if repeated is None else REPEATED_SHARES
     counts = {phase: int(samples * share) for phase, share in shares.items()}
     counts["domain corners"] = min(counts.get("domain corners", 0), 2 ** min(n * space.d, 62))
     if n < LONG:
@@ -91,6 +95,8 @@ def _looks(search: Search, counts: Mapping[str, int]) -> Iterator[Job]:
 @torch.no_grad()
 def _look(search: Search, draw: Callable[[torch.Generator, int, int], Tensor], phase: str, number: int, first: int,
           count: int) -> int:
-    counts = None if search.repeated is None else search.repeated.counts(number)
-    search.observe(draw(search.generator(phase, number), first, count), phase, number, counts=counts)
+    generator = search.generator(phase, number)
+    tokens = draw(generator, first, count)
+    counts = None if search.repeated is None else search.repeated.draw(generator, count).to(tokens.device)
+    search.observe(tokens, phase, number, counts=counts)
     return count

@@ -94,8 +94,8 @@ class Search:
         entropy = np.random.SeedSequence((self.seed % 2**64, PHASES.index(phase), number)).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(entropy[0]))
 
-    def observe(self, tokens: Tensor, phase: str, number: int, step: int = 0, counts: Counts | None = None) -> Tensor:
-        """Return |f - T| at all tokens and outputs, shape (batch, n, d_out).
+    def observe(self, tokens: Tensor, phase: str, number: int, step: int = 0, counts: Tensor | None = None) -> Tensor:
+        """Return |f - T| at all tokens and outputs, shape (batch, n, d_out); ``counts`` (batch, n) where tokens are repeated.
 
         Raises:
             Refused: one of them is not finite.
@@ -128,7 +128,7 @@ class Search:
 
 
 def _found(tokens: Tensor, wanted: Tensor, values: Tensor, place: tuple[Any, ...], phase: str, job: tuple[int, int],
-           counts: Counts | None) -> Found:
+           counts: Tensor | None) -> Found:
     sequence, own, output = (int(i) for i in place)
     errors = (values - wanted)[sequence, :, output].abs()
     alike = (tokens[sequence] == tokens[sequence, own]).all(-1) & (errors >= (1 - ROUNDING) * errors[own])
@@ -138,4 +138,4 @@ def _found(tokens: Tensor, wanted: Tensor, values: Tensor, place: tuple[Any, ...
         raise Refused(f"f = {f} and the network = {T} at token {own}, output {output} of X = {tokens[sequence].tolist()}: "
                       f"their difference is not finite")
     return Found(abs(f - T), tokens[sequence].clone(), own, output, f, T, phase, (-abs(f - T), PHASES.index(phase), *job),
-                  counts)
+                  None if counts is None else tuple(counts[sequence].tolist()))

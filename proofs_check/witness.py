@@ -21,12 +21,12 @@ from constructions.targets.expression import OrderStatistic
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.kernel import SampledEstimate
 from proofs_check.kinks import bends
-from proofs_check.repeated import DIFFERENT, Counts, Repeated
+from proofs_check.repeated import Counts, Repeated
 from proofs_check.search import SampleResult
 from proofs_check.workers import one_thread
 
 AnySumformer = Sumformer | MeanSumformer
-LONG = 512  # tokens: f may compare each with all others
+LONG = 64  # tokens: f may compare each with all others
 
 
 def choose_device(name: str) -> torch.device:
@@ -109,7 +109,7 @@ def evaluator(sumformer: AnySumformer, target: AnyTarget, device: torch.device) 
         return _ByObjects(sumformer)
 
 
-def repetition(target: AnyTarget, sumformer: AnySumformer, seed: int) -> Repeated | None:
+def repetition(target: AnyTarget, sumformer: AnySumformer) -> Repeated | None:
     """Return how to make long sequences of few different tokens, None where sequences are to be drawn token by token.
 
     That is where they are short, and where f looks at the order of the tokens or only exists as code.
@@ -117,7 +117,7 @@ def repetition(target: AnyTarget, sumformer: AnySumformer, seed: int) -> Repeate
     if not isinstance(sumformer, MeanSumformer) or not isinstance(target, Target) or target.n < LONG:
         return None
     ordered = any(isinstance(node, OrderStatistic) for output in target.outputs for node in output.walk())
-    return None if ordered else Repeated(target.n, seed, DIFFERENT)
+    return None if ordered else Repeated(target.n)
 
 
 def is_exact(evaluate: Evaluator) -> bool:

@@ -73,7 +73,7 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     from proofs_check.witness import choose_device, confirmed, evaluator, is_exact, repetition, thresholds_of
 
     place = choose_device(device)
-    evaluate, repeated = evaluator(sumformer, target, place), repetition(target, sumformer, seed)
+    evaluate, repeated = evaluator(sumformer, target, place), repetition(target, sumformer)
     count = min(samples, EXACT_SAMPLES) if is_exact(evaluate) else samples
     length = target.n if repeated is None else repeated.different
     count = max(1, min(count, TOKENS // length, PAIRS // length**2)) if isinstance(sumformer, MeanSumformer) else count

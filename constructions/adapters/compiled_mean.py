@@ -53,8 +53,11 @@ class CompiledMeanSumformer:
         self.width = self._height + max(self._phi.hidden, self._psi.hidden)
 
     @torch.no_grad()
-    def __call__(self, tokens: Tensor, counts: Sequence[int] | None = None) -> Tensor:
-        """Evaluate; returns (*batch, n, d_out) in the same dtype. ``counts`` says how often each of the n tokens occurs."""
+    def __call__(self, tokens: Tensor, counts: Sequence[int] | Tensor | None = None) -> Tensor:
+        """Evaluate; returns (*batch, n, d_out) in the same dtype.
+
+        ``counts`` says how often each of the n tokens occurs, as a tensor one row for each of (batch, n, d) sequences.
+        """
         if tokens.dtype != self.dtype or tokens.shape[-1] != self.d:
             raise TypeError(f"tokens {tokens.dtype} {tuple(tokens.shape)}: expected {self.dtype} (*batch, n, {self.d})")
         batch, n = tokens.shape[:-2], tokens.shape[-2]
@@ -69,18 +72,17 @@ class CompiledMeanSumformer:
                     part.copy_(self.outputs(chunk, constant))
         else:
             together = max(1, room // n)
-            for part, out in zip(torch.split(sequences, together), torch.split(values, together), strict=True):
-                out.copy_(self._short(part, counts))
+            often = counts if counts is None or isinstance(counts, Tensor) else torch.tensor(counts).expand(len(sequences), -1)
+            parts = [None] * -(-len(sequences) // together) if often is None else torch.split(often, together)
+            for part, out, times in zip(torch.split(sequences, together), torch.split(values, together), parts, strict=True):
+                out.copy_(self._short(part, times))
         return values.reshape(*batch, n, self.d_out)
 
-    def _short(self, sequences: Tensor, counts: Sequence[int] | None) -> Tensor:
+    def _short(self, sequences: Tensor, counts: Tensor | None) -> Tensor:
         """Whole sequences at once: phi is evaluated once."""
         stream = self._after_phi(sequences)
         values = self._pooled.of_stream(stream).view(-1, sequences.shape[1], len(sequences))
-        if counts is None:
-            means = values.mean(dim=1)
-        else:
-            means = (values * self._tensor(np.array(counts, dtype=np.float64))[:, None]).sum(dim=1) / sum(counts)
+        means = values.mean(dim=1) if counts is None else (values * counts.to(values).T).sum(dim=1) / int(counts[0].sum())
         return self._after_psi(stream, self._after_constant(means), len(sequences))
 
     def constants(self, chunks: Iterable[Tensor], n: int) -> Tensor:

@@ -7,6 +7,7 @@ quantity, an enclosure of its range and an enclosure of the signed error ``netwo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -105,7 +106,7 @@ def sum_of(parts: Iterable[tuple[Placed, Fraction]]) -> Placed:
             channels[channel] = channels[channel] + added if channel in channels else added
         if placed.constant:
             constant += factor * placed.constant
-        mass += abs(float(factor)) * float(placed.mass)
+        mass += abs(factor.numerator / factor.denominator) * float(placed.mass)  # several times faster than float(factor)
     return Placed({c: w for c, w in channels.items() if w}, constant, mass)
 
 
@@ -131,6 +132,11 @@ def between(lower: arb | float | Fraction, upper: arb | float | Fraction) -> arb
     """Return the ball around [lower, upper]."""
     ends = [end if isinstance(end, arb) else ball(end) for end in (lower, upper)]
     return ends[0].union(ends[1])
+
+
+def hull(values: Iterable[arb]) -> arb:
+    """Return a ball around some balls."""
+    return functools.reduce(lambda a, b: a.union(b), values)
 
 
 def size(value: arb) -> float:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, ctx
+from flint import arb, ctx, fmpq
 
 from constructions.errors import Refused
-from constructions.pieces.forms import ball, ends, upward
+from constructions.pieces.forms import ends, upward
 from constructions.pieces.smooth import Smooth
 
 MAX_KNOTS = 10_000
@@ -129,19 +129,24 @@ def _table(g: Smooth, grid: np.ndarray, cumulated: np.ndarray, pieces: int, a: f
     return Table(float(values[0] - shift[0]), knots[:-1].copy(), weights, -math.inf, math.inf)
 
 
-def _refined(points: list[float], values: list[Fraction], parts: int) -> tuple[list[float], list[Fraction]]:
+def _refined(points: list[float], values: list[fmpq], parts: int) -> tuple[list[float], list[fmpq]]:
     """Cut every piece of a piecewise-linear function into parts; a weight varies over a piece, and less over a part."""
     if parts == 1:
         return points, values
     fine, exact = [points[0]], [values[0]]
     for (s, t), (u, v) in zip(itertools.pairwise(points), itertools.pairwise(values), strict=True):
+        slope = (v - u) / (_exact(t) - _exact(s))
         for k in range(1, parts):
             middle = s + (t - s) * k / parts
             fine.append(middle)
-            exact.append(u + (v - u) * (Fraction(middle) - Fraction(s)) / (Fraction(t) - Fraction(s)))
+            exact.append(u + slope * (_exact(middle) - _exact(s)))
         fine.append(t)
         exact.append(v)
     return fine, exact
+
+
+def _exact(value: float) -> fmpq:
+    return fmpq(*value.as_integer_ratio())
 
 
 def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float) -> Table:
@@ -151,11 +156,12 @@ def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float) -> T
     divided difference has the slope g[s, x, x, t], a third of a half of a third derivative, so it is g[s, m, t], which three
     values give, plus at most |x - m| sup|third derivative|/6; and |x - m| (x - s)(t - x) <= h^3/(12 sqrt 3).
     """
-    points, values = _refined([float(t) for t in (*table.knots, last)], table.values(last), 1 if weight is None else REFINED)
+    values = [fmpq(value.numerator, value.denominator) for value in table.values(last)]
+    points, values = _refined([float(t) for t in (*table.knots, last)], values, 1 if weight is None else REFINED)
     low, high = math.inf, -math.inf
     with ctx.workprec(106):  # second differences of values lose half the digits
         at = [g.ball(arb(t)) for t in points]
-        gaps = [ball(value) - exact for value, exact in zip(values, at, strict=True)]
+        gaps = [arb(value) - exact for value, exact in zip(values, at, strict=True)]
         twisted = 1 / (12 * arb(3).sqrt())
         for k, (s, t) in enumerate(itertools.pairwise(points)):
             h, piece = arb(t) - arb(s), arb(s).union(arb(t))

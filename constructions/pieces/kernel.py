@@ -22,7 +22,7 @@ from constructions.pieces.envelope import Envelope
 from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, upward
 from constructions.pieces.node import Joint, Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.product import Product, TwoSquares
-from constructions.pieces.ratio import ratio_error
+from constructions.pieces.ratio import Averages
 from constructions.pieces.separation import Separation, separate_many
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.square import Square
@@ -127,6 +127,7 @@ class Bilinear(Node):
         # how far the outputs follow the pooled polynomials, and those of z: through the columns and rows of U^T V
         self.mixed = [self.U.T @ matrix for matrix in self._by_output()]
         self.slack = [2.0**-40 * (np.abs(self.U).T @ np.abs(matrix)) for matrix in self._by_output()]
+        self.averages: dict[tuple[int, int], Averages | None] = {}
         self.known: dict[tuple[int, int, tuple[float, float]], float] = {}
         self.envelopes: dict[tuple[int, int, float], tuple[Envelope, Envelope]] = {}
         self.by_column = [self._envelope(o, o, 0.0)[0].each for o in range(len(self.outputs))]
@@ -198,10 +199,13 @@ class Bilinear(Node):
         exact = all(q.name.startswith("x.") for form in self.exact.outer for q in form.terms)
         if len(self.box) != 2 or not exact:
             return math.inf
-        if (a, b, F) not in self.known:
+        if (a, b) not in self.averages:
             kernels, matrices = self.exact.kernels, self.mixed
-            self.known[a, b, F] = ratio_error((kernels[a], kernels[b]), (matrices[a], matrices[b]),
-                                              (self.found.x_degrees, self.found.y_degrees), tuple(self.box), F, self.found.error)
+            self.averages[a, b] = Averages.of((kernels[a], kernels[b]), (matrices[a], matrices[b]),
+                                              (self.found.x_degrees, self.found.y_degrees), tuple(self.box), self.found.error)
+        if (a, b, F) not in self.known:
+            averages = self.averages[a, b]
+            self.known[a, b, F] = math.inf if averages is None else averages.error(*F)
         return self.known[a, b, F]
 
     def _held(self, sweep: Sweep, form: Form, values: arb) -> tuple[Placed, arb, float]:

@@ -10,12 +10,13 @@ from fractions import Fraction
 
 from flint import arb
 
-from constructions.pieces.forms import Form, Placed, Quantity, ball, between, ends, size, sum_of, upward
+from constructions.pieces.forms import Form, Placed, Quantity, ball, between, ends, hull, size, sum_of, upward
 from constructions.pieces.node import Joint, Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.product import TwoSquares, emit_product, least_size
 from constructions.pieces.square import Square
 
-PIECES = 48
+PIECES = 24  # of the range of a divisor
+QUOTIENT_PARTS = 12
 NOTHING = arb(0)
 REFINED_UNITS = 40  # parameters of the two further products besides their folds
 
@@ -42,9 +43,10 @@ class Quotient(Node):
         """See the class."""
         r, output = Form.of(self.reciprocal), self.outputs[0]
         lost = emit_product(sweep, self.pair, self.p, r, output)
-        passed = sweep.error_beside(self.p, self.q, output.range)
         local, relative = sweep.local[self.reciprocal], sweep.local_relative.get(self.reciprocal)
-        sweep.errors[output] = _over(sweep, self.p, self.q, output.range, passed, local, relative) + arb(0, lost)
+        errors = [_over(sweep, self.p, self.q, F, passed, local, relative)
+                  for F, passed in _parts(sweep, self.p, self.q, output.range)]
+        sweep.errors[output] = hull(errors) + arb(0, lost)
 
     def backward(self, sensitivities: Sensitivities) -> None:
         """The reciprocal is weighted by p; p and q by 1/q and (p/q)/q, not through the reciprocal's slope."""
@@ -109,8 +111,9 @@ class RefinedQuotient(Node):
         p, q, r, output = self.p, self.q, Form.of(self.r), self.outputs[0]
         numerator, denominator, quotient = sweep.actual(p), sweep.actual(q), output.range
         off = sweep.local_relative[self.r]
-        passed = sweep.error_beside(p, q, quotient)
-        exact = quotient + _over(sweep, p, q, quotient, passed)  # p'/q'
+        parts = _parts(sweep, p, q, quotient)
+        exact_parts = [F + _over(sweep, p, q, F, passed) for F, passed in parts]  # p'/q'
+        exact = hull(exact_parts)
         approximate, inverse = exact * (1 + off), sweep.actual(r)
         placed_p, placed_q, placed_r = (sweep.places.form(form) for form in (p, q, r))
         start, l_1 = _multiplied(sweep, self.first, placed_p, placed_r, numerator, inverse)
@@ -122,10 +125,11 @@ class RefinedQuotient(Node):
         sweep.places[output] = sum_of([(start, 1 + self.middle), (change, 1 + self.middle)])
         scale, inner = 1 + ball(self.middle), -l_2 * (1 + off) * (1 + ball(self.middle))
         squared = between(0, upward(size(off) ** 2))
-        local = (l_3 - l_1 * off) * scale + exact * (ball(self.middle) - squared * scale)
-        sweep.local[output] = local + inner / denominator
-        passed = replace(passed, whole=passed.whole + inner, rest=passed.rest + inner)
-        sweep.errors[output] = _over(sweep, p, q, quotient, passed) + local
+        fixed, rough = (l_3 - l_1 * off) * scale, ball(self.middle) - squared * scale
+        sweep.local[output] = fixed + exact * rough + inner / denominator
+        errors = [_over(sweep, p, q, F, replace(passed, whole=passed.whole + inner, rest=passed.rest + inner)) + ratio * rough
+                  for (F, passed), ratio in zip(parts, exact_parts, strict=True)]
+        sweep.errors[output] = hull(errors) + fixed
 
     def backward(self, sensitivities: Sensitivities) -> None:
         """The reciprocal has its own tolerance already; p and q as for the exact quotient."""
@@ -141,6 +145,17 @@ def _multiplied(sweep: Sweep, pair: TwoSquares, p: Placed, q: Placed, p_values: 
     target = sweep.wiring.channel()
     constant, lost, mass = pair.emit(sweep, p, q, p_values, q_values, target)
     return Placed({target: Fraction(1)}, constant, mass + abs(constant)), arb(0, lost)
+
+
+def _parts(sweep: Sweep, p: Form, q: Form, quotient: arb) -> list[tuple[arb, Joint]]:
+    """Cut the range of the quotient where what is known of both errors depends on it."""
+    low, high = ends(quotient)
+    cuts = [low + (high - low) * k / QUOTIENT_PARTS for k in range(QUOTIENT_PARTS)] + [high]
+    first = sweep.error_beside(p, q, between(cuts[0], cuts[1]))
+    if not 0 < first.relative < math.inf:
+        return [(quotient, sweep.error_beside(p, q, quotient))]
+    several = [between(a, b) for a, b in itertools.pairwise(cuts)]
+    return list(zip(several, [first, *(sweep.error_beside(p, q, F) for F in several[1:])], strict=True))
 
 
 def _over(sweep: Sweep, p: Form, q: Form, quotient: arb, passed: Joint, local: arb = NOTHING, relative: arb | None = None) -> arb:

@@ -1,106 +1,151 @@
-"""The error of an average with positive weights, mean(K_a)/mean(K_b), relative to the weights.
+"""The error of an average with positive weights, F = mean(K_a)/mean(K_b), relative to the weights.
 
-If P_a, P_b stand in for K_a and K_b > 0, then with delta = P - K and F the quotient,
+If P_a, P_b stand in for K_a and K_b > 0, then with delta = P - K and any number lambda that may depend on z and F
 
-    |mean_k (delta_a - F delta_b)(z, y_k)| / mean_k K_b(z, y_k) <= sup over z, y of |delta_a - F delta_b| / K_b,
+    mean_k (delta_a - F delta_b)(z, y_k) / mean_k K_b(z, y_k) <= sup over y of (delta_a - F delta_b - lambda (K_a - F K_b)) / K_b,
 
-because |sum d| / sum w <= max |d|/w: an error counts little where the weight is large, and a sequence cannot have all its errors
-where the weights are small and its weight elsewhere. The supremum is linear in F inside, so the ends of F's range suffice. The
-box is cut into cells; on each the bound of Ehlich and Zeller (see ``expansion``) is divided by the least weight there.
+because the mean of K_a - F K_b is 0, and |sum d| / sum w <= max |d|/w: an error counts little where the weight is large, a
+sequence cannot have all its errors where the weights are small and its weight elsewhere, nor where they would give another
+quotient. With the best lambda the right side is attained, by two tokens in some proportion. It is linear in F inside, so the ends
+of an interval of F suffice. Lambda is proposed by golden sections on few points and may be anything. What it gives is bounded so:
+in the angles
+t, x = cos t, a polynomial is a sum of c_j cos(j t), whose second derivative is at most sum j^2 |c_j|; on a grid of width h it is
+within h^2/8 of that of what interpolates its values, which is largest and smallest at corners of cells.
 """
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from constructions.pieces.expansion import Box, nearby
+from constructions.errors import Refused
+from constructions.pieces.expansion import Box, Grid, nearby
 from constructions.pieces.forms import upward
 from constructions.pieces.smooth import Smooth
-from constructions.targets.ball_arrays import BallArray
 
-CELLS = 12
-OVERSAMPLING = 4
+LINES = 12  # grid lines for each degree
+SEARCHED = 24  # of them for the search of lambda
+STEPS = 32  # golden sections
+STEEPEST = 64.0
+GOLDEN = (math.sqrt(5) - 1) / 2
+UP = 1 + 2.0**-30
 Index = tuple[int, ...]
 
 
-def ratio_error(kernels: tuple[Smooth, Smooth], matrices: tuple[np.ndarray, np.ndarray],
-                degrees: tuple[Sequence[Index], Sequence[Index]], box: Box, F: tuple[float, float], error: float) -> float:
-    """Bound sup |delta_a - F delta_b| / K_b over the box of two variables and F in an interval.
+@dataclass(frozen=True, eq=False)
+class OnGrid:
+    """A function on lines of equal angles of z and y: within ``off`` of what interpolates the values."""
 
-    Args:
-        kernels: K_a and K_b.
-        matrices: P_a and P_b, coefficients of T_i(x) T_j(y) for the listed degrees.
-        degrees: of the rows and of the columns.
-        box: of x and y.
-        F: ends of the interval.
-        error: a known bound of |delta_a| and |delta_b|, which sets how near to the kernels polynomials are looked for.
+    values: np.ndarray
+    off: float
 
-    Returns:
-        The bound, inf where K_b is not shown to be positive.
+    def minus(self, factor: float, other: OnGrid) -> OnGrid:
+        """Return self - factor other."""
+        rounding = 2.0**-50 * (float(np.abs(self.values).max()) + abs(factor) * float(np.abs(other.values).max()))
+        return OnGrid(self.values - factor * other.values, (self.off + abs(factor) * other.off + rounding) * UP)
+
+
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """Two kernels K_a, K_b of one z and one y, and what stands in for them.
+
+    Attributes:
+        kernels, gaps: K and delta = P - K of both.
+        least, most: bounds of K_b on the cells of the grid.
     """
-    tail = 2.0 ** math.floor(math.log2(error / 100))
-    near = [nearby(K, box, tail, 4096) for K in kernels]
-    top = tuple(max(*(one.degrees[v] for one in near), *(index[0] for index in degrees[v])) for v in range(2))
-    top = tuple(-(-D // 4) * 4 for D in top)  # few different grids
-    weight = _least(kernels[1], box)
-    if not weight.min() > 0:
-        return math.inf
-    tables = [_cosines(D, [index[0] for index in listed]) for D, listed in zip(top, degrees, strict=True)]
-    gaps, radii = [], []
-    for K, P in zip(kernels, matrices, strict=True):
-        values, radius = _values(K, box, top)
-        gaps.append(values - tables[0].T @ P @ tables[1])
-        radii.append(radius + float(np.abs(P).sum()) * (max(top) + 4) ** 2 * 2.0**-42)
-    factor = math.prod(1 / math.cos(math.pi * D / (2 * OVERSAMPLING * D)) for D in top) * (1 + 2.0**-30)
-    worst = 0.0
-    for end in F:
-        known = near[0].tail + abs(end) * near[1].tail
-        shape = (CELLS, OVERSAMPLING * top[0], CELLS, OVERSAMPLING * top[1])
-        largest = np.abs(gaps[0] - end * gaps[1]).reshape(shape).max(axis=(1, 3))
-        largest = largest * (1 + 2.0**-40) + radii[0] + abs(end) * radii[1] + known
-        worst = max(worst, float(((known + largest * factor) / weight).max()))
-    return upward(worst * (1 + 2.0**-30))
+
+    kernels: tuple[OnGrid, OnGrid]
+    gaps: tuple[OnGrid, OnGrid]
+    least: np.ndarray
+    most: np.ndarray
+
+    @staticmethod
+    def of(kernels: tuple[Smooth, Smooth], matrices: tuple[np.ndarray, np.ndarray],
+           degrees: tuple[Sequence[Index], Sequence[Index]], box: Box, error: float) -> Averages | None:
+        """Put all on one grid; None where K_b is not shown to be positive.
+
+        Args:
+            kernels: K_a and K_b.
+            matrices: P_a and P_b, coefficients of T_i(x) T_j(y) for the listed degrees.
+            degrees: of the rows and of the columns.
+            box: of x and y.
+            error: a known bound of |delta_a| and |delta_b|, which sets how near to the kernels polynomials are looked for.
+        """
+        tail = 2.0 ** math.floor(math.log2(error / 100))
+        try:
+            near = [Grid.of(K, box, nearby(K, box, tail, 4096)) for K in kernels]
+        except Refused:
+            return None
+        expansions = [grid.coefficients() for grid in near]
+        shape = tuple(max(*(one.shape[v] for one in expansions), *(index[0] + 1 for index in degrees[v])) for v in range(2))
+        on, apart = [], []
+        for grid, C, P in zip(near, expansions, matrices, strict=True):
+            missed, series = grid.error(C), _padded(C, shape)
+            on.append(_on_grid(series, missed))
+            dense = np.zeros(shape)
+            dense[np.ix_([index[0] for index in degrees[0]], [index[0] for index in degrees[1]])] = P
+            apart.append(_on_grid(dense - series, missed + 2.0**-51 * float(np.abs(dense).sum() + np.abs(series).sum())))
+        corners = [on[1].values[corner] for corner in _CORNERS]
+        least, most = np.minimum.reduce(corners) - on[1].off, np.maximum.reduce(corners) + on[1].off
+        return Averages((on[0], on[1]), (apart[0], apart[1]), least, most) if least.min() > 0 else None
+
+    def error(self, low: float, high: float) -> float:
+        """Bound |mean (delta_a - F delta_b)| / mean K_b over all z, and all sequences with F between two numbers."""
+        ends = [(self.gaps[0].minus(F, self.gaps[1]), self.kernels[0].minus(F, self.kernels[1])) for F in (low, high)]
+        return upward(max(self._above(ends, 1.0), self._above(ends, -1.0), 0.0) * UP)
+
+    def _above(self, ends: Sequence[tuple[OnGrid, OnGrid]], sign: float) -> float:
+        multiplier = self._proposed(ends, sign)[:, None]
+        worst = np.full(self.least.shape, -math.inf)
+        for gap, excess in ends:
+            size = float(np.abs(gap.values).max()) + np.abs(multiplier) * float(np.abs(excess.values).max())
+            off = (gap.off + np.abs(multiplier) * excess.off + 2.0**-50 * size) * UP
+            for corner in _CORNERS:
+                worst = np.maximum(worst, sign * gap.values[corner] - multiplier * excess.values[corner] + off)
+        return float((worst / np.where(worst > 0, self.least, self.most)).max())
+
+    def _proposed(self, ends: Sequence[tuple[OnGrid, OnGrid]], sign: float) -> np.ndarray:
+        """Return a lambda for every strip of z between neighbouring lines: groups of strips share one."""
+        rows, columns = (np.unique(np.linspace(0, n, min(n, SEARCHED) + 1).round().astype(int)) for n in self.least.shape)
+        weight = self.kernels[1].values[np.ix_(rows, columns)]
+        lines = [np.concatenate([one.values[np.ix_(rows, columns)] / weight for one in side], axis=1)
+                 for side in zip(*ends, strict=True)]
+        d, b = (np.concatenate([line[:-1], line[1:]], axis=1) for line in lines)  # both borders of a group
+        reach = STEEPEST * np.abs(d).max() / max(float(np.abs(b).max()), 1e-300)
+
+        def height(at: np.ndarray) -> np.ndarray:
+            return np.asarray((sign * d - at[:, None] * b).max(axis=1))
+
+        left, right = np.full(len(d), -reach), np.full(len(d), reach)
+        inner, outer = right - GOLDEN * (right - left), left + GOLDEN * (right - left)
+        at_inner, at_outer = height(inner), height(outer)
+        for _ in range(STEPS):
+            falls = at_inner > at_outer
+            left, right = np.where(falls, inner, left), np.where(falls, right, outer)
+            new = np.where(falls, left + GOLDEN * (right - left), right - GOLDEN * (right - left))
+            at_new = height(new)
+            inner, outer = np.where(falls, outer, new), np.where(falls, new, inner)
+            at_inner, at_outer = np.where(falls, at_outer, at_new), np.where(falls, at_new, at_inner)
+        return np.repeat((left + right) / 2, np.diff(rows))
 
 
-def _nodes(D: int) -> np.ndarray:
-    """Return the Chebyshev points of all cells of [-1, 1], cell after cell, each right to 2^-50."""
-    N = OVERSAMPLING * D
-    inside = np.cos(np.pi * (2 * np.arange(N) + 1) / (2 * N))
-    return ((2 * np.arange(CELLS)[:, None] + 1 - CELLS + inside) / CELLS).ravel()
+_CORNERS = tuple(itertools.product((slice(None, -1), slice(1, None)), repeat=2))
 
 
-def _cosines(D: int, listed: Sequence[int]) -> np.ndarray:
-    """T_j at the points; an entry errs by at most about j^2 2^-52."""
-    return np.asarray(np.cos(np.outer(listed, np.arccos(_nodes(D)))))
+def _padded(series: np.ndarray, shape: Index) -> np.ndarray:
+    return np.pad(series, [(0, n - m) for n, m in zip(shape, series.shape, strict=True)])
 
 
-@functools.lru_cache(maxsize=16)
-def _values(K: Smooth, box: Box, top: tuple[int, ...]) -> tuple[np.ndarray, float]:
-    axes = []
-    for (a, b), D in zip(box, top, strict=True):
-        low, high = float(a), float(b)
-        slack = 2.0**-48 * (abs(low) + abs(high) + (high - low))
-        axes.append(BallArray((low + high) / 2 + (high - low) / 2 * _nodes(D), np.asarray(slack)))
-    mesh = np.meshgrid(*(axis.mid for axis in axes), indexing="ij", sparse=True)
-    values = K.balls([BallArray(m, axis.rad) for m, axis in zip(mesh, axes, strict=True)])
-    shape = tuple(len(axis.mid) for axis in axes)
-    return np.array(np.broadcast_to(values.mid, shape)), upward(float(np.max(values.rad)))
-
-
-@functools.lru_cache(maxsize=64)
-def _least(K: Smooth, box: Box) -> np.ndarray:
-    """Return lower bounds of K on the cells."""
-    axes = []
-    for a, b in box:
-        low, high = float(a), float(b)
-        width = (high - low) / CELLS
-        middles = low + width * (np.arange(CELLS) + 0.5)
-        axes.append((middles, width / 2 * (1 + 2.0**-40) + 2.0**-48 * (abs(low) + abs(high))))
-    mesh = np.meshgrid(*(middles for middles, _ in axes), indexing="ij", sparse=True)
-    values = K.balls([BallArray(m, np.asarray(radius)) for m, (_, radius) in zip(mesh, axes, strict=True)])
-    lower = np.broadcast_to(values.mid - values.rad, (CELLS, CELLS))
-    return np.where(np.isfinite(lower), lower - np.abs(lower) * 2.0**-50, 0.0)
+def _on_grid(series: np.ndarray, missed: float) -> OnGrid:
+    """Evaluate sum c_ij T_i T_j on lines of equal angles."""
+    sizes, values, off = np.abs(series), series, missed
+    for axis, n in enumerate(series.shape):
+        N, j = max(16, LINES * (n - 1)), np.arange(n)
+        turns = np.outer(j, np.arange(N + 1)) % (2 * N)  # reduced exactly, so that a cosine errs by less than 2^-50
+        values = np.tensordot(values, np.cos(np.pi / N * turns), axes=(0, 0))
+        off += (math.pi / N) ** 2 / 8 * float((sizes.sum(axis=1 - axis) * j * j).sum()) * UP
+    return OnGrid(values, off * UP + float(sizes.sum()) * (series.size + 16) * 2.0**-51)

@@ -87,29 +87,30 @@ def _by_singular_values(stacked: np.ndarray, outputs: int, certifiers: Sequence[
         weight_u, weight_v = np.abs(V).max(axis=1, keepdims=True), np.abs(U).max(axis=1, keepdims=True)
         return np.where(np.abs(U) * weight_u > threshold, U, 0.0), np.where(np.abs(V) * weight_v > threshold, V, 0.0)
 
-    def errors(rank: int, threshold: float) -> tuple[float, ...]:
+    def errors(rank: int, threshold: float) -> tuple[float, ...] | None:
+        """Return the errors of all kernels, None if one is too large: the first such one decides."""
         U, V = rounded(rank, threshold)
-        parts = zip(certifiers, np.split(V, outputs, axis=1), strict=True)
-        return tuple(c.error((U.T @ part).reshape(*x_shape, *y_shape)) for c, part in parts)
+        bounds: list[float] = []
+        for c, part in zip(certifiers, np.split(V, outputs, axis=1), strict=True):
+            bounds.append(c.error((U.T @ part).reshape(*x_shape, *y_shape)))
+            if not bounds[-1] <= tolerance:
+                return None
+        return tuple(bounds)
 
-    def fits(rank: int, threshold: float) -> bool:
-        U, V = rounded(rank, threshold)
-        return all(c.error((U.T @ part).reshape(*x_shape, *y_shape)) <= tolerance
-                   for c, part in zip(certifiers, np.split(V, outputs, axis=1), strict=True))  # the first failure decides
-
-    if not fits(high, 0.0):
+    if errors(high, 0.0) is None:
         return found
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle, 0.0) else (middle + 1, high)
+        low, high = (middle + 1, high) if errors(middle, 0.0) is None else (low, middle)
     tried = 4 if len(x_shape) + len(y_shape) <= 2 else 1  # more variables: seconds each, and seldom chosen
     for rank in range(low, min(low + tried, len(s) + 1)):
-        small, large = tolerance * 1e-9, tolerance
+        small, large, bounds = tolerance * 1e-9, tolerance, None
         for _ in range(9):
-            middle_threshold = math.sqrt(small * large)
-            small, large = (middle_threshold, large) if fits(rank, middle_threshold) else (small, middle_threshold)
-        bounds = errors(rank, small)
-        if max(bounds) <= tolerance:
+            threshold = math.sqrt(small * large)
+            fitting = errors(rank, threshold)
+            small, large, bounds = (small, threshold, bounds) if fitting is None else (threshold, large, fitting)
+        bounds = errors(rank, small) if bounds is None else bounds
+        if bounds is not None:
             U, V = rounded(rank, small)
             found.append(_separation(U, V, outputs, x_shape, y_shape, bounds))
     return found

@@ -6,6 +6,7 @@ function here is analytic wherever its balls are finite.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,10 @@ class Smooth:
             if not fine:
                 raise ValueError(f"{node} is not an analytic function of variables")
 
+    @functools.cached_property
+    def _steps(self) -> tuple[Step, ...]:
+        return _program(self.tree)
+
     def numpy(self, points: np.ndarray) -> np.ndarray:
         """Evaluate in float64 at (*batch, p) points; rounded, for design decisions only."""
         from scipy.special import expit
@@ -45,13 +50,13 @@ class Smooth:
         functions = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
                      "sigmoid": expit, "neg": np.negative}
         with np.errstate(all="ignore"):
-            value = _walk(self.tree, [points[..., c] for c in range(self.p)], lambda q: float(q), np.pi, functions,
+            value = _run(self._steps, [points[..., c] for c in range(self.p)], lambda q: float(q), np.pi, functions,
                           lambda u, k: u**float(k))
         return np.broadcast_to(value, points.shape[:-1])
 
     def ball(self, *arguments: arb) -> arb:
         """Enclose the values on a box of balls; not finite where it could be undefined."""
-        return _walk(self.tree, arguments, _arb, arb.pi(), _BALLS, _ball_power)
+        return _run(self._steps, arguments, _arb, arb.pi(), _BALLS, _ball_power)
 
     def balls(self, arguments: Sequence[BallArray]) -> BallArray:
         """Enclose the values on arrays of float64 balls that broadcast; the radius is infinite where it could be undefined."""
@@ -62,7 +67,7 @@ class Smooth:
                      "cos": lambda u: u.lipschitz_one(np.cos), "tanh": lambda u: u.increasing(np.tanh),
                      "sigmoid": lambda u: u.increasing(expit), "neg": lambda u: -u}
         with np.errstate(all="ignore"):
-            return _walk(self.tree, arguments, BallArray.constant, BallArray(np.asarray(np.pi), np.asarray(2.0**-50)), functions,
+            return _run(self._steps, arguments, BallArray.constant, BallArray(np.asarray(np.pi), np.asarray(2.0**-50)), functions,
                          lambda u, k: u.power(k))
 
     def series(self, argument: arb, order: int) -> list[arb]:
@@ -74,7 +79,7 @@ class Smooth:
 
         cap, ctx.cap = ctx.cap, order + 1
         try:
-            value = _walk(self.tree, [arb_series([argument, 1])], lambda q: arb_series([_arb(q)]), arb_series([arb.pi()]),
+            value = _run(self._steps, [arb_series([argument, 1])], lambda q: arb_series([_arb(q)]), arb_series([arb.pi()]),
                           _SERIES, _multiplied)
         except ValueError:  # a division by a series that could vanish
             return [arb("nan")] * (order + 1)
@@ -89,7 +94,7 @@ class Smooth:
         cap, ctx.cap = ctx.cap, 2
         try:
             leaves = [arb_series([u, int(v == variable)]) for v, u in enumerate(arguments)]
-            return _walk(self.tree, leaves, lambda q: arb_series([_arb(q)]), arb_series([arb.pi()]), _SERIES, _multiplied)[1]
+            return _run(self._steps, leaves, lambda q: arb_series([_arb(q)]), arb_series([arb.pi()]), _SERIES, _multiplied)[1]
         except ValueError:
             return arb("nan")
         finally:
@@ -100,36 +105,61 @@ class Smooth:
         functions = {"exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": _complex_sqrt,
                      "sin": acb.sin, "cos": acb.cos, "tanh": _complex_tanh, "neg": lambda u: -u,
                      "sigmoid": lambda u: (_complex_tanh(u / 2) + 1) / 2}
-        return _walk(self.tree, arguments, lambda q: acb(_arb(q)), acb(arb.pi()), functions, _complex_power)
+        return _run(self._steps, arguments, lambda q: acb(_arb(q)), acb(arb.pi()), functions, _complex_power)
 
 
-def _walk(node: ex.Expression, leaves: Sequence[Any], constant: Callable[[Any], Any], pi: Any,
-          functions: Mapping[str, Callable[[Any], Any]], power: Callable[[Any, int], Any]) -> Any:
-    known: dict[int, Any] = {}  # by identity: hashing a tree costs more than evaluating it
+Step = tuple[str, Any, int, int]  # kind, what it needs, the places of its operands
 
-    def value(node: ex.Expression) -> Any:
-        if id(node) not in known:
-            known[id(node)] = compute(node)
-        return known[id(node)]
 
-    def compute(node: ex.Expression) -> Any:
+def _program(tree: ex.Expression) -> tuple[Step, ...]:
+    """List the steps that evaluate a tree, operands first, each node once: walking a tree again and again costs more."""
+    steps: list[Step] = []
+    places: dict[int, int] = {}  # by identity: hashing a tree costs more than evaluating it
+
+    def place(node: ex.Expression) -> int:
+        if id(node) not in places:
+            steps.append(step(node))
+            places[id(node)] = len(steps) - 1
+        return places[id(node)]
+
+    def step(node: ex.Expression) -> Step:
         match node:
             case ex.Number(value=q):
-                return constant(q)
+                return "constant", q, 0, 0
             case ex.Pi():
-                return pi
+                return "pi", None, 0, 0
             case ex.Own(coordinate=c):
-                return leaves[c]
+                return "leaf", c, 0, 0
             case ex.Apply(function=name, argument=argument):
-                return functions[name](value(argument))
+                return "apply", name, place(argument), 0
             case ex.Power(base=base, exponent=ex.Number(value=k)):
-                u = value(base)
-                return constant(1) / power(u, -int(k)) if k < 0 else power(u, int(k)) if k else constant(1)
-            case ex.Binary(operator=operator, left=a, right=b) if operator in ex.ARITHMETIC:
-                return ex.ARITHMETIC[operator](value(a), value(b))
+                return "power", int(k), place(base), 0
+            case ex.Binary(operator=operator, left=left, right=right) if operator in ex.ARITHMETIC:
+                return "binary", ex.ARITHMETIC[operator], place(left), place(right)
         raise TypeError(f"{node} is not an analytic function of variables")
 
-    return value(node)
+    place(tree)
+    return tuple(steps)
+
+
+def _run(steps: Sequence[Step], leaves: Sequence[Any], constant: Callable[[Any], Any], pi: Any,
+         functions: Mapping[str, Callable[[Any], Any]], power: Callable[[Any, int], Any]) -> Any:
+    values: list[Any] = []
+    for kind, what, a, b in steps:
+        if kind == "binary":
+            value = what(values[a], values[b])
+        elif kind == "apply":
+            value = functions[what](values[a])
+        elif kind == "leaf":
+            value = leaves[what]
+        elif kind == "constant":
+            value = constant(what)
+        elif kind == "power":
+            value = constant(1) / power(values[a], -what) if what < 0 else power(values[a], what) if what else constant(1)
+        else:
+            value = pi
+        values.append(value)
+    return values[-1]
 
 
 def _arb(q: Any) -> arb:

@@ -222,6 +222,8 @@ def _named(node: Node) -> tuple[str, str]:
         return "separable-kernel", f"{kernels} by {len(node.U)} products"
     if isinstance(node, Logarithm):
         return "interpolation-error", f"exp and log of a soft extremum by {node.units} hinges"
+    if isinstance(node, RefinedQuotient):
+        return "product", f"{node.outputs[0].name} by one correction, its reciprocal right to {node.loose:.2g}"
     if isinstance(node, SoftExtremum):
         return "soft-extremum", f"{node.outputs[0].name} as a log of a mean of exponentials, beta = {node.beta:.6g}"
     return "order-statistics", f"{node.outputs[0].name} by a thermometer of {len(node.inputs)} channels"

@@ -17,7 +17,7 @@ import numpy as np
 from constructions.targets import expression as ex
 
 Array = Any
-Counts = Sequence[int]
+Counts = Sequence[int] | Array
 FEW = 8
 
 
@@ -51,7 +51,8 @@ def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, 
         tokens: (*batch, n, d) array of the algebra's numbers.
         algebra: the number field.
         own: which tokens take the role of x; all of them unless told.
-        counts: how often each token occurs, so that the sequence has as many tokens as they add up to; once unless told.
+        counts: how often each token occurs, so that the sequence has as many tokens as they add up to; once unless told. As an
+            array one row for each sequence of the batch, all of the same sum.
         keys: :func:`numbered` outputs; saves comparing nodes.
 
     Returns:
@@ -78,8 +79,12 @@ class Walker:
     def __init__(self, tokens: Array, algebra: Algebra, own: slice, counts: Counts | None = None,
                  keys: Mapping[int, int] | None = None) -> None:
         self.tokens, self.algebra, self.own = tokens, algebra, own
-        self.n = tokens.shape[-2] if counts is None else sum(counts)
-        self.counts = None if counts is None else algebra.stack([algebra.constant(Fraction(count)) for count in counts])
+        self.n: int = tokens.shape[-2]
+        self.counts: Array = None
+        if isinstance(counts, Sequence):
+            self.n, self.counts = sum(counts), algebra.stack([algebra.constant(Fraction(count)) for count in counts])
+        elif counts is not None:
+            self.n, self.counts = int(counts[0].sum()), counts[..., None, :]
         self.keys = keys
         self.known: dict[ex.Expression | int, Array] = {}
 

@@ -76,7 +76,7 @@ def over_weight(expansion: Floats, beyond: float, weight: ex.Expression, box: Se
     values, missed, axes = on_angles(expansion)
     low, high = _corners(values, np.minimum), _corners(values, np.maximum)
     off = missed + beyond
-    found = Interval.of(low - off, high + off) / _on_cells(weight, box, axes)
+    found = Interval.of(low - off, high + off) / on_cells(weight, box, axes)
     return widened(float(found.lower.min()), float(found.upper.max()))
 
 
@@ -88,7 +88,7 @@ def sum_over_weight(parts: Sequence[tuple[Floats, float]], weight: ex.Expression
         NotAnalytic: the weight is not positive.
     """
     values, missed, axes = sum_on_angles(parts)
-    found = Interval.of(_corners(values, np.maximum) + missed) / _on_cells(weight, box, axes)
+    found = Interval.of(_corners(values, np.maximum) + missed) / on_cells(weight, box, axes)
     return widened(0.0, float(found.upper.max()))[1]
 
 
@@ -101,7 +101,7 @@ def _corners(values: Floats, largest: np.ufunc) -> Floats:
     return values
 
 
-def _on_cells(weight: ex.Expression, box: Sequence[Variable], axes: Sequence[Floats]) -> Interval:
+def on_cells(weight: ex.Expression, box: Sequence[Variable], axes: Sequence[Floats]) -> Interval:
     """Enclose a positive expression on the cells between neighbours of a grid of angles."""
     sides = []
     for v, (scale, u) in enumerate(zip(box, axes, strict=True)):

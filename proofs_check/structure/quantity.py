@@ -101,6 +101,11 @@ def common(a: Interval, b: Interval) -> Interval:
     return intersection(a, b)
 
 
+def shared(a: Interval, b: Interval) -> Interval:
+    """Return what two enclosures share that hold under a condition; if nothing, the condition is never met and either will do."""
+    return common(a, b) if float(a.lower) <= float(b.upper) and float(b.lower) <= float(a.upper) else a
+
+
 def joined(a: Interval, b: Interval) -> Interval:
     """Return the hull."""
     return hull(a, b)

@@ -118,7 +118,7 @@ def sum_on_angles(parts: Sequence[tuple[Floats, float]]) -> tuple[Floats, float,
     Between neighbours each expansion is within its own ``missed`` of multilinear interpolation, the sum within all of them.
     """
     shape = tuple(max(coefficients.shape[axis] for coefficients, _ in parts) for axis in range(parts[0][0].ndim))
-    points = tuple(_points(len(shape), n - 1) for n in shape)
+    points = tuple(angle_points(len(shape), n - 1) for n in shape)
     total: Floats = np.zeros(())
     missed, axes = 0.0, list[Floats]()
     for coefficients, slack in parts:
@@ -127,7 +127,8 @@ def sum_on_angles(parts: Sequence[tuple[Floats, float]]) -> tuple[Floats, float,
     return total, missed * (1 + 2.0**-30), axes
 
 
-def _points(p: int, D: int) -> int:
+def angle_points(p: int, D: int) -> int:
+    """Return how many cells an axis of a grid of angles has, for degree D in p variables."""
     return min(FINEST, max(16, POINTS.get(p, 8) * D))
 
 
@@ -136,7 +137,7 @@ def on_angles(coefficients: Floats, points: Sequence[int] | None = None) -> tupl
     p, sizes = coefficients.ndim, np.abs(coefficients)
     values, missed, axes = coefficients, 0.0, []
     for axis, D in enumerate(n - 1 for n in coefficients.shape):
-        N = _points(p, D) if points is None else points[axis]
+        N = angle_points(p, D) if points is None else points[axis]
         squares = np.arange(D + 1.0) ** 2
         weighted = float((sizes * squares.reshape([-1 if a == axis else 1 for a in range(p)])).sum())
         missed += (math.pi / N) ** 2 / 8 * weighted

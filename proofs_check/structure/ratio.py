@@ -2,24 +2,28 @@
 
 With F = p/q, p'/q' - F = ((p' - p) - F (q' - q))/q'. For fixed F the bracket is a mean over y of
 D_F(z, y) = (Q_p - K_p) - F (Q_q - K_q), and |mean D| <= sup |D/K_q| mean K_q: so it is bounded relative to q, cell by cell;
-pooled polynomials that enter both cancel as far as they do, and D being affine in F, the ends of F's range suffice.
+pooled polynomials that enter both cancel as far as they do. The range of F is cut: which D_F can be met depends on F, as the
+kernels' own means show (``duality.py``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
 
 from constructions.targets import expression as ex
-from proofs_check.enclosures.interval import Floats, Interval, hull
+from proofs_check.enclosures.interval import Floats, Interval
 from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.deviation import over_weight, sum_over_weight
+from proofs_check.structure.duality import Series, average_over_weight, padded
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.ranges import chebyshev, polynomial_size
 from proofs_check.structure.variable import Variable
 
+NOISE_KNOTS = 5  # of F
 _UP = 1 + 2.0**-40
 
 
@@ -31,6 +35,7 @@ class MeanOfKernel:
         content: a function of the variables in ``names``; z and y.
         expansion, beyond: main - K is within ``beyond`` of this Chebyshev expansion.
         box: scales of the variables.
+        outer: how many of them are z.
     """
 
     content: Content
@@ -39,10 +44,11 @@ class MeanOfKernel:
     names: tuple[str, ...]
     box: tuple[Variable, ...]
     K: ex.Expression
+    outer: int
 
     def beside(self, other: MeanOfKernel) -> bool:
         """Whether two depend on the same variables in the same way."""
-        return self.names == other.names and self.box == other.box
+        return (self.names, self.box, self.outer) == (other.names, other.box, other.outer)
 
 
 def relative_error(q: MeanOfKernel) -> Interval:
@@ -65,24 +71,36 @@ class Joint:
     absolute: float
 
 
-def joint_error(p: MeanOfKernel, q: MeanOfKernel, F: Interval) -> Joint:
-    """Enclose (p' - p) - F (q' - q) for F in an interval.
+def joint_errors(p: MeanOfKernel, q: MeanOfKernel, parts: Sequence[tuple[float, float]]) -> list[Joint]:
+    """Enclose (p' - p) - F (q' - q) for F in each of several adjacent intervals.
+
+    The noise is convex in F, so between the ends of all parts it is at most what interpolates its bounds there.
 
     Raises:
         NotAnalytic: the kernel of q is not positive.
     """
-    ends = [_joint_at(p, q, float(end)) for end in (F.lower, F.upper)]
-    return Joint(hull(ends[0].relative, ends[1].relative), max(ends[0].absolute, ends[1].absolute))
+    averaged = average_over_weight(_differences(p, q), (_kernel(p), _kernel(q)), parts, q.K, q.box, q.outer)
+    first, last = parts[0][0], parts[-1][1]
+    knots = np.linspace(first, last, NOISE_KNOTS) if last > first else np.array([first])
+    noise = [_noise(affine([(p.content, fmpq(1)), (q.content, -dyadic(float(F)))]), q) for F in knots]
+    found = []
+    for part, main in zip(parts, averaged, strict=True):
+        size, absolute = (max(float(np.interp(F, knots, [one[k] for one in noise])) for F in part) * _UP for k in (0, 1))
+        found.append(Joint(Interval.of(*main) + Interval.of(-size, size), absolute))
+    return found
 
 
-def _joint_at(p: MeanOfKernel, q: MeanOfKernel, F: float) -> Joint:
-    shape = tuple(map(max, p.expansion.shape, q.expansion.shape))
-    above, below = (np.pad(e, [(0, n - m) for n, m in zip(shape, e.shape, strict=True)]) for e in (p.expansion, q.expansion))
-    rounding = 4 * 2.0**-52 * float(np.abs(above).sum() + abs(F) * np.abs(below).sum())
-    beyond = (p.beyond + abs(F) * q.beyond + rounding) * _UP
-    main = Interval.of(*over_weight(above - F * below, beyond, q.K, q.box))
-    size, absolute = _noise(affine([(p.content, fmpq(1)), (q.content, -dyadic(F))]), q)
-    return Joint(main + Interval.of(-size, size), absolute)
+def _differences(p: MeanOfKernel, q: MeanOfKernel) -> tuple[Series, Series]:
+    above, below = padded([p.expansion, q.expansion])
+    return Series(above, p.beyond), Series(below, q.beyond)
+
+
+def _kernel(one: MeanOfKernel) -> Series:
+    """Return a series near K: that of the network's polynomial less that of their difference."""
+    coefficients, slack = chebyshev(one.content.main, one.names)
+    main, apart = padded([coefficients, one.expansion])
+    rounding = 2.0**-51 * float(np.abs(main).sum() + np.abs(apart).sum())
+    return Series(main - apart, (one.beyond + slack + rounding) * _UP)
 
 
 def _noise(content: Content, q: MeanOfKernel) -> tuple[float, float]:

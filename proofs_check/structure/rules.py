@@ -37,9 +37,10 @@ from proofs_check.structure.quantity import (
     magnitude,
     merged,
     scaled,
+    shared,
 )
 from proofs_check.structure.ranges import polynomial_range, polynomial_size, series_range, total_size, widened
-from proofs_check.structure.ratio import Joint, MeanOfKernel, joint_error, relative_error
+from proofs_check.structure.ratio import Joint, MeanOfKernel, joint_errors, relative_error
 from proofs_check.structure.reading import OTHER, NotUnderstood, Reading
 from proofs_check.structure.squares import rational
 from proofs_check.structure.tables import Table
@@ -48,6 +49,7 @@ from proofs_check.structure.variable import Variable
 FOLDS: Part = ("square-sawtooth", "squares by folds")
 ONE = Interval.of(1.0)
 PARTS = 24  # of the range of a divisor
+QUOTIENT_PARTS = 16  # of the range of a quotient of means of kernels
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Ratio:
 
     def plain(self, p: Interval) -> Interval:
         """Enclose p' r' - p/q."""
-        return common(p * self.local, (self.exact + self.passed) * self.off) + self.passed
+        return shared(p * self.local, (self.exact + self.passed) * self.off) + self.passed
 
     def refined(self, c: Fraction) -> Interval:
         """Enclose c p' r' (2 - q' r') - p/q = c (p'/q') (1 - off^2) - p/q."""
@@ -74,7 +76,7 @@ class Rules:
 
     def __init__(self, reading: Reading, known: Mapping[str, Quantity], n: int | None, fine: float) -> None:
         self.reading, self.known, self.n, self.fine = reading, known, n, fine
-        self.joints: dict[str, tuple[Joint | None, Interval | None]] = {}
+        self.joints: dict[str, tuple[list[tuple[Interval, Joint | None]], Interval | None]] = {}
 
     def prove(self, entry: Entry, held: Content) -> Quantity:
         """Return what holds for a quantity whose channels hold the given content.
@@ -250,7 +252,7 @@ class Rules:
         if entry.refined:
             twice = affine([(Content.constant(fmpq(2)), fmpq(1)), (q.content * single.content, fmpq(-1))])
             wanted = Content.constant(rational(entry.refined)) * wanted * twice
-        own, exact = self._gap(held, wanted), ratios[0].exact
+        own, exact = self._gap(held, wanted), functools.reduce(joined, (ratio.exact for ratio in ratios))
         errors = [ratio.refined(entry.refined) if entry.refined else ratio.plain(p.actual) for ratio in ratios]
         error = own + functools.reduce(joined, errors)
         least = 1 / max(float(q.actual.mignitude()), 1e-300)
@@ -261,7 +263,7 @@ class Rules:
         return Quantity(exact, error, ex.Binary("/", p.definition, q.definition), entry.held, None, None, parts)
 
     def ratios(self, entry: Entry) -> list[Ratio]:
-        """Return what is known of p/q, of p'/q' - p/q and of r' q' - 1, for parts of the range of q' that cover it."""
+        """Return what is known of p/q, of p'/q' - p/q and of r' q' - 1, for parts of the ranges of p/q and q' that cover them."""
         p, q = (combination(form, self.known, self.reading) for form in entry.of)
         r = self.known[entry.reciprocal]
         inverse = substituted(ex.Power(ex.Own(0), ex.Number(Fraction(-1))), [q.definition])
@@ -271,23 +273,29 @@ class Rules:
         low, high = _ends(q.actual)
         if not low > 0:
             return [Ratio(exact, (p.error - exact * q.error) / q.actual, q.actual * r.local, r.local)]
-        joint, below = self._joint(entry, exact)
+        joints, below = self._joint(entry, exact)
         cuts = [low, *(float(cut) for cut in np.geomspace(low, high, PARTS + 1)[1:-1]), high]
         found = []
         for part in (Interval.of(a, max(a, b)) for a, b in itertools.pairwise(cuts)):
-            passed = (p.error - exact * q.error) / part
-            if joint is not None and below is not None:
-                passed = common(passed, joint.relative / (ONE + below) + around(joint.absolute) / part)
             local = r.local if r.local_at is None else common(r.local, r.local_at(*_ends(part)))
             off = part * local if r.local_relative is None else common(part * local, r.local_relative)
-            found.append(Ratio(exact, passed, off, local))
+            for value, joint in joints:
+                passed = (p.error - value * q.error) / part
+                if joint is not None and below is not None:
+                    passed = shared(passed, joint.relative / (ONE + below) + around(joint.absolute) / part)
+                found.append(Ratio(value, passed, off, local))
         return found
 
-    def _joint(self, entry: Entry, exact: Interval) -> tuple[Joint | None, Interval | None]:
+    def _joint(self, entry: Entry, exact: Interval) -> tuple[list[tuple[Interval, Joint | None]], Interval | None]:
+        """Return parts of the quotient's range, what is known of the errors of both means in each, and of the divisor's."""
         p, q = (self._mean_of_kernel(form) for form in entry.of)
-        if p is None or q is None or not p.beside(q) or entry.name in self.joints:
-            return self.joints.get(entry.name, (None, None))
-        self.joints[entry.name] = joint_error(p, q, exact), relative_error(q)
+        if p is None or q is None or not p.beside(q):
+            return [(exact, None)], None
+        if entry.name not in self.joints:
+            cuts = np.linspace(*_ends(exact), QUOTIENT_PARTS + 1)
+            parts = [(float(a), float(b)) for a, b in itertools.pairwise(cuts)]
+            joints = zip(parts, joint_errors(p, q, parts), strict=True)
+            self.joints[entry.name] = [(Interval.of(*part), one) for part, one in joints], relative_error(q)
         return self.joints[entry.name]
 
     def _mean_of_kernel(self, form: Form) -> MeanOfKernel | None:
@@ -360,7 +368,7 @@ class Rules:
         own_scales = scales == [self.reading.variables[name] for name in (*names, *others)]
         if own_scales and all(isinstance(argument.definition, ex.Own) for argument in of):  # z is exact
             content = Content(whole.main, whole.noise, whole.rest + beyond)
-            kernel = MeanOfKernel(content, expansion, off, (*names, *others), tuple(scales), K)
+            kernel = MeanOfKernel(content, expansion, off, (*names, *others), tuple(scales), K, len(names))
         if kernel is not None and float(exact.lower) > 0:
             relative = relative_error(kernel)
         definition = ex.Reduction("mean", substituted(K, leaves))

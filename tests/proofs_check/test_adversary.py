@@ -132,7 +132,8 @@ def test_random_numbers_are_the_processors_on_every_device_and_phases_do_not_sha
 @pytest.mark.parametrize("name", ["f", "standardise", "kernel-density", "smooth-maximum", "moments"])
 def test_a_repeated_token_is_that_many_tokens(name: str) -> None:
     target, network, _ = built(name, "1/100", 40)
-    counts = Repeated(40, 3, different=5).counts(1)
+    several = Repeated(40, different=5).draw(torch.Generator().manual_seed(1), 7)
+    counts = tuple(several[0].tolist())
     assert len(set(counts)) > 1
     tokens = torch.rand(7, 5, 1, dtype=torch.float64)
     whole = tokens.repeat_interleave(torch.tensor(counts), dim=1)
@@ -141,12 +142,15 @@ def test_a_repeated_token_is_that_many_tokens(name: str) -> None:
     torch.testing.assert_close(target.torch(tokens, counts=counts), target.torch(whole)[:, first], rtol=0, atol=1e-13)
     torch.testing.assert_close(compiled(tokens, counts), compiled(whole)[:, first], rtol=0, atol=1e-13)
     assert not torch.allclose(compiled(tokens, counts), compiled(tokens), rtol=0, atol=1e-4)
+    for call in (compiled, lambda tokens, counts: target.torch(tokens, counts=counts)):  # each sequence its own multiplicities
+        each = [call(one[None], tuple(row)) for one, row in zip(tokens, several.tolist(), strict=True)]
+        torch.testing.assert_close(call(tokens, several), torch.cat(each), rtol=0, atol=1e-13)
 
 
 def test_the_witness_of_a_long_search_is_confirmed_with_its_multiplicities() -> None:
     case = built("kernel-density", "1/100", 10**6)
     target, network, bound = case
-    repeated = repetition(target, network, 0)
+    repeated = repetition(target, network)
     assert repeated is not None
     found = search(case, 20_000, {"ascent": 0.3, "refinement": 0.2}, repeated)
     assert found.counts is not None
@@ -158,9 +162,29 @@ def test_the_witness_of_a_long_search_is_confirmed_with_its_multiplicities() -> 
     assert alone.maximum != pytest.approx(found.maximum, rel=1e-3)
 
 
+def test_changed_multiplicities_are_whole_numbers_from_one_on_that_make_up_the_sequence() -> None:
+    repeated, generator = Repeated(500), torch.Generator().manual_seed(0)
+    before = repeated.draw(generator, 20)
+    for scale in (2.0**-12, 0.5):
+        after = repeated.near(generator, before, 30, scale)
+        assert after.shape == (600, 4)
+        assert after.sum(dim=1).unique().tolist() == [500]
+        assert int(after.min()) >= 1
+        small = (after.view(20, 30, 4) - before[:, None]).abs().max() <= 4
+        assert small == (scale < 0.1)
+
+
+def test_a_search_that_moves_tokens_and_multiplicities_finds_most_of_the_bound() -> None:
+    """Standardising errs most where one token in 200 differs from all others."""
+    case = built("standardise", "1/10000", 4096)
+    found = sample(case[0], CompiledMeanSumformer(case[1]), case[0].box, 4, thresholds_of(case[1], case[0]), 60_000, "cpu", 0,
+                   repeated=Repeated(4096))
+    assert 0.9 * float(case[2]) <= found.maximum <= float(case[2])
+
+
 def test_a_long_search_repeats_itself_whatever_the_number_of_threads() -> None:
     case = built("f", "1/100", 1000)
-    repeated = Repeated(1000, 0)
+    repeated = Repeated(1000)
     results = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -170,10 +194,10 @@ def test_a_long_search_repeats_itself_whatever_the_number_of_threads() -> None:
 
 
 def test_short_sequences_and_targets_that_look_at_the_order_are_drawn_token_by_token() -> None:
-    target, network, _ = built("f", "1/100", 256)
-    assert repetition(target, network, 0) is None
-    assert repetition(Target.from_text("x + order(2)", n=5000, box=UNIT), network, 0) is None
-    assert repetition(Target.from_text("x + mean(y)", n=5000, box=UNIT), network, 0) is not None
+    target, network, _ = built("f", "1/100", 32)
+    assert repetition(target, network) is None
+    assert repetition(Target.from_text("x + order(2)", n=5000, box=UNIT), network) is None
+    assert repetition(Target.from_text("x + mean(y)", n=5000, box=UNIT), network) is not None
 
 
 @pytest.mark.gpu

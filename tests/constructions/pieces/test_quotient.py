@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import itertools
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.polynomial.chebyshev import chebgrid2d, chebval2d
 
 from constructions.network.relu import ReluLayer, run
 from constructions.pieces.forms import Form, Quantity, between, ends, size
 from constructions.pieces.interpolation import interpolate
 from constructions.pieces.node import Joint, Sweep
 from constructions.pieces.quotient import Quotient, RefinedQuotient
-from constructions.pieces.ratio import ratio_error
+from constructions.pieces.ratio import Averages
 from constructions.pieces.separation import separate_many
 from constructions.pieces.univariate import Hinges, Univariate
 from tests.constructions.pieces.test_pieces import smooth, swept
@@ -42,28 +46,43 @@ def realised(kind: str, off: float, loose: float, folds: list[int]) -> tuple[Swe
 
 
 def worst(sweep: Sweep, output: Quantity, off: float, nudge: float = 0.0) -> float:
-    rng = np.random.default_rng(0)
-    q = np.concatenate([rng.uniform(*DIVISOR, 60_000), np.full(20_000, 1.0), np.full(20_000, 6.0)])
-    F = np.where(rng.random(len(q)) < 0.5, rng.random(len(q)), 1.0 * (rng.random(len(q)) < 0.7))
-    p, signs = F * q, rng.choice([-1.0, 1.0], (2, len(q)))
+    """Search q, p/q and the signs of both errors at random, then by small steps from the best thousand."""
     place = sweep.places[output]
     layers, _ = sweep.wiring.built(place.channels)
     if nudge:
         first = layers[0]
         layers = (ReluLayer(first.reads, first.W_1, first.bias + nudge, first.writes, first.W_2), *layers[1:])
-    known = run(layers, {"p": p + off * signs[0], "q": q + off * signs[1]})
-    held = sum(float(w) * known[c] for c, w in place.channels.items()) + float(place.constant)
-    return float(np.abs(held - F).max())
+
+    def error(at: np.ndarray) -> np.ndarray:
+        q, F, e_p, e_q = at
+        known = run(layers, {"p": F * q + off * e_p, "q": q + off * e_q})
+        held = sum(float(w) * known[c] for c, w in place.channels.items()) + float(place.constant)
+        return np.asarray(np.abs(held - F))
+
+    low, high = np.array([[DIVISOR[0], 0.0, -1.0, -1.0], [DIVISOR[1], 1.0, 1.0, 1.0]])[:, :, None]
+    rng = np.random.default_rng(0)
+    at = rng.uniform(low, high, (4, 30_000))
+    nearer_end = np.where(2 * at > low + high, high, low)
+    at[1:] = np.where(rng.random((3, 30_000)) < 0.5, nearer_end[1:], at[1:])
+    found = error(at)
+    best = np.argsort(-found)[:1000]
+    at, found = at[:, best], found[best]
+    for step in range(100):
+        moves = rng.normal(size=at.shape) * (rng.random(at.shape) < 0.5)
+        moved = np.clip(at + 0.5 ** (1 + step % 16) * (high - low) * moves, low, high)
+        values = error(moved)
+        at, found = np.where(values > found, moved, at), np.maximum(values, found)
+    return float(found.max())
 
 
 @pytest.mark.parametrize(("kind", "off", "loose", "folds"), [
     ("plain", 0.0, 1e-2, [9, 9]), ("plain", 1e-2, 1e-3, [9, 9]), ("plain", 1e-3, 1e-2, [4, 4]),
     ("refined", 0.0, 3e-2, [8, 8, 12, 12, 8, 8]), ("refined", 1e-3, 1e-3, [8, 8, 12, 12, 8, 8]),
     ("refined", 0.0, 1e-2, [9, 9, 5, 5, 9, 9])])
-def test_a_quotient_is_within_its_proved_error_and_close_to_it(kind: str, off: float, loose: float, folds: list[int]) -> None:
+def test_a_quotient_errs_as_much_as_is_proved_within_ten_per_cent(kind: str, off: float, loose: float, folds: list[int]) -> None:
     sweep, output = realised(kind, off, loose, folds)
     bound, found = size(sweep.errors[output]), worst(sweep, output, off)
-    assert 0.5 * bound <= found <= bound
+    assert 0.9 * bound <= found <= bound
 
 
 def test_the_error_of_a_rough_reciprocal_counts_squared() -> None:
@@ -101,31 +120,80 @@ UNIT_BOX = ((Fraction(0), Fraction(1)), (Fraction(0), Fraction(1)))
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-5])
-def test_the_error_of_an_average_relative_to_its_weights_is_bounded_sharply(tolerance: float) -> None:
+def test_the_error_of_an_average_relative_to_its_weights_is_attained_within_ten_per_cent(tolerance: float) -> None:
+    matrices, averages = separated(tolerance)
+    parts = list(itertools.pairwise(np.linspace(0, 1, 25).tolist()))
+    bound = max(averages.error(*part) for part in parts)
+    assert bound / 1.1 <= worst_of_two_tokens(matrices) <= bound
+    assert worst_of_two_tokens(matrices) < 0.75 * averages.error(0.0, 1.0)  # what one multiplier for every F would give
+
+
+def test_a_damaged_coefficient_is_seen_by_the_error_of_an_average() -> None:
+    matrices, averages = separated(1e-3)
+    before = max(averages.error(a, b) for a, b in itertools.pairwise(np.linspace(0, 1, 9).tolist()))
+    damaged = (matrices[0] + 1e-3 * (np.indices(matrices[0].shape).sum(axis=0) == 0), matrices[1])
+    after = averages_of(damaged, 1e-3)
+    assert before < worst_of_two_tokens(damaged) <= max(
+        after.error(a, b) for a, b in itertools.pairwise(np.linspace(0, 1, 9).tolist()))
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_no_sequence_exceeds_the_bound_of_its_quotient(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    matrices, _ = separated(1e-3)
+    changed = (matrices[0] + 1e-3 * rng.normal(size=matrices[0].shape), matrices[1] + 1e-3 * rng.normal(size=matrices[1].shape))
+    averages = averages_of(changed, 1e-2)
+    for n in (1, 2, 5):
+        y, weights, x = rng.random(n), rng.dirichlet(np.full(n, 0.5)), rng.random(400)
+        F, error = quotient_error(changed, x, np.tile(y, (400, 1)), np.tile(weights, (400, 1)))
+        i = int(np.abs(error).argmax())
+        assert abs(error[i]) <= averages.error(max(0.0, F[i] - rng.random()), F[i])
+
+
+@functools.lru_cache
+def separated(tolerance: float) -> tuple[tuple[np.ndarray, np.ndarray], Averages]:
     found = separate_many(AVERAGE, 1, UNIT_BOX, tolerance)
-    matrices = tuple(found.U.T @ found.V[:, o, :] for o in range(2))
-    bound = ratio_error(AVERAGE, matrices, (found.x_degrees, found.y_degrees), UNIT_BOX, (0.0, 1.0), found.error)
-    actual = relative_error(matrices, found.x_degrees, found.y_degrees)
-    assert actual <= bound <= 1.6 * actual
-    damaged = (matrices[0].copy(), matrices[1])
-    damaged[0][0, 0] += tolerance
-    assert ratio_error(AVERAGE, damaged, (found.x_degrees, found.y_degrees), UNIT_BOX, (0.0, 1.0), found.error) >= relative_error(
-        damaged, found.x_degrees, found.y_degrees) > bound
+    matrices = (found.U.T @ found.V[:, 0, :], found.U.T @ found.V[:, 1, :])
+    full = tuple(np.zeros((16, 16)) for _ in matrices)
+    for whole, P in zip(full, matrices, strict=True):
+        whole[np.ix_([i for i, in found.x_degrees], [j for j, in found.y_degrees])] = P
+    return (full[0], full[1]), averages_of((full[0], full[1]), found.error)
 
 
-def relative_error(matrices: tuple[np.ndarray, ...], rows: Sequence[tuple[int, ...]],
-                   columns: Sequence[tuple[int, ...]]) -> float:
-    t = np.linspace(0, 1, 1001)
-    X, Y = (np.stack([np.cos(index[0] * np.arccos(2 * t - 1)) for index in listed]) for listed in (rows, columns))
-    w = np.exp(2 * t[:, None] * t)
-    delta = [X.T @ P @ Y - K for P, K in zip(matrices, (w * t, w), strict=True)]
-    return float(max(np.abs((delta[0] - F * delta[1]) / w).max() for F in (0.0, 1.0)))
+def averages_of(matrices: tuple[np.ndarray, np.ndarray], error: float) -> Averages:
+    listed = tuple((j,) for j in range(16))
+    found = Averages.of(AVERAGE, matrices, (listed, listed), UNIT_BOX, error)
+    assert found is not None
+    return found
+
+
+def quotient_error(matrices: tuple[np.ndarray, ...], x: np.ndarray, y: np.ndarray,
+                   weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return F and mean (delta_a - F delta_b) / mean K_b for own tokens (m,) and m sequences of weighted tokens (m, k)."""
+    w = np.exp(2 * x[:, None] * y)
+    at = np.broadcast_to(2 * x[:, None] - 1, y.shape), 2 * y - 1
+    delta = [chebval2d(*at, P) - K for P, K in zip(matrices, (w * y, w), strict=True)]
+    a, b, p, q = ((weights * values).sum(axis=1) for values in (*delta, w * y, w))
+    return p / q, (a - p / q * b) / q
+
+
+def worst_of_two_tokens(matrices: tuple[np.ndarray, ...]) -> float:
+    """Return the largest error over a grid of own tokens, pairs of tokens and proportions."""
+    x, y = np.linspace(0, 1, 33)[:, None], np.linspace(0, 1, 49)
+    w = np.exp(2 * x * y)
+    delta = [chebgrid2d(2 * x[:, 0] - 1, 2 * y - 1, P) - K for P, K in zip(matrices, (w * y, w), strict=True)]
+    worst = 0.0
+    for share in np.linspace(0, 1, 13):
+        a, b, p, q = (share * one[:, :, None] + (1 - share) * one[:, None, :] for one in (*delta, w * y, w))
+        worst = max(worst, float(np.abs((a - p / q * b) / q).max()))
+    return worst
 
 
 def test_weights_that_may_vanish_give_no_relative_bound() -> None:
     kernels = (smooth("x[0]*x[1]", 2), smooth("x[0]*x[1]", 2))
     P = (np.zeros((1, 1)), np.zeros((1, 1)))
-    assert ratio_error(kernels, P, (((0,),), ((0,),)), UNIT_BOX, (0.0, 1.0), 1.0) == np.inf
+    assert Averages.of(kernels, P, (((0,),), ((0,),)), UNIT_BOX, 1.0) is None
 
 
 def test_a_reciprocal_is_refined_where_the_tolerance_is_small() -> None:
