@@ -30,7 +30,7 @@ README, BENCHMARKS = ((ROOT / name).read_text(encoding="utf-8") for name in PAGE
 SIZES = re.findall(r"^([\w-]+) +(1e-0\d) +([\d,]+) +[\d-]+ +(\d+) +(\d+) +([\d.e-]+) +[\d.e-]+ +[\d.]+ +[\d.]+ s   "
                    r"(every n|n = 3)$", BENCHMARKS, re.MULTILINE)
 # target, eps, non-zero, builder, structure: the table of tests.benchmarks.structure
-PROVED_ROW = re.compile(r"^([\w-]+) +(1e-\d) +([\d,]+) +([\d.e-]+) +([\d.e-]+) +[\d.]+ +[\d.]+ s +[\d.]+ s   algebra$", re.MULTILINE)
+PROVED_ROW = re.compile(r"(?m)^([\w-]+) +(1e-\d) +([\d,]+) +([\d.e-]+) +([\d.e-]+) +[\d.]+ +[\d.]+ s +[\d.]+ s   algebra$")
 PROVED = PROVED_ROW.findall(BENCHMARKS)
 TABLES = re.findall(r"uat construct --target (\S+) --eps (\S+) --n (\d) --d (\d)\n +table (\d+) predicted", BENCHMARKS)
 QUICK = {("own-times-mean", "1e-02"), ("f", "1e-02"), ("f", "1e-04"), ("kernel-density", "1e-02"), ("moments", "1e-06"),
