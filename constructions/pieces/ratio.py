@@ -96,7 +96,8 @@ class Averages:
     def error(self, low: float, high: float) -> float:
         """Bound |mean (delta_a - F delta_b)| / mean K_b over all z, and all sequences with F between two numbers."""
         ends = [(self.gaps[0].minus(F, self.gaps[1]), self.kernels[0].minus(F, self.kernels[1])) for F in (low, high)]
-        return upward(max(self._above(ends, 1.0), self._above(ends, -1.0), 0.0) * UP)
+        sides = self._above(ends, 1.0), self._above(ends, -1.0)
+        return upward(max(*sides, 0.0) * UP) if np.isfinite(sides).all() else math.inf
 
     def _above(self, ends: Sequence[tuple[OnGrid, OnGrid]], sign: float) -> float:
         multiplier = self._proposed(ends, sign)[:, None]

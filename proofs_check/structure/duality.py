@@ -76,6 +76,8 @@ def average_over_weight(D: tuple[Series, Series], K: tuple[Series, Series], part
         ends = [known[F] for F in part]
         upper = _above([(a.values, b.values, a.off, b.off) for a, b in ends], divisor, grids[3].values, outer)
         lower = -_above([(-a.values, b.values, a.off, b.off) for a, b in ends], divisor, grids[3].values, outer)
+        if not (np.isfinite(lower) and np.isfinite(upper)):  # not a number would pass for a bound in min and max
+            lower, upper = -np.inf, np.inf
         found.append(widened(min(lower, upper), max(lower, upper)))  # out of order only where no sequence has such an F
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import chebyshev as T
 from scipy.optimize import linprog
 
+from constructions.targets import expression as ex
 from proofs_check.structure import duality
 from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.duality import Series, average_over_weight
@@ -106,3 +108,16 @@ def test_a_damaged_difference_is_seen_and_a_weight_must_be_positive() -> None:
     assert -1 <= F <= 1
     with pytest.raises(NotAnalytic, match="is not positive"):
         average_over_weight((small, small), KERNELS, PARTS, tree("x[0]*x[1]", 2), BOX, 1)
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf, 1e308])
+def test_numbers_that_overflow_bound_nothing(damage: float) -> None:
+    flat = np.ones((2, 2))
+    broken = flat.copy()
+    broken[1, 1] = damage
+    box = (Variable.of(0.0, 1.0), Variable.of(0.0, 1.0))
+    zero = Series(np.zeros((2, 2)), 0.0)
+    for D in ((Series(broken, 0.0), zero), (zero, Series(broken, 0.0))):
+        for low, high in average_over_weight(D, (Series(broken, 0.0), Series(flat, 0.0)), [(1.0, 2.0)], ex.Number(Fraction(1)), box, 1):
+            assert not low > -1e300
+            assert not high < 1e300
