@@ -32,6 +32,7 @@ _ABOVE = 1.0 + 2.0**-40  # sums of up to 2^11 terms >= 0, each rounded a few tim
 _TINY = 2.0**-1000
 _LOST = 2.0**-1060  # what 2^11 products lose below the normal numbers, for each unit of what they multiply
 TOGETHER = 256  # boxes that are worked on at once: their rows stay in the cache
+DEEP = 6  # bending layers from which a box less is worth more than the time that a substitution takes (measured)
 LOWER_LINES = (None, 0.0, 1.0)  # tried for the output: the nearer slope, or the same one for all units
 
 
@@ -147,18 +148,23 @@ class Rows:
 
 
 def applies(network: MeanSumformer) -> bool:
-    """Whether linear bounds say more than slopes: units that bend one by one, no chains of folds, which belong together."""
-    return Stages.of(network) is not None and not Parts.of(network).folds
+    """Whether linear bounds pay: many layers of units that bend one by one, no chains of folds, which belong together."""
+    stages = Stages.of(network)
+    if stages is None or Parts.of(network).folds:
+        return False
+    return sum(not stage.straight.all() for stage in (*stages.phi, *stages.psi)) >= DEEP
 
 
 @quiet
-def relaxed(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -> tuple[Linearised, Bounds]:
+def relaxed(network: MeanSumformer, own: int, centres: Floats, radii: Floats, *,
+            lines: Sequence[float | None] = LOWER_LINES) -> tuple[Linearised, Bounds]:
     """Bound the network's output at the own token on each box of sequences; the slopes, which this begins with, are returned too.
 
     Args:
         network: weights, taken as exact real numbers.
         own: index of the own token.
         centres, radii: (boxes, n, d), the box is |X - centre| <= radius coordinate by coordinate.
+        lines: slopes of lower lines that are tried for the arguments of units; with none, slopes alone bound those.
 
     Raises:
         ValueError: a box is not made of finite numbers, or a radius is negative; or the network is none this is for.
@@ -168,7 +174,7 @@ def relaxed(network: MeanSumformer, own: int, centres: Floats, radii: Floats) ->
     stages = Stages.of(network)
     if stages is None:
         raise ValueError("a channel is listed twice, or a layer has too many units for the rounding analysis")
-    parts = [_relaxed(network, stages, own, centres[k: k + TOGETHER], radii[k: k + TOGETHER])
+    parts = [_relaxed(network, stages, own, centres[k: k + TOGETHER], radii[k: k + TOGETHER], lines)
              for k in range(0, max(1, len(centres)), TOGETHER)]
     slopes, bounds = zip(*parts, strict=True)
     return (Linearised(Balls.joined([one.centre for one in slopes]), Balls.joined([one.slopes for one in slopes])),
@@ -176,9 +182,10 @@ def relaxed(network: MeanSumformer, own: int, centres: Floats, radii: Floats) ->
                      for name in ("lower", "lower_slopes", "upper", "upper_slopes"))))
 
 
-def _relaxed(network: MeanSumformer, stages: Stages, own: int, centres: Floats, radii: Floats) -> tuple[Linearised, Bounds]:
+def _relaxed(network: MeanSumformer, stages: Stages, own: int, centres: Floats, radii: Floats,
+             lines: Sequence[float | None]) -> tuple[Linearised, Bounds]:
     slopes, seen = linearise_parts(network, Parts.unit_by_unit(network), own, centres, radii)
-    box = Box(stages, own, centres, radii)
+    box = Box(stages, own, centres, radii, lines)
     for k, arguments in enumerate(seen.phi):
         box.enter_phi(k, arguments)
     for k, arguments in enumerate(seen.psi):
@@ -186,15 +193,15 @@ def _relaxed(network: MeanSumformer, stages: Stages, own: int, centres: Floats, 
     return slopes, box.output(network.b_out)
 
 
-Lowest = Callable[[Rows], Floats]
+Lowest = Callable[[Rows, float | None], Floats]
 
 
 class Box:
     """Boxes of sequences on the way through a network: the lines of the stages so far."""
 
-    def __init__(self, stages: Stages, own: int, centres: Floats, radii: Floats) -> None:
+    def __init__(self, stages: Stages, own: int, centres: Floats, radii: Floats, lines: Sequence[float | None]) -> None:
         self.boxes, self.n, self.d = centres.shape
-        self.stages, self.own = stages, own
+        self.stages, self.own, self.lines = stages, own, lines
         self.centre, self.radii = (part.reshape(self.boxes, -1) for part in (centres, radii))
         self.token_centre, self.token_radii = (part.reshape(-1, self.d) for part in (centres, radii))
         self.phi: list[Lines] = []
@@ -227,11 +234,11 @@ class Box:
         unknown = np.isnan(low) | np.isnan(high)
         low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
         box, unit = np.nonzero((low < 0) & (high > 0) & ~stage.straight & self.bent[:, None])
-        if box.size:
+        if box.size and self.lines:
             weights, bias = stage.W_1.T[unit], stage.bias[unit]
             rows = Rows(np.concatenate([weights, -weights]), np.concatenate([bias, -bias]), np.zeros(2 * len(box)),
                         np.concatenate([box, box]))
-            least, most = np.split(lowest(rows), 2)
+            least, most = np.split(np.max([lowest(rows, line) for line in self.lines], axis=0), 2)
             low[box, unit], high[box, unit] = np.maximum(low[box, unit], least), np.minimum(high[box, unit], -most)
             if (low > high).any():
                 raise ArithmeticError("two enclosures of one value are disjoint: one of them is wrong")
@@ -239,14 +246,14 @@ class Box:
         self.bent |= ((low < 0) & (high > 0) & ~stage.straight).any(axis=1)
         return lines[-1].after(stage)
 
-    def _of_token(self, rows: Rows) -> Floats:
+    def _of_token(self, rows: Rows, line: float | None) -> Floats:
         """Return the least values of functionals of channels of phi, after the stages so far."""
-        rows = self._tokens(rows.back(self.stages.phi[: len(self.phi)], self.phi))
+        rows = self._tokens(rows.back(self.stages.phi[: len(self.phi)], _with_lower(self.phi, line)))
         return _least(rows, self.token_centre, self.token_radii)
 
-    def _of_sequence(self, rows: Rows) -> Floats:
+    def _of_sequence(self, rows: Rows, line: float | None) -> Floats:
         """Return the least values of functionals of channels of psi."""
-        return _least(self._sequence(rows, self.phi, self.psi), self.centre, self.radii)
+        return _least(self._sequence(rows, _with_lower(self.phi, line), _with_lower(self.psi, line)), self.centre, self.radii)
 
     def _tokens(self, rows: Rows) -> Rows:
         a = np.zeros((len(rows.a), self.d))
