@@ -12,6 +12,7 @@ from proofs_check.repeated import Counts
 from proofs_check.search import CANDIDATES, Search
 
 CLIMBERS = 8
+STEPS = 16  # of a climber, about
 TRIALS = 2**15
 REFINERS = 4
 NEAR = (8, 512)  # least and most trials of a candidate at one scale
@@ -22,7 +23,8 @@ Job = Callable[[], int]
 def climbers(search: Search, budget: int) -> Iterator[Job]:
     """Share the worst sequences found and the budget among independent ascents."""
     space = search.space
-    several = max(1, min(CLIMBERS, budget // (16 * CANDIDATES * space.n_moves)))
+    moved = STEPS * (search.chunk if search.repeated is None else CANDIDATES * space.n_moves)
+    several = max(1, min(CLIMBERS, budget // moved))  # few with many candidates: large batches are faster
     best = list(search.found)
     starts = space.nearest_ends(torch.stack([one.tokens for one in best]))
     for number in range(several):
@@ -37,7 +39,7 @@ def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Coun
     The candidates are the given ones and random corners; their number shrinks when the budget runs out.
     """
     space, generator, spent, step = search.space, search.generator("ascent", number), 0, 0
-    width = min(CANDIDATES, max(1, TRIALS // space.n_moves))
+    width = min(max(CANDIDATES, budget // (STEPS * space.n_moves)), max(1, TRIALS // space.n_moves))
     ends, height = torch.cat([ends, space.random_ends(generator, width, space.n)]), torch.full((), -1.0)
     while budget - spent >= space.n_moves:
         ends = ends[: min(width, (budget - spent) // space.n_moves)]
@@ -58,7 +60,8 @@ def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Coun
 def refiners(search: Search, budget: int) -> Iterator[Job]:
     """Share the worst sequences found and the budget among independent refinements."""
     best = list(search.found)
-    several = max(1, min(REFINERS, budget // (4 * len(SCALES) * CANDIDATES)))
+    moved = 4 * len(SCALES) * (search.chunk if search.repeated is None else CANDIDATES)
+    several = max(1, min(REFINERS, budget // moved))
     for number in range(several):
         own = best[number::several]
         alike = torch.stack([one.tokens for one in own if one.counts == own[0].counts])
@@ -88,4 +91,5 @@ def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Co
 
 def _errors(search: Search, trials: Tensor, phase: str, job: tuple[int, int], counts: Counts | None) -> Tensor:
     """Return the largest error of every sequence, chunk by chunk."""
-    return torch.cat([search.observe(part, phase, *job, counts).amax((1, 2)) for part in torch.split(trials, search.chunk)])
+    found = [search.observe(part, phase, *job, counts).amax((1, 2)) for part in torch.split(trials, search.chunk)]
+    return found[0] if len(found) == 1 else torch.cat(found)
