@@ -160,7 +160,8 @@ def subdivided() -> None:
     """Print the second table: boxes and seconds of the processor to prove one and a quarter times a sampled error."""
     target = resolve("f", n=N, d=None, domain="0,1")
     assert isinstance(target, Target)
-    print(f"{'phi, psi':61s} bound" + "".join(f"{way:>19s}" for way in ("slopes", "output only", "one lower line", "three lines")))
+    ways = ("slopes", "output only", "one lower line", "three lines")
+    print(f"{'phi, psi':61s} bound" + "".join(f"{way:>19s}" for way in ways))
     for widths in DEEPER:
         torch.manual_seed(1)
         phi, psi = (stack(part) for part in widths)
