@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from constructions.errors import BadInput, Refused
+from constructions.errors import BadInput, Interrupted, Refused
 
 INTERRUPTED = 130  # what typer leaves with after Ctrl-C
 
@@ -100,6 +100,17 @@ Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print the proof as Mer
 InstanceRun = Annotated[str | None, typer.Option(
     "--run", metavar="RUN", help="A run directory: every constant of the proof for this network.", show_default=False)]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
+ExperimentName = Annotated[str, typer.Argument(
+    metavar="NAME", help="figure-1, figure-2 (the paper's), train-versus-construct or length.", show_default=False)]
+ExperimentProfile = Annotated[str, typer.Option(
+    "--profile", help="small: minutes on two cores; full: for a GPU; train-versus-construct also fast.")]
+ExperimentDevice = Annotated[str, typer.Option("--device", help="Where to train and search: auto, cpu or cuda.")]
+ExperimentSeed = Annotated[int, typer.Option(
+    "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of weights, batches, examples and searches.")]
+ExperimentOut = Annotated[str | None, typer.Option(
+    "--out", help="New directory for the record and the states of trainings. (default: runs/experiment-NAME-PROFILE)",
+    show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupted experiment in --out DIR.")]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
 
 
@@ -193,6 +204,16 @@ def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Pr
     raise typer.Exit((checking.check if run is None else checking.check_run)(request, as_json=json_))
 
 
+@app.command()
+def experiment(name: ExperimentName, profile: ExperimentProfile = "small", device: ExperimentDevice = "auto",
+               seed: ExperimentSeed = 0, out: ExperimentOut = None, resume: Resume = False, json_: Json = False) -> None:
+    """Train networks as the paper does, or against the constructed one: relative L2 and worst errors."""
+    from uat import experiment as experimenting
+
+    request = experimenting.ExperimentRequest(name, profile, device, seed, out, resume)
+    raise typer.Exit(experimenting.experiment(request, as_json=json_))
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends in one message, never in a traceback."""
     try:
@@ -201,6 +222,8 @@ def main() -> None:
         _leave(f"error: {error}", 2)
     except Refused as error:
         _leave(f"refused: {error}", 1)
+    except Interrupted as error:
+        _leave(f"interrupted: {error}", INTERRUPTED)
     except SystemExit as leaving:
         _leave("interrupted: nothing was written" if leaving.code == INTERRUPTED else "", leaving.code)
     except MemoryError:
