@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
@@ -79,6 +79,7 @@ def assert_between(network: MeanSumformer, own: int, centre: Floats, radii: Floa
         assert ((exact(span.lower[0]) <= value) & (value <= exact(span.upper[0]))).all()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 2), st.integers(1, 3), st.floats(0.0, 1.0))
 def test_random_networks_stay_between(seed: int, d: int, n: int, radius: float) -> None:
     """Channels that are written again, chains taken unit by unit, and boxes that are points in some coordinates."""
@@ -87,6 +88,7 @@ def test_random_networks_stay_between(seed: int, d: int, n: int, radius: float) 
     assert_between(random_network(seed, d), int(rng.integers(n)), rng.uniform(-1, 1, (n, d)), radii, rng)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(WIDTHS),
        st.sampled_from([1e-9, 1e-3, 0.1, 2.0]), st.sampled_from([1e-100, 0.3, 1.0, 10.0, 1e40]))
 def test_trained_shapes_stay_between(seed: int, widths: Widths, radius: float, scale: float) -> None:
@@ -94,6 +96,7 @@ def test_trained_shapes_stay_between(seed: int, widths: Widths, radius: float, s
     assert_between(deep(seed, widths, scale), int(rng.integers(2)), rng.uniform(-1, 1, (2, 1)), np.full((2, 1), radius), rng)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(1e-4, 1.0))
 def test_it_encloses_balls(seed: int, radius: float) -> None:
     """Another evaluation altogether: balls at points of the box."""
@@ -206,7 +209,7 @@ def test_a_deep_network_is_judged_by_its_linear_bounds_too(monkeypatch: pytest.M
     asked = Problem.of(target.outputs, network, 2, target.box.sides)
     rng = np.random.default_rng(0)
     low = np.sort(rng.uniform(0, 0.8, (40, 2)), axis=1)[:, ::-1].copy()
-    boxes = Boxes(low, low + 0.15, np.full(40, np.inf), np.zeros(40, dtype=int))
+    boxes = Boxes(low, low + 0.15, np.full(40, np.inf), np.zeros(40, dtype=int), np.zeros(40, dtype=int))
     together = judge(asked, boxes, 0).upper
     points = rng.uniform(low, low + 0.15, (64, 40, 2))[..., None]
     gaps = np.abs(target.numpy(points) - network(points))[:, :, 0, 0].max(axis=0)
