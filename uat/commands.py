@@ -202,6 +202,11 @@ def _tightness(claim: Claim, found: Sampled) -> float | None:
 def _check_search(samples: int, device: str) -> None:
     if samples < 0:
         raise BadInput(f"--samples {samples}: expected a number >= 0")
+    check_device(device)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is unknown or not there, by BadInput."""
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device!r}: expected auto, cpu or cuda")
     if device == "cuda":
