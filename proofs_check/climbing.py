@@ -11,6 +11,7 @@ from torch import Tensor
 from proofs_check.search import CANDIDATES, Found, Search
 
 CLIMBERS = 8
+STEPS = 16  # of a climber, about
 TRIALS = 2**15
 REFINERS = 4
 NEAR = (8, 512)  # least and most trials of a candidate at one scale
@@ -21,7 +22,8 @@ Job = Callable[[], int]
 def climbers(search: Search, budget: int) -> Iterator[Job]:
     """Share the worst sequences found and the budget among independent ascents."""
     space = search.space
-    several = max(1, min(CLIMBERS, budget // (16 * CANDIDATES * space.n_moves)))
+    moved = STEPS * (search.chunk if search.repeated is None else CANDIDATES * space.n_moves)
+    several = max(1, min(CLIMBERS, budget // moved))  # few with many candidates: large batches are faster
     best = list(search.found)
     starts = space.nearest_ends(torch.stack([one.tokens for one in best]))
     for number in range(several):
@@ -35,7 +37,7 @@ def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Tens
     The candidates are the given ones and random corners; their number shrinks when the budget runs out.
     """
     space, generator, spent, step = search.space, search.generator("ascent", number), 0, 0
-    width = min(CANDIDATES, max(1, TRIALS // space.n_moves))
+    width = min(max(CANDIDATES, budget // (STEPS * space.n_moves)), max(1, TRIALS // space.n_moves))
     ends, height = torch.cat([ends, space.random_ends(generator, width, space.n)]), torch.full((), -1.0)
     if search.repeated is not None and counts is not None:
         counts = torch.cat([counts, search.repeated.draw(generator, width).to(counts)])
@@ -61,7 +63,8 @@ def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Tens
 def refiners(search: Search, budget: int) -> Iterator[Job]:
     """Share the worst sequences found and the budget among independent refinements."""
     best = list(search.found)
-    several = max(1, min(REFINERS, budget // (4 * len(SCALES) * CANDIDATES)))
+    moved = 4 * len(SCALES) * (search.chunk if search.repeated is None else CANDIDATES)
+    several = max(1, min(REFINERS, budget // moved))
     for number in range(several):
         own = best[number::several]
         yield partial(_refine, search, torch.stack([one.tokens for one in own]), budget // several, number, _counts(search, own))
@@ -97,7 +100,8 @@ def _errors(search: Search, trials: Tensor, phase: str, job: tuple[int, int], co
     """Return the largest error of every sequence, chunk by chunk."""
     parts = torch.split(trials, search.chunk)
     often = [None] * len(parts) if counts is None else torch.split(counts, search.chunk)
-    return torch.cat([search.observe(part, phase, *job, times).amax((1, 2)) for part, times in zip(parts, often, strict=True)])
+    found = [search.observe(part, phase, *job, times).amax((1, 2)) for part, times in zip(parts, often, strict=True)]
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
 def _counts(search: Search, found: Sequence[Found]) -> Tensor | None:

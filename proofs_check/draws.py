@@ -7,6 +7,7 @@ sequences everywhere.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,8 @@ STEPS = (-4, -2, 2, 4)
 JUMPS = 4
 # Coordinates of a Sobol net: with more, as many points as are drawn here are no longer spread evenly.
 SOBOL = 64
+_BITS = 30  # of torch's Sobol points
+_NET = 2**8
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +73,17 @@ class Space:
         return self._in_box(self._random(generator, self.d, n or self.n, count, dtype=self.points.dtype))
 
     def sobol(self, generator: torch.Generator, count: int) -> Tensor:
-        """Return a scrambled Sobol net of sequences: evenly spread in all n d coordinates together."""
-        scramble = int(torch.randint(2**62, (1,), generator=generator))
-        engine = torch.quasirandom.SobolEngine(self.n * self.d, scramble=True, seed=scramble)  # type: ignore[no-untyped-call]
-        net = engine.draw(count, dtype=torch.float64).to(self.points.device, self.points.dtype)
-        return self._in_box(net.T.reshape(self.n, self.d, count).transpose(0, 1).contiguous())
+        """Return a randomly shifted Sobol net of sequences: evenly spread in all n d coordinates together."""
+        net, fast = _net(self.n * self.d, max(count, _NET)), _fast(generator)
+        shift = torch.from_numpy(fast.integers(2**_BITS, size=(self.n * self.d, 1)))
+        tokens = torch.bitwise_xor(net[:, :count], shift).to(torch.float64).mul_(2.0**-_BITS)
+        tokens = tokens.view(self.n, self.d, count).transpose(0, 1).contiguous()
+        return self._in_box(tokens.to(self.points.device, self.points.dtype))
 
     def _random(self, generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-        return torch.rand(shape, generator=generator, dtype=dtype).to(self.points.device)
+        """Draw numbers of [0, 1)."""
+        drawn = _fast(generator).random(shape, dtype=np.float32 if dtype == torch.float32 else np.float64)
+        return torch.from_numpy(drawn).to(self.points.device, dtype)
 
     def _in_box(self, tokens: Tensor) -> Tensor:
         """Stretch (d, n, count) numbers of [0, 1) to the box, in place; returns (count, n, d)."""
@@ -99,28 +105,33 @@ class Space:
 
     def boundaries(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw a random cell for every coordinate, and one of its two ends."""
-        return self.at(self.random_ends(generator, count, n or self.n))
+        tokens, fast = self.points.new_empty(self.d, n or self.n, count), _fast(generator)
+        for column, axis, size in zip(tokens, self.points, self.sizes.tolist(), strict=True):
+            ends = torch.from_numpy(fast.integers(size, size=column.numel(), dtype=np.int32)).to(axis.device)
+            torch.index_select(axis, 0, ends, out=column.view(-1))
+        return tokens.permute(2, 1, 0)
 
     def equal(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of equal tokens, half of them uniform, half at cell ends."""
         half = count // 2
-        tokens = torch.cat([self.uniform(generator, count - half, 1), self.boundaries(generator, half, 1)])
+        tokens = _joined(self.uniform(generator, count - half, 1), self.boundaries(generator, half, 1))
         return tokens.expand(count, self.n, self.d)
 
     def partly_equal(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of at most 2 to n - 1 different tokens (1 or 2 for n = 2); half uniform, half at cell ends."""
         half = count // 2
-        tokens = torch.cat([self.uniform(generator, count - half), self.boundaries(generator, half)])
-        different = 2 + self._random(generator, count, 1) * max(1, self.n - 2)
-        repeated = (self._random(generator, count, self.n) * different.floor()).long().clamp(max=self.n - 1)
-        return torch.gather(tokens, 1, repeated[..., None].expand(-1, -1, self.d))
+        tokens = _joined(self.uniform(generator, count - half), self.boundaries(generator, half)).permute(2, 1, 0)
+        different = (2 + self._random(generator, count) * max(1, self.n - 2)).floor_()
+        repeated = self._random(generator, self.n, count).mul_(different).long().clamp_(max=self.n - 1)
+        return torch.gather(tokens, 1, repeated.expand(self.d, -1, -1)).permute(2, 1, 0)
 
     def two_values(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of two random values in a random proportion, the first token free."""
         values, tokens = self.uniform(generator, count, 2), self.uniform(generator, count, self.n)
-        chosen = self._random(generator, count, self.n) < self._random(generator, count, 1)
-        mixed = torch.where(chosen[..., None], values[:, :1], values[:, 1:])
-        return torch.cat([tokens[:, :1], mixed[:, 1:]], dim=1)
+        chosen = self._random(generator, self.n - 1, count) < self._random(generator, count)
+        by_memory = values.permute(2, 1, 0)
+        tokens.permute(2, 1, 0)[:, 1:] = torch.where(chosen, by_memory[:, :1], by_memory[:, 1:])
+        return tokens
 
     def near(self, generator: torch.Generator, tokens: Tensor, trials: int, scale: float) -> Tensor:
         """Move half of the coordinates of (candidates, n, d) sequences by ``scale`` box widths, normally distributed.
@@ -129,11 +140,12 @@ class Space:
             (candidates * trials, n, d) sequences inside the box, those of one candidate together.
         """
         shape = self.d, self.n, len(tokens), trials
-        moves = torch.randn(shape, generator=generator, dtype=self.points.dtype)
-        moves *= torch.rand(shape, generator=generator) < 0.5
+        fast = _fast(generator)
+        drawn = fast.standard_normal(shape) * (fast.random(shape, dtype=np.float32) < 0.5)
+        moves = torch.from_numpy(drawn).to(tokens.device, self.points.dtype)
         low, high = (self.points[:, end, None, None, None] for end in (0, -1))
-        moved = tokens.permute(2, 1, 0)[..., None] + moves.to(tokens.device) * (scale * (high - low))
-        return torch.minimum(torch.maximum(moved, low), high).flatten(2).permute(2, 1, 0)
+        moved = moves.mul_(scale * (high - low)).add_(tokens.permute(2, 1, 0)[..., None])
+        return moved.clamp_(low, high).flatten(2).permute(2, 1, 0)
 
     def random_ends(self, generator: torch.Generator, count: int, n: int) -> Tensor:
         """Draw positions in ``points``, shape (count, n, d)."""
@@ -174,6 +186,23 @@ class Space:
         every = torch.arange(coordinates, device=ends.device)
         trial[:, every, :, every] = places.permute(2, 0, 1)
         return trial.permute(2, 0, 1, 3).reshape(candidates, -1, self.n, self.d)
+
+
+def _fast(generator: torch.Generator) -> np.random.Generator:
+    """Return numpy's fastest generator, which takes 0.4 of the time of torch's (measured), started by torch's."""
+    return np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
+
+
+@functools.lru_cache(maxsize=4)
+def _net(coordinates: int, count: int) -> Tensor:
+    """Return the first points of Sobol's sequence as integers below 2^_BITS, (coordinates, count)."""
+    engine = torch.quasirandom.SobolEngine(coordinates)  # type: ignore[no-untyped-call]
+    return (engine.draw(count, dtype=torch.float64) * 2.0**_BITS).long().T.contiguous()
+
+
+def _joined(first: Tensor, second: Tensor) -> Tensor:
+    """Put (batch, n, d) sequences one after the other, the batch innermost in memory as before."""
+    return torch.cat([first.permute(2, 1, 0), second.permute(2, 1, 0)], dim=2).permute(2, 1, 0)
 
 
 def inward(lower: Fraction, upper: Fraction, dtype: torch.dtype) -> tuple[float, float]:

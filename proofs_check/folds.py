@@ -43,14 +43,16 @@ class Chains:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A layer whose units are its own, ``plain``, or part of a chain that starts here or earlier.
+    """A layer whose units are its own, ``plain``, or ``straight``, or part of a chain that starts here or earlier.
 
+    A straight unit stands for two, w relu(p) - w relu(-p) = w p, which do not bend: so linear maps without ReLU are stored.
     ``folded`` are the channels that a chain folds here. In float64 that is exact: t - 2^-s for 2^-s <= t <= 2^(1-s), twice that,
     and t less it are numbers of the format. So a folded channel is off by no more than it was: |t| moves no faster than p.
     """
 
     weights: ReluLayer
     plain: np.ndarray
+    straight: np.ndarray
     chains: Chains
     folded: tuple[str, ...]
 
@@ -95,18 +97,44 @@ def chains(layers: Sequence[ReluLayer], known: Iterable[str], read_later: Iterab
 
 
 def analysed(layers: Sequence[ReluLayer], known: Iterable[str], read_later: Iterable[str]) -> tuple[Layer, ...]:
-    """Describe each layer by its plain units and the chains that start in it; arguments as in :func:`chains`."""
+    """Describe each layer by its units and the chains that start in it; arguments as in :func:`chains`."""
+    return _described(layers, chains(layers, known, read_later))
+
+
+def unit_by_unit(layers: Sequence[ReluLayer]) -> tuple[Layer, ...]:
+    """Describe each layer by its units alone, those of chains among them."""
+    return _described(layers, [])
+
+
+def _described(layers: Sequence[ReluLayer], found: Iterable[Chain]) -> tuple[Layer, ...]:
     plain = [np.ones(layer.units, dtype=bool) for layer in layers]
     pairs: list[list[tuple[int, str, Line]]] = [[] for _ in layers]
     folded: list[list[str]] = [[] for _ in layers]
-    for chain in chains(layers, known, read_later):
+    for chain in found:
         at, head = chain.members[0]
         for place, unit in chain.members:
             plain[place][unit] = False
             folded[place] += [chain.channel] if place > at else []
         pairs[at] += [(head, target, _line(chain.weights(layers, target))) for target in chain.targets]
-    return tuple(Layer(layer, np.flatnonzero(own), _chains(found), tuple(channel for channel in names if channel in layer.writes))
-                 for layer, own, found, names in zip(layers, plain, pairs, folded, strict=True))
+    straight = [_straight(layer, own) for layer, own in zip(layers, plain, strict=True)]
+    return tuple(Layer(layer, np.flatnonzero(own), kept, _chains(lines), tuple(name for name in names if name in layer.writes))
+                 for layer, own, kept, lines, names in zip(layers, plain, straight, pairs, folded, strict=True))
+
+
+def _straight(layer: ReluLayer, plain: np.ndarray) -> np.ndarray:
+    """Find pairs of units with opposite arguments and opposite weights, and strike them off the plain ones; keeps the first."""
+    waiting: dict[bytes, list[int]] = {}
+    kept: list[int] = []
+    for unit in np.flatnonzero(plain).tolist():
+        numbers = np.concatenate([layer.W_1[:, unit], layer.bias[unit: unit + 1], layer.W_2[unit]]) + 0.0  # -0 is 0
+        others = waiting.get((0.0 - numbers).tobytes())
+        if others:
+            other = others.pop()
+            plain[[unit, other]] = False
+            kept.append(other)
+        else:
+            waiting.setdefault(numbers.tobytes(), []).append(unit)
+    return np.array(sorted(kept), dtype=int)
 
 
 def _chains(pairs: Sequence[tuple[int, str, Line]]) -> Chains:

@@ -36,7 +36,7 @@ def _moved(layers: Sequence[Layer], sources: Mapping[str, arb]) -> dict[str, arb
     for layer in layers:
         weights, chains = layer.weights, layer.chains
         before = _product(weights.reads, moved, weights.W_1)
-        for unit in layer.plain:
+        for unit in (*layer.plain, *layer.straight):
             for k in np.flatnonzero(weights.W_2[unit]):
                 _add(moved, weights.writes[k], before[unit] * abs(arb(float(weights.W_2[unit, k]))))
         for head, target, steepest in zip(chains.head, chains.target, chains.beyond, strict=True):

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.enclosures.interval import Floats, quiet
-from proofs_check.folds import Chains, Layer, analysed
+from proofs_check.folds import Chains, Layer, analysed, unit_by_unit
 
 _UNIT = 2.0**-53
 _ABOVE = 1.0 + 2.0**-40  # radii are sums of products >= 0 of up to 2^11 terms, each rounded a few times
@@ -36,6 +36,11 @@ class Balls:
     def exact(values: Floats) -> Balls:
         """Wrap numbers that are known exactly."""
         return Balls(values, np.zeros_like(values))
+
+    @staticmethod
+    def joined(parts: Sequence[Balls]) -> Balls:
+        """Put arrays of balls one after the other."""
+        return Balls(np.concatenate([one.mid for one in parts]), np.concatenate([one.rad for one in parts]))
 
     def magnitude(self) -> Floats:
         """Return an upper bound of the absolute values."""
@@ -90,6 +95,28 @@ class Parts:
         return Parts(analysed(network.phi, network.tokens, [*network.pooled, *in_psi, *network.readout]),
                      analysed(network.psi, [*known, *means], network.readout))
 
+    @staticmethod
+    @functools.lru_cache(maxsize=4)
+    def unit_by_unit(network: MeanSumformer) -> Parts:
+        """Describe a network without looking for chains."""
+        return Parts(unit_by_unit(network.phi), unit_by_unit(network.psi))
+
+    @property
+    def folds(self) -> bool:
+        """Whether there is a chain of folds."""
+        return any(layer.chains.head.size for layer in (*self.phi, *self.psi))
+
+
+@dataclass(frozen=True, eq=False)
+class Arguments:
+    """What the units of each layer take over the box: |p - mid| <= rad; of phi (boxes * n, units), of psi (boxes, units).
+
+    The units are those in ``plain`` and ``straight`` of the layer and the heads of its chains, in order.
+    """
+
+    phi: list[Balls] = field(default_factory=list)
+    psi: list[Balls] = field(default_factory=list)
+
 
 @quiet
 def linearise(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -> Linearised:
@@ -103,10 +130,17 @@ def linearise(network: MeanSumformer, own: int, centres: Floats, radii: Floats) 
     Returns:
         enclosures; NaN or inf where something overflowed.
     """
+    return linearise_parts(network, Parts.of(network), own, centres, radii)[0]
+
+
+def linearise_parts(network: MeanSumformer, parts: Parts, own: int, centres: Floats,
+                    radii: Floats) -> tuple[Linearised, Arguments]:
+    """Do the same with a given description of the network, and return the arguments of its units as well."""
     boxes, n, d = centres.shape
-    parts = Parts.of(network)
+    seen = Arguments()
     index = _index(network.tokens, network.phi)
-    phi = _through(parts.phi, _token_stream(centres.reshape(boxes * n, d), len(index)), radii.reshape(boxes * n, d), index)
+    phi = _through(parts.phi, _token_stream(centres.reshape(boxes * n, d), len(index)), radii.reshape(boxes * n, d), index,
+                   seen.phi)
     pooled = [index[channel] for channel in network.pooled]
     centre, slopes = _split(phi, boxes, n)
     means = _mean(Balls(centre.mid[..., pooled], centre.rad[..., pooled]))
@@ -119,14 +153,14 @@ def linearise(network: MeanSumformer, own: int, centres: Floats, radii: Floats) 
     names = (*index, *after)
     stream = Stream(_beside(Balls(centre.mid[:, own], centre.rad[:, own]), means), _beside(own_slopes, mean_slopes))
     known = _index(names, network.psi)
-    stream = _through(parts.psi, _widened(stream, len(known)), radii.reshape(boxes, n * d), known)
+    stream = _through(parts.psi, _widened(stream, len(known)), radii.reshape(boxes, n * d), known, seen.psi)
     read = [known[channel] for channel in network.readout]
     out = _columns(stream.centre, read).times(network.W_out)
     bias = Balls.exact(np.broadcast_to(network.b_out, out.mid.shape))
-    return Linearised(out.plus(bias), _columns(stream.slopes, read).times(network.W_out))
+    return Linearised(out.plus(bias), _columns(stream.slopes, read).times(network.W_out)), seen
 
 
-def _through(layers: Sequence[Layer], stream: Stream, radii: Floats, index: dict[str, int]) -> Stream:
+def _through(layers: Sequence[Layer], stream: Stream, radii: Floats, index: dict[str, int], seen: list[Balls]) -> Stream:
     c, e = stream.centre.mid.copy(), stream.centre.rad.copy()
     g, h = stream.slopes.mid.copy(), stream.slopes.rad.copy()
     for layer in layers:
@@ -135,22 +169,29 @@ def _through(layers: Sequence[Layer], stream: Stream, radii: Floats, index: dict
         bias = Balls.exact(np.broadcast_to(weights.bias, (len(c), weights.units)))
         before = Balls(c[:, reads], e[:, reads]).times(weights.W_1).plus(bias)
         total = Balls(c[:, writes], e[:, writes]).plus(_rectified(before).times(weights.W_2))
-        used = np.union1d(plain, chains.head).astype(int)
+        own = np.union1d(plain, layer.straight).astype(int)
+        used = np.union1d(own, chains.head).astype(int)
         if used.size:
             tilt = Balls(g[..., reads], h[..., reads]).times(weights.W_1[:, used])
             before = Balls(before.mid[:, used], before.rad[:, used])
             reach = (np.einsum("bvu,bv->bu", tilt.magnitude(), radii) * _ABOVE + before.rad) * _ABOVE + _TINY
-            kinked, own = _times(_relu_secants(before, reach), tilt), np.searchsorted(used, plain)
-            added = Balls(kinked.mid[..., own], kinked.rad[..., own]).times(weights.W_2[plain])
+            seen.append(Balls(before.mid, reach))
+            secants = _relu_secants(before, reach)
+            secants.mid[:, np.searchsorted(used, layer.straight)] = 1.0
+            secants.rad[:, np.searchsorted(used, layer.straight)] = 0.0
+            kinked, columns = _times(secants, tilt), np.searchsorted(used, own)
+            added = Balls(kinked.mid[..., columns], kinked.rad[..., columns]).times(weights.W_2[own])
             g[..., writes], h[..., writes] = _pair(Balls(g[..., writes], h[..., writes]).plus(added))
             if chains.head.size:
                 heads = np.searchsorted(used, chains.head)
-                secants = _chain_secants(chains, before.mid[:, heads], before.rad[:, heads], reach[:, heads])
-                bent = _times(secants, Balls(tilt.mid[..., heads], tilt.rad[..., heads]))
+                bends = _chain_secants(chains, before.mid[:, heads], before.rad[:, heads], reach[:, heads])
+                bent = _times(bends, Balls(tilt.mid[..., heads], tilt.rad[..., heads]))
                 targets = [index[name] for name in chains.target]
-                columns = sorted(set(targets))
-                gathered = bent.times((np.array(targets)[:, None] == np.array(columns)).astype(np.float64))
-                g[..., columns], h[..., columns] = _pair(Balls(g[..., columns], h[..., columns]).plus(gathered))
+                written = sorted(set(targets))
+                gathered = bent.times((np.array(targets)[:, None] == np.array(written)).astype(np.float64))
+                g[..., written], h[..., written] = _pair(Balls(g[..., written], h[..., written]).plus(gathered))
+        else:
+            seen.append(Balls.exact(np.zeros((len(c), 0))))
         kept = [index[name] for name in layer.folded]
         before_fold = np.where(np.abs(c[:, kept]) <= 2.0**50, e[:, kept], np.inf)
         c[:, writes], e[:, writes] = total.mid, total.rad

@@ -109,8 +109,7 @@ class Search:
         error = (values - wanted).abs_()
         largest = float(error.amax())  # NaN if any entry is
         if len(self.found) < CANDIDATES or not largest < self.found[-1].maximum:
-            place = int(torch.argmax(error.reshape(-1)))  # the first NaN if there is one
-            worst = _found(tokens, wanted, values, np.unravel_index(place, error.shape), phase, (number, step), counts)
+            worst = _found(tokens, wanted, values, _largest_place(error), phase, (number, step), counts)
             with self.lock:
                 self.found = sorted([*self.found, worst], key=lambda one: one.order)[:CANDIDATES]
         return error
@@ -127,15 +126,26 @@ class Search:
                             samples, seconds, samples / seconds, best.phase, best.counts)
 
 
+def _largest_place(error: Tensor) -> tuple[Any, ...]:
+    """Return where the largest error is, or a NaN if there is one, as an index of (batch, n, d_out)."""
+    by_memory = error.permute(2, 1, 0)  # sequences innermost: nothing is copied
+    if error.device.type == "cpu":
+        return np.unravel_index(int(by_memory.numpy().argmax()), by_memory.shape)[::-1]  # several times faster than torch's
+    return np.unravel_index(int(torch.argmax(by_memory.reshape(-1))), by_memory.shape)[::-1]
+
+
 def _found(tokens: Tensor, wanted: Tensor, values: Tensor, place: tuple[Any, ...], phase: str, job: tuple[int, int],
            counts: Tensor | None) -> Found:
     sequence, own, output = (int(i) for i in place)
-    errors = (values - wanted)[sequence, :, output].abs()
-    alike = (tokens[sequence] == tokens[sequence, own]).all(-1) & (errors >= (1 - ROUNDING) * errors[own])
-    own = int(alike.int().argmax()) if bool(alike.any()) else own
-    f, T = float(wanted[sequence, own, output]), float(values[sequence, own, output])
+    row = tokens[sequence]
+    place_of, f_of, T_of = (part.cpu().numpy() for part in (row, wanted[sequence, :, output], values[sequence, :, output]))
+    with np.errstate(all="ignore"):
+        errors = np.abs(T_of - f_of)
+        alike = (place_of == place_of[own]).all(axis=-1) & (errors >= (1 - ROUNDING) * errors[own])
+    own = int(alike.argmax()) if alike.any() else own
+    f, T = float(f_of[own]), float(T_of[own])
     if not math.isfinite(f - T):
-        raise Refused(f"f = {f} and the network = {T} at token {own}, output {output} of X = {tokens[sequence].tolist()}: "
+        raise Refused(f"f = {f} and the network = {T} at token {own}, output {output} of X = {place_of.tolist()}: "
                       f"their difference is not finite")
-    return Found(abs(f - T), tokens[sequence].clone(), own, output, f, T, phase, (-abs(f - T), PHASES.index(phase), *job),
+    return Found(abs(f - T), row.clone(), own, output, f, T, phase, (-abs(f - T), PHASES.index(phase), *job),
                   None if counts is None else tuple(counts[sequence].tolist()))

@@ -5,8 +5,9 @@ a box with centre m and radii r, with e = f - T, g and H the gradient and Hessia
 
     |e(X)| <= |e(m)| + sum_v |g_v(m) - s_v| r_v + 1/2 sum_vw |H_vw| r_v r_w,
 
-where f has a kink in the box its slopes over the box take the place of g(m) and H. Boxes whose bound is above the limit are
-bisected where it helps most. At any time max(settled, waiting) is a bound: the search may stop, be stored and go on.
+where f has a kink in the box its slopes over the box take the place of g(m) and H. In deep networks T is also held between two
+linear functions (``relaxation.py``), which take the place of T(m) and s, and the smaller bound counts. Boxes whose bound is above
+the limit are bisected where it helps most. At any time max(settled, waiting) is a bound: the search may stop, be stored, go on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from constructions.targets import expression as ex
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.domain import Tokens
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
-from proofs_check.propagate import Balls, linearise
+from proofs_check.propagate import Balls, Linearised, linearise
+from proofs_check.relaxation import Bounds, applies, relaxed
 from proofs_check.selection import Forking
 from proofs_check.walker import Walker
 
@@ -92,7 +94,7 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     centre = boxes.centre
     radii = up(np.maximum(boxes.upper - centre, centre - boxes.lower))
     shape = (len(centre), problem.n, problem.d)
-    net = linearise(problem.network, own, centre.reshape(shape), radii.reshape(shape))
+    net, lines = _network(problem.network, own, centre.reshape(shape), radii.reshape(shape))
     T, s = _column(net.centre, case // problem.n), _column(net.slopes, case // problem.n)
     chamber = problem.region(own).chamber
     selector = Forking({}, len(centre), 0)
@@ -103,21 +105,38 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     at_centre = Walker(points, chamber, Forking({}, len(centre), 0), second=False)
     narrow = at_centre.jet(output)
     gap = narrow.value - _interval(T)
-    parts = np.zeros_like(centre)
-    rough = selector.rough
-    for v in range(centre.shape[1]):
-        slope = _either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre))
-        parts[:, v] = up((slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v])).magnitude() * radii[:, v])
+    parts, rough = np.zeros_like(centre), selector.rough
+    gradient = [_either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre)) for v in range(centre.shape[1])]
     for (v, w), entry in wide.hessian.items():
         size = np.where(rough, 0.0, up(up(entry.magnitude() * radii[:, v]) * radii[:, w]))
         for k in (v, w):  # each unordered pair stands for two entries of H, unless v = w: half of each is its part
             parts[:, k] += up(size / (4 if v == w else 2))
+    curvature = parts.sum(axis=1) * (1 + 2.0**-40)
+    for v, slope in enumerate(gradient):
+        parts[:, v] += up((slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v])).magnitude() * radii[:, v])
     upper = up(gap.magnitude() + parts.sum(axis=1) * (1 + 2.0**-40))
     natural = _natural(wide.value, T, s, radii)
     upper = np.fmin(upper, natural)
+    if lines is not None:
+        upper = np.fmin(upper, up(_between(narrow.value, gradient, lines, case // problem.n, radii) + curvature))
     upper = np.where(walker.undefined | np.isnan(upper), np.inf, upper)
     occurs = np.where(at_centre.undefined | np.isnan(gap.lower), 0.0, gap.mignitude())
     return Judged(upper, np.nan_to_num(parts, nan=np.inf, posinf=np.inf), occurs)
+
+
+def _network(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -> tuple[Linearised, Bounds | None]:
+    if not applies(network):
+        return linearise(network, own, centres, radii), None
+    return relaxed(network, own, centres, radii, lines=())  # slopes bound the arguments well enough on boxes that get small
+
+
+def _between(f: Interval, gradient: Sequence[Interval], T: Bounds, output: int, radii: Floats) -> Floats:
+    """Bound what f at the centre and its gradient leave of |f - T|, T between two linear functions."""
+    sides, above, below = [], Interval.of(T.upper[:, output]) - f, f - Interval.of(T.lower[:, output])
+    for gap, slopes in ((below, T.lower_slopes), (above, T.upper_slopes)):
+        tilt = [up((slope - Interval.of(slopes[:, v, output])).magnitude() * radii[:, v]) for v, slope in enumerate(gradient)]
+        sides.append(gap.upper + np.sum(tilt, axis=0) * (1 + 2.0**-40))
+    return up(up(np.maximum(*sides)))
 
 
 def _natural(f: Interval, T: Balls, s: Balls, radii: Floats) -> Floats:

@@ -1,8 +1,9 @@
-"""Slopes of a trained Sumformer over boxes beside CROWN as the package bound-propagation computes it (not outward rounded).
+"""Linear bounds of trained Sumformers over boxes beside CROWN as the package bound-propagation has it (not outward rounded).
 
 Run ``pip install bound-propagation`` (GPL-3: for this comparison only, nothing else may use it), then
 ``python -m tests.benchmarks.linear_bounds``. Widths are those of the enclosed output, times are the shortest of three, in one
-run, both in float64. ``halved`` are the same boxes cut once in every coordinate, and the hull of what is found on the parts.
+run, both in float64. ``wider`` is the share of boxes where substitution is wider than CROWN at all, and the largest ratio.
+The second table needs no other package: subdivision of trained networks with slopes alone, and with substitution in three ways.
 """
 
 from __future__ import annotations
@@ -13,19 +14,28 @@ import itertools
 import tempfile
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 
 from constructions.network.relu import MeanSumformer
+from constructions.targets.library import resolve
+from constructions.targets.target import Target
+from proofs_check import sup_norm
 from proofs_check.propagate import linearise
+from proofs_check.relaxation import LOWER_LINES, relaxed
+from proofs_check.sup_norm import Problem, Search
 from proofs_check.trained import read_trained
 
 N, OWN, BOXES = 3, 1, 1024
+PAPER = ((1, 50, 50, 50, 50, 50, 8), (9, 50, 50, 50, 50, 50, 1))
 WIDTHS = (((1, 16, 8), (9, 16, 1)), ((1, 20, 20, 8), (9, 20, 20, 1)))
+DEEPER = (*WIDTHS, ((1, 32, 32, 8), (9, 32, 32, 32, 1)), ((1, 32, 32, 32, 8), (9, 32, 32, 32, 1)), PAPER)
 RADII = (0.2, 0.05, 0.01)
 Bounds = tuple[np.ndarray, np.ndarray]
 
@@ -98,11 +108,10 @@ def by_slopes(network: MeanSumformer, centre: np.ndarray, radii: np.ndarray) -> 
     return found.centre.mid[:, 0] - reach, found.centre.mid[:, 0] + reach
 
 
-def halved(network: MeanSumformer, centre: np.ndarray, radii: np.ndarray) -> Bounds:
-    """Enclose the output on the 2^N halves of every box."""
-    parts = [by_slopes(network, centre + radii / 2 * np.array(signs)[:, None], radii / 2)
-             for signs in itertools.product((-1.0, 1.0), repeat=N)]
-    return np.min([low for low, _ in parts], axis=0), np.max([high for _, high in parts], axis=0)
+def substituted(network: MeanSumformer, centre: np.ndarray, radii: np.ndarray) -> Bounds:
+    """Enclose the output by substitution."""
+    span = relaxed(network, OWN, centre, radii)[1].enclosure(radii.reshape(len(centre), -1))
+    return span.lower[:, 0], span.upper[:, 0]
 
 
 def shortest(call: Callable[[], Any]) -> float:
@@ -115,16 +124,15 @@ def shortest(call: Callable[[], Any]) -> float:
     return min(seen)
 
 
-def main() -> None:
-    """Print the table, or what is missing."""
+def compare_with_crown() -> None:
+    """Print the first table, or what is missing."""
     try:
         peer = importlib.import_module("bound_propagation")
     except ImportError:
         print("bound-propagation is not installed: no comparison of linear bounds")
         return
-    torch.set_num_threads(1)
+    print("phi, psi                         radius  CROWN width   slopes: width  time   substitution: width  time  wider, worst")
     torch.manual_seed(0)
-    print("phi, psi                         radius  CROWN width  slopes / CROWN: width   time  halved / CROWN: width   time")
     for widths in WIDTHS:
         phi, psi = (stack(part) for part in widths)
         trained(phi, psi)
@@ -139,14 +147,45 @@ def main() -> None:
                     found = bounded.crown(peer.HyperRectangle(low, high)).concretize()
                 return found.lower.numpy()[:, 0], found.upper.numpy()[:, 0]
 
-            theirs = float(np.mean(np.subtract(*reversed(crown()))))
-            line = f"{widths!s:32s} {radius:6.2f} {theirs:12.4g}"
-            spent = shortest(crown)
-            for ours in (by_slopes, halved):
+            theirs, spent = np.subtract(*reversed(crown())), shortest(crown)
+            line = f"{widths!s:32s} {radius:6.2f} {theirs.mean():12.4g}  "
+            for ours in (by_slopes, substituted):
                 found = functools.partial(ours, network, centre, radii)
-                width = float(np.mean(np.subtract(*reversed(found()))))
-                line += f"{width / theirs:22.3f} {shortest(found) / spent:7.2f}"
-            print(line, flush=True)
+                width = np.subtract(*reversed(found()))
+                line += f"{width.mean() / theirs.mean():14.3f} {shortest(found) / spent:5.2f}     "
+            print(f"{line} {(width > theirs * (1 + 1e-9)).mean():8.2%} {(width / theirs).max():6.3f}", flush=True)
+
+
+def subdivided() -> None:
+    """Print the second table: boxes and seconds of the processor to prove one and a quarter times a sampled error."""
+    target = resolve("f", n=N, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    ways = ("slopes", "output only", "one lower line", "three lines")
+    print(f"{'phi, psi':61s} bound" + "".join(f"{way:>19s}" for way in ways))
+    for widths in DEEPER:
+        torch.manual_seed(1)
+        phi, psi = (stack(part) for part in widths)
+        trained(phi, psi, 800)
+        problem = Problem.of(target.outputs, stored(phi, psi), N, target.box.sides)
+        tokens = torch.rand(200_000, N, 1, dtype=torch.float64)
+        with torch.no_grad():
+            features = phi(tokens).mean(1, keepdim=True).expand(-1, N, -1)
+            error = float((psi(torch.cat([tokens, features], -1)) - target.torch(tokens)).abs().max())
+        line = f"{widths!s:56s} {1.25 * error:9.4f}"
+        for way in (None, (), (None,), LOWER_LINES):
+            with patch.object(sup_norm, "applies", lambda _, way=way: way is not None), \
+                    patch.object(sup_norm, "relaxed", lambda *given, way=way, **_: relaxed(*given, lines=way)):
+                search, start = Search.begin(problem, Fraction(error) * Fraction(5, 4)), time.process_time()
+                search.run(120)
+            line += f" {search.judged:9,d} {time.process_time() - start:5.2f} s{' ' if search.finished else '+'}"
+        print(line, flush=True)
+
+
+def main() -> None:
+    """Print both tables."""
+    torch.set_num_threads(1)
+    compare_with_crown()
+    subdivided()
 
 
 if __name__ == "__main__":

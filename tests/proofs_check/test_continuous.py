@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
 from constructions.continuous import ContinuousConstruction, construct_continuous
 from constructions.errors import BadInput
@@ -108,6 +109,14 @@ def _keyed(run: RunFiles) -> None:
         run.arrays[f"transformer.blocks.0.attention.{name}"][0, 0] = 1.0
 
 
+def _domain_of_claim_and_plan(run: RunFiles) -> None:
+    run.certificate["claim"]["domain"] = run.plan["domain"] = [["0", "5/4"]]  # type: ignore[index]
+
+
+def _claim_of_another(run: RunFiles) -> None:
+    run.certificate["claim"].update(copy.deepcopy(built("cubic")[1].certificate["claim"]))
+
+
 DAMAGES: dict[str, Callable[[RunFiles], None]] = {
     "a weight of phi or psi moves": _largest("psi.1.W_1", lambda w: w * 1.1),
     "a bias moves": _largest("psi.1.bias", lambda w: w + 0.1),
@@ -133,6 +142,8 @@ DAMAGES: dict[str, Callable[[RunFiles], None]] = {
     "a channel of a stream is missing": lambda run: run.network["architectures"]["performer"]["channels"].pop() is None,
     "the claim is about another expression": _claim(expression="x*mean(y)+0"),
     "the claim is about a larger domain": _claim(domain=[["0", "2"]]),
+    "claim and plan are about a larger domain": _domain_of_claim_and_plan,
+    "the claim is that of another run": _claim_of_another,
     "the claim is about fewer networks": _claim(networks=["sumformer"]),
     "the claimed bound is half of what was proved": _bounded_by(Fraction(1, 2)),
     "the claimed bound is two percent below what was proved": _bounded_by(Fraction(98, 100)),
@@ -147,6 +158,41 @@ def test_a_damaged_run_is_not_certified(damage: str) -> None:
     run.certificate["claim"].update(bound=str(built("product")[0].bound * Fraction(1001, 1000)))
     assert isinstance(proved(run), Certificate)
     DAMAGES[damage](run)
+    assert not isinstance(proved(run), Certificate)
+
+
+def _knots(run: RunFiles) -> list[str]:
+    """Biases of layers whose units all read one channel alone: their knots are -bias / weight."""
+    return [f"{part}.{k}.bias" for part in ("phi", "psi") for k in range(len(run.network[part]))
+            if len(run.arrays[f"{part}.{k}.bias"]) > 3 and np.count_nonzero(run.arrays[f"{part}.{k}.W_1"].any(axis=1)) == 1]
+
+
+@pytest.mark.parametrize("name", ["attention", "largest"])
+def test_a_moved_knot_is_not_certified(name: str) -> None:
+    """In each table the knot in its middle, moved by half of the way to the next."""
+    run, tried = fresh(name), 0
+    assert isinstance(proved(run), Certificate)
+    for key in _knots(run):
+        spoiled = fresh(name)
+        bias = spoiled.arrays[key]
+        order = np.argsort(bias)
+        middle, other = order[len(order) // 2], order[len(order) // 2 - 1]
+        bias[middle] += (bias[other] - bias[middle]) / 2
+        if bias[middle] == run.arrays[key][middle]:
+            continue
+        assert not isinstance(proved(spoiled), Certificate), key
+        tried += 1
+    assert tried
+
+
+@pytest.mark.parametrize("name", ["product", "attention", "largest"])
+def test_a_bound_two_percent_below_a_sampled_error_is_not_certified(name: str) -> None:
+    run, construction = fresh(name), built(name)[0]
+    target, network = construction.target, construction.sumformer
+    found = sample(target, evaluator(network, target, torch.device("cpu")), target.box, target.n,
+                   thresholds_of(network, target), 20_000, "cpu", 0)
+    error = confirmed(target, network, found).maximum
+    run.certificate["claim"].update(bound=str(Fraction(error) * Fraction(98, 100)))
     assert not isinstance(proved(run), Certificate)
 
 

@@ -94,6 +94,19 @@ def test_an_operation_contains_the_ball_result_everywhere_on_the_box(name: str) 
         assert not np.isnan(result.width()[np.isfinite(result.lower)]).any()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(UNARY.keys() | BINARY.keys()))
+def test_a_hundred_thousand_random_boxes_of_an_operation_contain_the_balls(name: str) -> None:
+    """One point of each box beside its two ends, a few thousand boxes at a time."""
+    for seed in range(1000, 1020):
+        given_boxes = [boxes(seed + 50 * k, 5000) for k in range(1 if name in UNARY else 2)]
+        operation, ball = (functions.FUNCTIONS[name], UNARY[name]) if name in UNARY else BINARY[name]
+        with ctx.workprec(PRECISION * 2):
+            expected = [[ball(*(arb(float(v)) for v in values)) for values in zip(*rows, strict=True)]
+                        for rows in zip(*(points for _, points in given_boxes), strict=True)]
+        assert not missed(operation(*(box for box, _ in given_boxes)), expected)
+
+
 @pytest.mark.parametrize("exponent", [-3, -2, -1, 0, 1, 2, 3, 6, 7])
 def test_an_integer_power_contains_the_ball_result_and_even_ones_start_at_zero(exponent: int) -> None:
     a, points = boxes(seed=exponent + 50, count=1000)

@@ -72,6 +72,29 @@ def test_a_flipped_bit_is_refused_and_the_file_named(name: str, where: str, run:
         read_run(run)
 
 
+@pytest.mark.parametrize("name", [*FILES, "certificate.json"])
+def test_any_byte_that_is_edited_is_refused_and_the_file_named(name: str, run: Path) -> None:
+    """Sixty places, any other byte there."""
+    rng, good = np.random.default_rng(len(name)), (run / name).read_bytes()
+    for place in rng.integers(len(good), size=60):
+        changed = bytearray(good)
+        changed[place] ^= int(rng.integers(1, 256))
+        (run / name).write_bytes(changed)
+        with pytest.raises((BadInput, Refused), match=name.replace(".", r"\.")):
+            read_run(run)
+    (run / name).write_bytes(good)
+    read_run(run)
+
+
+def test_a_certificate_of_another_run_does_not_fit(run: Path, tmp_path: Path) -> None:
+    other = written(tmp_path / "other", "f")
+    (run / "certificate.json").write_bytes((other / "certificate.json").read_bytes())
+    with pytest.raises(Refused, match="SHA-256 differs"):
+        read_run(run)
+    rehash(run)  # on purpose: then the weights decide
+    assert not isinstance(certify(read_run(run)), Certificate)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_changed_byte_of_a_data_file_is_refused_for_its_hash(name: str, run: Path) -> None:
     with (run / name).open("ab") as file:

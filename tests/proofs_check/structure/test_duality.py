@@ -118,6 +118,7 @@ def test_numbers_that_overflow_bound_nothing(damage: float) -> None:
     box = (Variable.of(0.0, 1.0), Variable.of(0.0, 1.0))
     zero = Series(np.zeros((2, 2)), 0.0)
     for D in ((Series(broken, 0.0), zero), (zero, Series(broken, 0.0))):
-        for low, high in average_over_weight(D, (Series(broken, 0.0), Series(flat, 0.0)), [(1.0, 2.0)], ex.Number(Fraction(1)), box, 1):
+        kernels = Series(broken, 0.0), Series(flat, 0.0)
+        for low, high in average_over_weight(D, kernels, [(1.0, 2.0)], ex.Number(Fraction(1)), box, 1):
             assert not low > -1e300
             assert not high < 1e300
