@@ -108,11 +108,12 @@ TableFormat = Annotated[str | None, typer.Option(
 TableRecords = Annotated[str | None, typer.Option(
     metavar="DIR", help="Print from the records in a folder, such as an earlier --out; what is not there is computed.",
     show_default=False)]
-Effort = Annotated[str, typer.Option("--profile", help="fast: minutes; full: more cases and smaller tolerances.")]
+TableEffort = Annotated[str, typer.Option("--profile", help="fast: minutes; full: more cases and smaller tolerances.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
 ExperimentName = Annotated[str, typer.Argument(
     metavar="NAME", help="figure-1, figure-2 (the paper's), train-versus-construct or length.", show_default=False)]
-ExperimentProfile = Annotated[str, typer.Option("--profile", help="small: minutes on two cores; full: for a GPU.")]
+ExperimentProfile = Annotated[str, typer.Option(
+    "--profile", help="small: minutes on two cores; full: for a GPU; train-versus-construct also fast.")]
 ExperimentDevice = Annotated[str, typer.Option("--device", help="Where to train and search: auto, cpu or cuda.")]
 ExperimentSeed = Annotated[int, typer.Option(
     "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of weights, batches, examples and searches.")]
@@ -132,6 +133,22 @@ BenchSeed = Annotated[int, typer.Option(
 RecordOut = Annotated[str | None, typer.Option(
     "--out", metavar="FILE", help="Write the JSON record (uat-bench/1) that tables and reports read.", show_default=False)]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
+FigureNames = Annotated[list[str] | None, typer.Argument(
+    metavar="NAME", help="band, error-map, budget, parameters, proof, cost, figure-2, training.", show_default=False)]
+Everything = Annotated[bool, typer.Option("--all", help="Every figure.")]
+FigureRun = Annotated[str | None, typer.Option(
+    "--run", metavar="RUN", help="The run directory that band, error-map and budget are about.", show_default=False)]
+Records = Annotated[str | None, typer.Option(
+    metavar="DIR", help="Folder with records (docs/formats.md): figures are drawn from these, the others are computed.",
+    show_default=False)]
+FigureFormats = Annotated[str, typer.Option("--format", metavar="pdf,png", help="Files to write.")]
+Effort = Annotated[str, typer.Option(help="fast: a minute or two; full: finer maps, more tolerances, longer searches.")]
+Page = Annotated[str | None, typer.Option(
+    "--out", metavar="FILE.html", help="File to write. (default: RUN.html)", show_default=False)]
+PageSamples = Annotated[int, typer.Option(
+    "--samples", parser=_whole_number, metavar="INTEGER", help="Sequences to search for the worst error; 0 to skip.")]
+NoRecheck = Annotated[bool, typer.Option("--no-recheck", help="Show the certificate as stored, without proving it again; the "
+                                                              "page says so.")]
 
 
 @app.command()
@@ -226,13 +243,38 @@ def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Pr
 
 @app.command()
 def tables(names: TableNames = None, every: EveryTable = False, out: TableFolder = None, format_: TableFormat = None,
-           profile: Effort = "fast", records: TableRecords = None, device: Device = "cpu", seed: Seed = 0,
+           profile: TableEffort = "fast", records: TableRecords = None, device: Device = "cpu", seed: Seed = 0,
            json_: Json = False) -> None:
     """Print tables for a paper from records of runs: latent dimensions, budgets, errors, codes, costs, proof steps, errata."""
     from uat.tables import command
 
     request = command.TablesRequest(tuple(names or ()), every, out, format_, profile, records, seed, device)
     raise typer.Exit(command.tables(request, as_json=json_))
+
+
+@app.command()
+def figures(out: Annotated[str, typer.Option(metavar="DIR", help="Folder to write to; it is made.", show_default=False)],
+            names: FigureNames = None, everything: Everything = False, run: FigureRun = None, records: Records = None,
+            file_format: FigureFormats = "pdf,png", profile: Effort = "fast", seed: Seed = 0,
+            import_callable: ImportCallable = False) -> None:
+    """Draw the figures of the appendix as PDF and PNG, each with its data beside it, so that it can be drawn again.
+
+    Exit code 1 where a record is missing; the command that makes it is named.
+    """
+    from uat.figures import command
+
+    raise typer.Exit(command.figures(command.FiguresRequest(tuple(names or ()), everything, out, run, records, file_format,
+                                                            profile, seed, import_callable)))
+
+
+@app.command()
+def report(run: Run, out: Page = None, samples: PageSamples = 20_000, seed: Seed = 0, no_recheck: NoRecheck = False,
+           import_callable: ImportCallable = False) -> None:
+    """Write one HTML page about a run: what is proved, what that rests on, how to check it; proves it again first."""
+    from uat.report import command
+
+    raise typer.Exit(command.report(run, out=out, samples=samples, seed=seed, recheck=not no_recheck,
+                                    import_callable=import_callable))
 
 
 @app.command()

@@ -33,7 +33,6 @@ class Context:
         report: progress.
         folder: where finished units and the states of trainings are kept; None for nowhere.
         settings: what the units are computed with; a folder is resumed only with the same ones.
-        networks: trained networks worth keeping, by file name.
     """
 
     device: torch.device

@@ -85,7 +85,7 @@ def finding(found: Sequence[Row]) -> str:
     grid = sorted({row["d_latent"] for row in found})
     first = {d: next((k for k in grid if k >= d), None) for d in dimensions}
     agree = [d for d in dimensions if any(needed(found, model, d) == first[d] for model in KINDS)]
-    among = ", ".join(map(str, agree))
+    exponential = "nothing exponential" if len(agree) == len(dimensions) else "not exponential, whatever training makes of it"
     return (f"Least d' whose relative L2 error is within {NEAR_BEST} times the lowest for this d: {shown}. "
-            f"For d in {{{among}}} that is the first d' >= d of the grid for at least one of the two: needed is d' = d, which "
-            f"phi = id attains exactly, and nothing exponential.{least}")
+            f"For {len(agree)} of {len(dimensions)} values of d that is the first d' >= d of the grid, for one or both. "
+            f"In theory d' = d is enough, with phi = id, and less is not: {exponential}.{least}")

@@ -39,18 +39,19 @@ BATCH, LEARNING_RATE = 100, 1e-2
 
 @dataclass(frozen=True)
 class Settings:
-    """Tolerances to construct with, for each target; longer budgets of training in seconds; samples a search."""
+    """Tolerances to construct with and longer budgets of training in seconds, for each target; samples a search."""
 
     tolerances: dict[str, Sequence[str]]
-    budgets: Sequence[float]
+    budgets: dict[str, Sequence[float]]
     samples: int
 
 
 SETTINGS = {
-    "fast": Settings({"f": ("1e-2", "1e-6"), "kernel-density": ("1e-4",)}, (), 50_000),
-    "small": Settings({"f": ("1e-2", "1e-4", "1e-6"), "kernel-density": ("1e-2", "1e-4")}, (5.0,), 100_000),
+    "fast": Settings({"f": ("1e-2", "1e-6"), "kernel-density": ("1e-4",)}, {}, 50_000),
+    "small": Settings({"f": ("1e-2", "1e-4", "1e-6"), "kernel-density": ("1e-4",)}, {"f": (10.0,)}, 100_000),
     "full": Settings({"f": ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-8"),
-                      "kernel-density": ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6")}, (10.0, 60.0, 600.0), 1_000_000),
+                      "kernel-density": ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6")},
+                     {"f": (10.0, 60.0, 600.0), "kernel-density": (10.0, 60.0, 600.0)}, 1_000_000),
 }
 
 
@@ -66,7 +67,7 @@ def rows(settings: Settings, context: Context) -> list[Row]:
             built = context.unit(f"{name}-{eps}", partial(_constructed, target, eps, settings.samples, context))
             found += built
             budgets.append((eps, built[0]["seconds"]))
-        for against, seconds in (*budgets, *((None, float(budget)) for budget in settings.budgets)):
+        for against, seconds in (*budgets, *((None, float(budget)) for budget in settings.budgets.get(name, ()))):
             for kind in KINDS:
                 unit = f"{name}-{kind}-{against or f'{seconds:g}s'}"
                 found += context.unit(unit, partial(_trained, target, kind, against, seconds, settings.samples, context))
@@ -127,8 +128,12 @@ def reduced(settings: Settings) -> list[str]:
         return []
     return [f"tolerances {', '.join(sorted({eps for row in settings.tolerances.values() for eps in row}, reverse=True))}",
             "no longer budgets than that of the construction" if not settings.budgets
-            else f"longest training {max(settings.budgets):g} s instead of {max(full.budgets):g} s",
+            else f"longest training {_longest(settings):g} s instead of {_longest(full):g} s",
             f"{settings.samples:,} samples a search instead of {full.samples:,}"]
+
+
+def _longest(settings: Settings) -> float:
+    return max(max(budgets) for budgets in settings.budgets.values())
 
 
 def finding(found: Sequence[Row]) -> str:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 TINY: dict[str, Any] = {
     "figure-1": figure_1.Settings(points=60, seeds=1, epochs=2, samples=300),
     "figure-2": figure_2.Settings((1, 2), (1, 2, 128), points=60, seeds=1, epochs=2, samples=300),
-    "train-versus-construct": train_versus_construct.Settings({"own-times-mean": ("1e-2",)}, (0.1,), 2000),
+    "train-versus-construct": train_versus_construct.Settings({"own-times-mean": ("1e-2",)}, {"own-times-mean": (0.1,)}, 2000),
     "length": length.Settings(4, 6, (4, 6, 40), 60, 2, 400, 1, "own-times-mean")}
 
 
@@ -73,7 +73,10 @@ def test_figure_2_names_the_least_latent_dimension_that_is_enough(contents: dict
 
     assert figure_2.needed(rows({1: 0.4, 2: 0.3, 4: 0.05, 8: 0.04}), "mlp", 3) == 4
     assert figure_2.needed(rows({1: 0.05, 2: 0.05, 4: 0.04, 8: 0.04}), "mlp", 3) == 1
-    assert "For d in {3} that is the first d' >= d" in figure_2.finding(rows({1: 0.4, 2: 0.3, 4: 0.05, 8: 0.04}))
+    found = figure_2.finding(rows({1: 0.4, 2: 0.3, 4: 0.05, 8: 0.04}))
+    assert "For 1 of 1 values of d that is the first d' >= d" in found
+    assert "nothing exponential" in found
+    assert "For 0 of 1 values of d" in figure_2.finding(rows({1: 0.4, 2: 0.3, 4: 0.2, 8: 0.04}))
     assert {row["d_latent"] for row in contents["figure-2"]["rows"]} == {1, 2, 128}
     assert all(row["sup_error"] >= 12 for row in contents["figure-2"]["rows"] if row["d_latent"] < row["d"])
 
@@ -104,7 +107,7 @@ def test_the_command_writes_record_and_rows(uat: Uat, monkeypatch: pytest.Monkey
     assert [float(row["sup_error"]) for row in rows] == [row["sup_error"] for row in first.json["rows"]]
     again = uat("experiment", "figure-2", "--device", "cpu", "--out", "out", "--resume")
     assert again.code == 0
-    assert "nothing exponential" in " ".join(again.out.split())
+    assert "with phi = id, and less is not" in " ".join(again.out.split())
 
 
 def test_an_interrupted_command_says_how_to_go_on(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
