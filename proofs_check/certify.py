@@ -21,7 +21,7 @@ from constructions.number_formats import exact_number
 from constructions.progress import Report, counting, silent
 from constructions.storage import MEAN_FORMAT
 from constructions.targets.target import AnyTarget, CallableTarget, Target
-from proofs_check.architecture_check import POOLING_STEPS, check_architecture
+from proofs_check.architecture_check import check_architecture, pooling_step
 from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.floating_point import evaluation_gap
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above, derive
@@ -154,7 +154,7 @@ class _Checker:
             slots = max(slots, check_architecture(name, description, self.run.arrays, nodes, self.run.network, self.claim.n,
                                                   number_format, largest, enumeration.smallest_code < 0))
             heads.append(self._found(Step(
-                POOLING_STEPS[name], f"{name}: attention is exactly Sigma, blocks compute phi and psi", Status.PROVED,
+                pooling_step(name), f"{name}: attention is exactly Sigma, blocks compute phi and psi", Status.PROVED,
                 says=Near(SUMFORMER, name, Fraction(0), self.claim.scope))))
         agree = Evaluated(self.claim.networks, Fraction(0), None)
         if number_format == "exact":

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, mean_of
-from proofs_check.architecture_check import LARGEST_WEIGHT, POOLING_STEPS, check_exponents, pooling_factor
+from proofs_check.architecture_check import LARGEST_WEIGHT, check_exponents, pooling_factor, pooling_step
 from proofs_check.companions import SUMFORMER
 from proofs_check.kernel import Claim, Status, Step
 from proofs_check.propositions import Near
@@ -48,7 +48,7 @@ def slots(run: RunFiles) -> int:
 
 def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: MeanSumformer, claim: Claim,
           number_format: str, largest: float) -> Step:
-    step = POOLING_STEPS.get(name, f"{name}-pooling")
+    step = pooling_step(name)
     mine = {key.removeprefix(f"{name}."): array for key, array in run.arrays.items() if key.startswith(f"{name}.")}
     try:
         defect = _checked(name, mine, list(description["channels"]), int(description["pooling_block"]), network, claim.n,

@@ -53,7 +53,8 @@ def _features(x: Tensor, w: Tensor) -> Tensor:
     return torch.exp(x @ w.mT - x.square().sum(-1, keepdim=True) / 2) / math.sqrt(len(w))
 
 
-_FORMULAS: dict[str, Callable[[Tensor, Mapping[str, Tensor]], Tensor]] = {
+# What a head computes, by name; an architecture more is an entry more.
+FORMULAS: dict[str, Callable[[Tensor, Mapping[str, Tensor]], Tensor]] = {
     "transformer": softmax_attention,
     "linformer": linformer_attention,
     "performer": performer_attention,
@@ -71,7 +72,7 @@ class Attention(nn.Module):
 
     def __init__(self, head: PoolingHead, weights: Mapping[str, Tensor], *, fused: bool = False) -> None:
         super().__init__()
-        known = _FUSED if fused else _FORMULAS
+        known = _FUSED if fused else FORMULAS
         if head.name not in known:
             raise Refused(f"no {'fused ' if fused else ''}torch form of the {head.name} head; known: {', '.join(known)}")
         self._formula = known[head.name]

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.figure
 
 from constructions.errors import Refused
-from constructions.survey import METHODS
+from constructions.survey import methods
 from proofs_check.kernel import Certificate, decimal_above
 from uat import pipeline
 from uat.figures.figure import LOOKS, Figure, Gathering, Record
@@ -24,7 +24,7 @@ LARGEST_TABLE = {False: 2**19, True: 2**22}
 def gather(given: Gathering) -> dict[str, Any]:
     """Construct, prove and search with every method at every tolerance; what is refused is kept with its reason."""
     rows, refused = [], []
-    asked = [(target, method) for target in TARGETS for method in METHODS if method != "auto"]
+    asked = [(target, method) for target in TARGETS for method in methods() if method != "auto"]
     for done, (target, method) in enumerate(asked):
         given.report("constructions", done, len(asked))
         for eps in TOLERANCES[given.full]:

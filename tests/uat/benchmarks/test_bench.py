@@ -77,7 +77,7 @@ def test_a_call_without_memory_ends_its_architecture_and_no_other(monkeypatch: p
     def greedy(X: torch.Tensor, w: Any) -> torch.Tensor:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.")
 
-    monkeypatch.setitem(attention._FORMULAS, "linformer", greedy)
+    monkeypatch.setitem(attention.FORMULAS, "linformer", greedy)
     record = measure("fast", device="cpu", seed=0, report=silent, target="x*mean(y)", eps="1/10", lengths=[16, 32],
                      dtypes=["float64"])
     assert {(row["architecture"], row["reason"][-15:]) for row in record["skipped"]} == {("linformer", "found no memory")}
@@ -120,3 +120,14 @@ def test_at_most_six_lengths_are_shown_the_longest_among_them() -> None:
         assert len(shown) <= 6
         assert set(shown) <= set(lengths)
         assert shown[-1:] == lengths[-1:]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_same_function_is_timed_and_its_memory_seen() -> None:
+    record = measure("fast", device="cuda", seed=0, report=silent, lengths=[256, 1024, 4096])
+    assert record["device"] == "cuda"
+    assert record["device_name"]
+    limits = {"float64": 1e-11, "float32": 1e-3}
+    for row in record["rows"]:
+        assert row["peak_bytes"] > 0
+        assert row["max_deviation"] is None or row["max_deviation"] < limits[row["dtype"]]

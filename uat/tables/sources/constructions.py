@@ -6,7 +6,7 @@ from typing import Any
 
 from constructions.errors import Refused
 from constructions.progress import Report
-from constructions.survey import AUTOMATIC
+from constructions.survey import automatic
 from constructions.targets.library import LIBRARY
 from uat.tables.sources.source import Record, Settings, Source
 
@@ -22,7 +22,7 @@ def collect(settings: Settings, report: Report) -> Record:
     Each run has the keys of ``construct --json`` without the witness, and the command line that repeats it.
     """
     limits, eps = LIMITS[settings.profile], EPS[settings.profile]
-    wanted = [(name, e, method) for name in LIBRARY for e in eps for method in AUTOMATIC]
+    wanted = [(name, e, method) for name in LIBRARY for e in eps for method in automatic()]
     runs = []
     for done, (name, e, method) in enumerate(wanted):
         report("constructions", done, len(wanted))

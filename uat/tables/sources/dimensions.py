@@ -7,7 +7,7 @@ from typing import Any
 from constructions.encodings.power_sums import multi_indices, needed_dimension, printed_dimension, sharpened_dimension
 from constructions.errors import Refused
 from constructions.progress import Report
-from constructions.survey import AUTOMATIC
+from constructions.survey import automatic
 from constructions.targets.library import LIBRARY
 from uat.tables.sources.source import Record, Settings, Source
 
@@ -23,7 +23,7 @@ def collect(settings: Settings, report: Report) -> Record:
     """Evaluate the formulas, and plan every construction for every named target at several lengths."""
     lengths, dimensions = FORMULAS[settings.profile]
     formulas = [_formulas(n, d) for n in lengths for d in dimensions]
-    wanted = [(name, n, d, method) for name, n, d in _cases(LENGTHS[settings.profile]) for method in AUTOMATIC]
+    wanted = [(name, n, d, method) for name, n, d in _cases(LENGTHS[settings.profile]) for method in automatic()]
     planned = []
     for done, case in enumerate(wanted):
         report("latent dimensions", done, len(wanted))
