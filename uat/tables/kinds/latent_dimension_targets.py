@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from constructions.survey import automatic
 from uat.tables.cells import Cell, count, missing, words
 from uat.tables.kinds.kind import Kind
 from uat.tables.sources import dimensions
@@ -14,7 +13,7 @@ from uat.tables.table import Column, Table
 
 def table(record: Record) -> Table:
     """Print one row a target, length and dimension, one column a construction."""
-    methods = [method for method in automatic() if any(row["method"] == method for row in record["planned"])]
+    methods = list(dict.fromkeys(row["method"] for row in record["planned"]))
     columns = (Column("target", "target"), Column("$d$", "d", True), Column("$n$", "n", True),
                *(Column(method, method, True) for method in methods))
     cases: dict[tuple[str, int, int], dict[str, Any]] = {}
