@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Two cores: one thread a worker, or two torch processes slow each other down badly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint slow gpu check bench clean
+.PHONY: demo test lint slow gpu check bench docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m uat construct --target f --eps 1e-2 --n 3,256
@@ -30,6 +30,10 @@ check: $(VENV)/installed
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m uat bench --profile full --out build/bench.json
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

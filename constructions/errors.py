@@ -1,4 +1,4 @@
-"""The two ways a request can fail, and nothing else a user should ever see."""
+"""The ways a request can end early, and nothing else a user should ever see."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ class BadInput(ValueError):
 
 class Refused(RuntimeError):
     """The request is well formed but the mathematics, or a stated budget, does not allow it (exit code 1)."""
+
+
+class Interrupted(Exception):
+    """The user stopped it: says what is kept and how to go on (exit code 130)."""
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

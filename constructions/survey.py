@@ -21,10 +21,17 @@ from constructions.progress import Report, silent
 from constructions.sumformers.compiler import DEFAULT_LIMITS, Limits
 from constructions.targets.target import AnyTarget, Target
 
-METHODS = ("auto", "grid", *CONSTRUCTIONS)
-# what ``auto`` compares; the error of a fitted polynomial is proved by subdivision, which may take long: only where asked for
-AUTOMATIC = tuple(method for method in METHODS[1:] if method != "fit")
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
+
+
+def methods() -> tuple[str, ...]:
+    """Return what ``--method`` may say."""
+    return ("auto", *automatic(), "fit")
+
+
+def automatic() -> tuple[str, ...]:
+    """Return what ``auto`` compares; the error of a fitted polynomial is proved by subdivision, which may take long: not that."""
+    return ("grid", *(method for method in CONSTRUCTIONS if method != "fit"))
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,9 @@ class Candidate:
 
 def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
            code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE, limits: Limits = DEFAULT_LIMITS,
-           methods: Sequence[str] = AUTOMATIC, report: Report = silent) -> list[Candidate]:
-    """Return a candidate for every method, in the order of ``AUTOMATIC``."""
-    found = []
+           methods: Sequence[str] | None = None, report: Report = silent) -> list[Candidate]:
+    """Return a candidate for every method, by default for each of ``automatic()``."""
+    found, methods = [], automatic() if methods is None else methods
     for done, method in enumerate(methods):
         report("comparing constructions", done, len(methods))
         if method != "grid":
@@ -73,8 +80,8 @@ def cheapest(candidates: Sequence[Candidate]) -> Candidate:
 
 def check_method(method: str) -> None:
     """Refuse an unknown name."""
-    if method not in METHODS:
-        raise BadInput(f"--method {method!r}: {nearest(method, METHODS)}")
+    if method not in methods():
+        raise BadInput(f"--method {method!r}: {nearest(method, methods())}")
 
 
 def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,

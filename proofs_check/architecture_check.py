@@ -7,7 +7,8 @@ channel is written once, while it is 0, by the node of that name, so by inductio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -19,10 +20,26 @@ Arrays = Mapping[str, np.ndarray]
 # Products of three such weights and a number of the stream stay finite, and 0 times them is 0.
 LARGEST_WEIGHT = {"float64": 2.0**200, "float32": 2.0**30, "exact": 2.0**200}
 LARGEST_EXPONENT = 60.0  # exp(+-60) is far from over- and underflow in both formats
-HEADS = {"transformer": {"W_Q", "W_K", "W_V"}, "linformer": {"W_Q", "W_K", "W_V", "E", "F"},
-         "performer": {"W_Q", "W_K", "W_V", "w"}, "performer-normalised": {"W_Q", "W_K", "W_V", "w"}}
-POOLING_STEPS = {"transformer": "softmax-pooling", "linformer": "linformer-pooling", "performer": "performer-pooling",
-                 "performer-normalised": "performer-pooling"}
+
+
+@dataclass(frozen=True)
+class HeadRule:
+    """How the checker reads an architecture's attention.
+
+    Attributes:
+        step: id of the statement that says why it pools.
+        arrays: its arrays beside W_Q, W_K and W_V.
+        factor: from its arrays and n to c with head = c * sum_k X_k W_V in every row, for every X; raises Rejected.
+    """
+
+    step: str
+    arrays: frozenset[str]
+    factor: Callable[[Arrays, int], Fraction]
+
+
+def pooling_step(architecture: str) -> str:
+    """Return the id of the statement that says why an architecture's head pools."""
+    return RULES[architecture].step if architecture in RULES else f"{architecture}-pooling"
 
 
 def pooling_factor(architecture: str, weights: Arrays, n: int) -> Fraction:
@@ -31,29 +48,54 @@ def pooling_factor(architecture: str, weights: Arrays, n: int) -> Fraction:
     Raises:
         Rejected: the scores depend on X, the slots weigh tokens differently, or an array has the wrong shape.
     """
-    _require(architecture in HEADS, f"unknown architecture {architecture!r}")
-    _require(set(weights) == HEADS[architecture], f"{architecture}: attention stores {sorted(weights)}, expected "
-                                                  f"{sorted(HEADS[architecture])}")
-    no_query, no_key = (not np.any(weights[name]) for name in ("W_Q", "W_K"))
+    require(architecture in RULES, f"unknown architecture {architecture!r}")
+    expected = {"W_Q", "W_K", "W_V", *RULES[architecture].arrays}
+    require(set(weights) == expected, f"{architecture}: attention stores {sorted(weights)}, expected {sorted(expected)}")
     d_model = len(weights["W_V"])
     if any(weights[name].ndim != 2 or len(weights[name]) != d_model for name in ("W_Q", "W_K")):
         raise Rejected(f"{architecture}: W_Q and W_K must have {d_model} rows")
     if weights["W_Q"].shape != weights["W_K"].shape or not weights["W_Q"].shape[1]:
         raise Rejected(f"{architecture}: W_Q and W_K must have the same number of columns, at least one")
-    match architecture:
-        case "transformer":
-            _require(no_query or no_key, "transformer: attention weights are uniform only if W_Q = 0 or W_K = 0")
-            return Fraction(1, n)
-        case "linformer":
-            _require(no_query or no_key, "linformer: slot weights are uniform only if W_Q = 0 or W_K = 0")
-            return _slot_average(weights, n)
-        case "performer":
-            _require(no_query and no_key, "performer: the kernel is 1 for all features only if W_Q = W_K = 0")
-        case _:
-            _require(no_key, "performer-normalised: the kernel is uniform only if W_K = 0")
+    return RULES[architecture].factor(weights, n)
+
+
+def zero(weights: Arrays, name: str) -> bool:
+    """Return whether an array has no other entry than 0."""
+    return not np.any(weights[name])
+
+
+def require(condition: bool, reason: str) -> None:
+    """Reject where a condition does not hold."""
+    if not condition:
+        raise Rejected(reason)
+
+
+def _softmax_factor(weights: Arrays, n: int) -> Fraction:
+    require(zero(weights, "W_Q") or zero(weights, "W_K"), "transformer: attention weights are uniform only if W_Q = 0 or W_K = 0")
+    return Fraction(1, n)
+
+
+def _linformer_factor(weights: Arrays, n: int) -> Fraction:
+    require(zero(weights, "W_Q") or zero(weights, "W_K"), "linformer: slot weights are uniform only if W_Q = 0 or W_K = 0")
+    return _slot_average(weights, n)
+
+
+def _performer_factor(weights: Arrays, n: int) -> Fraction:
+    both = zero(weights, "W_Q") and zero(weights, "W_K")
+    require(both, "performer: the kernel is 1 for all features only if W_Q = W_K = 0")
+    _check_features("performer", weights)
+    return Fraction(1)
+
+
+def _normalised_factor(weights: Arrays, n: int) -> Fraction:
+    require(zero(weights, "W_K"), "performer-normalised: the kernel is uniform only if W_K = 0")
+    _check_features("performer-normalised", weights)
+    return Fraction(1, n)
+
+
+def _check_features(architecture: str, weights: Arrays) -> None:
     if weights["w"].ndim != 2 or weights["w"].shape[1] != weights["W_Q"].shape[1] or not len(weights["w"]):
         raise Rejected(f"{architecture}: features w of shape {weights['w'].shape} do not fit W_Q")
-    return Fraction(1) if architecture == "performer" else Fraction(1, n)
 
 
 def check_architecture(architecture: str, description: Mapping[str, Any], arrays: Arrays, nodes: Sequence[StoredNode],
@@ -160,6 +202,15 @@ def _slot_average(weights: Arrays, n: int) -> Fraction:
     return columns[0]
 
 
+# One entry an architecture; what is not here is never certified (docs/how-to/architecture.md).
+RULES = {
+    "transformer": HeadRule("softmax-pooling", frozenset(), _softmax_factor),
+    "linformer": HeadRule("linformer-pooling", frozenset({"E", "F"}), _linformer_factor),
+    "performer": HeadRule("performer-pooling", frozenset({"w"}), _performer_factor),
+    "performer-normalised": HeadRule("performer-pooling", frozenset({"w"}), _normalised_factor),
+}
+
+
 def _follow_block(place: str, block: Mapping[str, Any], nodes: Sequence[StoredNode], known: set[str], sigma: set[str],
                   channels: list[str]) -> set[str]:
     """Return the channels that hold their Sumformer value after X + FC(X + Att(X)); all others are still 0."""
@@ -178,7 +229,3 @@ def _follow_block(place: str, block: Mapping[str, Any], nodes: Sequence[StoredNo
         raise Rejected(f"{place}: carries {sorted(carries - sigma)}, which attention did not write")
     return known | written | carries
 
-
-def _require(condition: bool, reason: str) -> None:
-    if not condition:
-        raise Rejected(reason)

@@ -6,6 +6,7 @@ import abc
 import functools
 import math
 import pickle
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,16 +27,23 @@ class Boxes:
         lower, upper: (boxes, n * d).
         bound: (boxes,), inf before a box was looked at.
         case: (boxes,) integers, output * n + own.
+        level: (boxes,) integers, how often the case's first box was bisected on the way to it.
     """
 
     lower: Floats
     upper: Floats
     bound: Floats
     case: np.ndarray
+    level: np.ndarray
 
     def take(self, index: np.ndarray | slice) -> Boxes:
         """Return some of them."""
-        return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index])
+        return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index], self.level[index])
+
+    def leaves(self) -> Counter[tuple[int, int]]:
+        """Count them by case and level."""
+        kinds, counts = np.unique(np.stack([self.case, self.level]), axis=1, return_counts=True)
+        return Counter({(int(case), int(level)): int(count) for (case, level), count in zip(kinds.T, counts, strict=True)})
 
     @property
     def centre(self) -> Floats:
@@ -46,7 +54,8 @@ class Boxes:
     @staticmethod
     def joined(parts: Sequence[Boxes]) -> Boxes:
         """Put several together."""
-        return Boxes(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("lower", "upper", "bound", "case")))
+        names = ("lower", "upper", "bound", "case", "level")
+        return Boxes(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +105,7 @@ class Comparison(abc.ABC):
         for case in range(len(self.outputs) * self.n):
             region = self.region(case % self.n)
             lower, upper, _ = region.restrict(*region.start())
-            parts.append(Boxes(lower, upper, np.array([math.inf]), np.array([case])))
+            parts.append(Boxes(lower, upper, np.array([math.inf]), np.array([case]), np.array([0])))
         return Boxes.joined(parts)
 
     @functools.cached_property

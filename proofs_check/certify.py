@@ -21,10 +21,12 @@ from constructions.number_formats import exact_number
 from constructions.progress import Report, counting, silent
 from constructions.storage import MEAN_FORMAT
 from constructions.targets.target import AnyTarget, CallableTarget, Target
-from proofs_check.architecture_check import POOLING_STEPS, check_architecture
+from proofs_check.architecture_check import check_architecture, pooling_step
+from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.floating_point import evaluation_gap
-from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above
+from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above, derive
 from proofs_check.modulus import check_lipschitz
+from proofs_check.propositions import SEQUENCE, TARGET, Evaluated, Lipschitz, Near
 from proofs_check.run_files import RunFiles, understanding
 from proofs_check.step_network import Axis, Enumeration, Rejected, StoredNode, enumerate_network, quantisers, stored_nodes
 from proofs_check.table_values import largest_value_error
@@ -34,7 +36,8 @@ TRUST = (
     "IEEE 754 double precision; numpy's elementary functions err by less than the ulps stated in docs/trust.md",
     "python-flint (Arb) balls contain the true values",
 )
-REQUIRED = ("quantiser-covers", "decode-left-inverse", "modulus", "piecewise-constant-error", "value-rounding", "evaluation")
+
+MIDDLES = "middles"  # the sequence with each token moved to the middle of its cell
 
 
 def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None,
@@ -56,17 +59,14 @@ def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None
         if run.network.get("format") == MEAN_FORMAT:
             from proofs_check.continuous import continuous_steps
 
-            required = ("sum-decomposition", "evaluation", *(POOLING_STEPS[name] for name in run.network["architectures"]))
-            required += ("subdivision",) if plan.get("method") == "fit" else ()
-            return conclude(claim, continuous_steps(run, claim, target, report), required, TRUST)
+            return conclude(claim, continuous_steps(run, claim, target, report), TRUST)
         if claim.every_n:
             raise ValueError("a step-network is for one n")
         if max_boxes is None:
             max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
         checker.run_all()
-    pooling = [POOLING_STEPS.get(name, f"{name}-pooling") for name in claim.networks if name != "sumformer"]
-    return conclude(claim, checker.steps, (*REQUIRED, *pooling), TRUST)
+    return conclude(claim, checker.steps, TRUST)
 
 
 def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
@@ -102,17 +102,22 @@ class _Checker:
         self._check_claim()
         try:
             nodes = stored_nodes(self.run.network, self.run.arrays, self.run.exact)
-            axes = self._quantiser_covers(nodes)
-            enumeration = self._decode(axes, nodes)
-            self._architectures(enumeration, nodes)
+            axes, covers = self._quantiser_covers(nodes)
+            enumeration, decoded = self._decode(axes, nodes, covers)
+            heads, evaluation = self._architectures(enumeration, nodes)
         except Rejected as rejected:
-            self.steps.append(Step("network", str(rejected), Status.REFUTED))
+            self._found(Step("network", str(rejected), Status.REFUTED))
             return
-        lipschitz = self._modulus()
         radius = max(axis.radius for axis in axes)
-        self.steps.append(Step("piecewise-constant-error", f"every token is within {decimal_above(radius)} of its cell's middle",
-                               Status.PROVED, lipschitz * radius, needs=("quantiser-covers", "modulus")))
-        self._values(axes, enumeration)
+        moved = self._found(derive("composition", [covers, self._modulus()], id="piecewise-constant-error",
+                                   statement=f"every token is within {decimal_above(radius)} of its cell's middle"))
+        values = self._values(axes, enumeration, decoded)
+        if values.says is not None:
+            self.steps += for_every_network(derive("triangle inequality", [moved, values]), heads, evaluation)
+
+    def _found(self, step: Step) -> Step:
+        self.steps.append(step)
+        return step
 
     def _check_claim(self) -> None:
         claim, target = self.claim, self.target
@@ -121,53 +126,52 @@ class _Checker:
         actual = (target.name, target.text, target.n, target.d, target.d_out, domain)
         listed = ("sumformer", *self.run.network["architectures"])
         if stated != actual or int(self.run.network["n"]) != claim.n or tuple(claim.networks) != listed or claim.bound < 0:
-            self.steps.append(Step("claim", "the claim is about another target, domain or network than the one stored",
-                                   Status.REFUTED))
+            self._found(Step("claim", "the claim is about another target, domain or network than the one stored",
+                             Status.REFUTED))
 
-    def _quantiser_covers(self, nodes: list[StoredNode]) -> list[Axis]:
+    def _quantiser_covers(self, nodes: list[StoredNode]) -> tuple[list[Axis], Step]:
         axes, self.inner = quantisers(nodes, self.claim.domain)
         cells = " x ".join(str(len(axis.middles)) for axis in axes)
-        self.steps.append(Step("quantiser-covers", f"each point of the closed box lies in exactly one of {cells} cells",
-                               Status.PROVED))
-        return axes
+        radius = max(axis.radius for axis in axes)
+        return axes, self._found(Step("quantiser-covers", f"each point of the closed box lies in exactly one of {cells} cells",
+                                      Status.PROVED, says=Near(SEQUENCE, MIDDLES, radius, self.claim.scope)))
 
-    def _decode(self, axes: list[Axis], nodes: list[StoredNode]) -> Enumeration:
+    def _decode(self, axes: list[Axis], nodes: list[StoredNode], covers: Step) -> tuple[Enumeration, Step]:
         self.report("following all inputs through the network", 0, 0)
         enumeration = enumerate_network(axes, self.inner, self.run.network, self.claim.n)
         if enumeration.outputs.shape[1] != self.claim.d_out or not np.all(np.isfinite(enumeration.outputs)):
             raise Rejected(f"the network has {enumeration.outputs.shape[1]} outputs, expected {self.claim.d_out} finite ones")
-        self.steps.append(Step("decode-left-inverse", f"{len(enumeration.cells)} pairs of own cell and multiset of the others "
-                               f"followed exactly through thresholds, codes and sums", Status.PROVED,
-                               needs=("quantiser-covers",)))
-        return enumeration
+        return enumeration, self._found(Step(
+            "decode-left-inverse", f"{len(enumeration.cells)} pairs of own cell and multiset of the others followed exactly "
+            f"through thresholds, codes and sums", Status.PROVED, premises=(covers,)))
 
-    def _architectures(self, enumeration: Enumeration, nodes: list[StoredNode]) -> None:
-        slots, number_format = 0, str(self.plan["number_format"])
+    def _architectures(self, enumeration: Enumeration, nodes: list[StoredNode]) -> tuple[list[Step], Step]:
+        """Return a step for each architecture, and what is known of all networks in floating point."""
+        heads, slots, number_format = [], 0, str(self.plan["number_format"])
         ends = [abs(end) for pair in self.claim.domain for end in pair]
         largest = float(max([Fraction(enumeration.largest_integer), *ends]))
         for name, description in self.run.network["architectures"].items():
             slots = max(slots, check_architecture(name, description, self.run.arrays, nodes, self.run.network, self.claim.n,
                                                   number_format, largest, enumeration.smallest_code < 0))
-            self.steps.append(Step(POOLING_STEPS[name], f"{name}: attention is exactly Sigma, blocks compute phi and psi",
-                                   Status.PROVED))
+            heads.append(self._found(Step(
+                pooling_step(name), f"{name}: attention is exactly Sigma, blocks compute phi and psi", Status.PROVED,
+                says=Near(SUMFORMER, name, Fraction(0), self.claim.scope))))
+        agree = Evaluated(self.claim.networks, Fraction(0), None)
         if number_format == "exact":
-            heads = bool(self.run.network["architectures"])
-            self.steps.append(Step("evaluation", "sums are taken over exact integers; nothing is claimed of floating point",
-                                   Status.UNDECIDED if heads else Status.PROVED))
-            return
+            return heads, self._found(Step(
+                "evaluation", "sums are taken over exact integers; nothing is claimed of floating point",
+                Status.UNDECIDED if heads else Status.PROVED, says=agree))
         gap = evaluation_gap(enumeration, nodes, number_format, self.claim.n, slots)
-        self.steps.append(Step("evaluation", gap or f"in {number_format} all networks agree bit for bit with real arithmetic",
-                               Status.UNDECIDED if gap else Status.PROVED, needs=self._poolings()))
+        return heads, self._found(Step(
+            "evaluation", gap or f"in {number_format} all networks agree bit for bit with real arithmetic",
+            Status.UNDECIDED if gap else Status.PROVED, says=agree, premises=tuple(heads)))
 
-    def _poolings(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(POOLING_STEPS[name] for name in self.run.network["architectures"]))
-
-    def _modulus(self) -> Fraction:
+    def _modulus(self) -> Step:
         lipschitz = exact_number(self.plan["lipschitz"])
+        says = Lipschitz(TARGET, lipschitz, self.claim.scope)
         if self.plan["lipschitz_declared"] or isinstance(self.target, CallableTarget):
-            self.steps.append(Step("modulus", f"Lipschitz constant {lipschitz} as declared", Status.ASSUMED, assumption=(
-                f"{self.target.name} has Lipschitz constant at most {lipschitz} (declared, max norm to max norm)")))
-            return lipschitz
+            return self._found(Step("modulus", f"Lipschitz constant {lipschitz} as declared", Status.ASSUMED, assumption=(
+                f"{self.target.name} has Lipschitz constant at most {lipschitz} (declared, max norm to max norm)"), says=says))
         box = self.target.box
         found = check_lipschitz(self.target.outputs, self.target.n, self.target.d, box.lower, box.upper, lipschitz,
                                 max_boxes=self.max_boxes,
@@ -176,43 +180,38 @@ class _Checker:
         detail = {Status.CERTIFIED: f"sup of the l1 norm of the gradient is at most {decimal_above(lipschitz)}",
                   Status.REFUTED: f"a slope above {float(lipschitz)} exists: {found.witness}",
                   }.get(status, f"Lipschitz constant {float(lipschitz)} not proved within {found.boxes} boxes")
-        self.steps.append(Step("modulus", f"{detail} ({found.boxes} boxes)", status))
-        return lipschitz
+        return self._found(Step("modulus", f"{detail} ({found.boxes} boxes)", status, says=says))
 
-    def _values(self, axes: list[Axis], enumeration: Enumeration) -> None:
+    def _values(self, axes: list[Axis], enumeration: Enumeration, decoded: Step) -> Step:
         mesh = np.meshgrid(*(axis.middles for axis in axes), indexing="ij")
         middles = np.stack([m.ravel() for m in mesh], axis=-1)
         claimed, total = exact_number(self.plan["value_radius"]), len(enumeration.cells)
         if isinstance(self.target, CallableTarget):
-            self._callable_values(middles, enumeration, claimed)
-            return
+            return self._callable_values(middles, enumeration, claimed, decoded)
         counted = counting(self.report, "table values", total)
         try:
             error = largest_value_error(self.target.outputs, middles, enumeration.cells, enumeration.outputs, counted)
         except ArithmeticError as problem:
-            self.steps.append(Step("value-rounding", str(problem), Status.UNDECIDED))
-            return
-        self._compare_values(error, claimed, f"{total} table values enclosed in balls", Status.CERTIFIED, "")
+            return self._found(Step("value-rounding", str(problem), Status.UNDECIDED))
+        return self._compare_values(error, claimed, f"{total} table values enclosed in balls", Status.CERTIFIED, "", decoded)
 
-    def _callable_values(self, middles: np.ndarray, enumeration: Enumeration, claimed: Fraction) -> None:
+    def _callable_values(self, middles: np.ndarray, enumeration: Enumeration, claimed: Fraction, decoded: Step) -> Step:
         worst = 0.0
         for start in range(0, len(enumeration.cells), 2**16):
             part = slice(start, start + 2**16)
             values = self.target.numpy(middles[enumeration.cells[part]], slice(0, 1))[:, 0]
             if values.shape != enumeration.outputs[part].shape or not np.all(np.isfinite(values)):
-                self.steps.append(Step("value-rounding", f"{self.target.name} is not finite at a cell middle", Status.UNDECIDED))
-                return
+                return self._found(Step("value-rounding", f"{self.target.name} is not finite at a cell middle", Status.UNDECIDED))
             worst = max(worst, float(np.abs(values - enumeration.outputs[part]).max()))
             self.report("table values", start, len(enumeration.cells))
-        self._compare_values(Fraction(np.nextafter(worst, np.inf).item()), claimed, "table values compared with the callable",
-                             Status.ASSUMED, f"the float64 values returned by {self.target.name} are its exact values")
+        return self._compare_values(Fraction(np.nextafter(worst, np.inf).item()), claimed,
+                                    "table values compared with the callable", Status.ASSUMED,
+                                    f"the float64 values returned by {self.target.name} are its exact values", decoded)
 
-    def _compare_values(self, error: Fraction, claimed: Fraction, what: str, status: Status, assumption: str) -> None:
-        if error <= claimed:
-            statement = f"{what}: within {decimal_above(claimed)} of f"
-            self.steps.append(Step("value-rounding", statement, status, claimed, assumption, needs=("decode-left-inverse",)))
-        else:
-            self.steps.append(Step("value-rounding", f"a table value is {decimal_above(error)} away from f at its cell middle, "
-                                   f"claimed {decimal_above(claimed)}", Status.UNDECIDED))
-
-
+    def _compare_values(self, error: Fraction, claimed: Fraction, what: str, status: Status, assumption: str,
+                        decoded: Step) -> Step:
+        if error > claimed:
+            return self._found(Step("value-rounding", f"a table value is {decimal_above(error)} away from f at its cell middle, "
+                                    f"claimed {decimal_above(claimed)}", Status.UNDECIDED))
+        return self._found(Step("value-rounding", f"{what}: within {decimal_above(claimed)} of f", status, claimed, assumption,
+                                Near(f"{TARGET}({MIDDLES})", SUMFORMER, claimed, self.claim.scope), (decoded,)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from constructions.errors import BadInput
 from proofs_check.boxes import Boxes, Comparison
 from proofs_check.sup_norm import Search
 
-FORMAT = "uat-subdivision/1"
+FORMAT = "uat-subdivision/2"
 
 
 def store(search: Search, path: Path) -> None:
@@ -26,7 +27,8 @@ def store(search: Search, path: Path) -> None:
         with beside.open("wb") as file:
             np.savez(file, format=FORMAT, problem=search.problem.digest, limit=search.limit, settled=search.settled,
                      judged=search.judged, occurs=search.occurs, lower=waiting.lower, upper=waiting.upper, bound=waiting.bound,
-                     case=waiting.case)
+                     case=waiting.case, level=waiting.level,
+                     done=np.array([(*kind, boxes) for kind, boxes in search.done.items()], dtype=np.int64).reshape(-1, 3))
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -42,9 +44,10 @@ def resume(problem: Comparison, limit: float, path: Path) -> Search:
     try:
         with np.load(path, allow_pickle=False) as stored:
             state = {name: stored[name] for name in stored.files}
-        boxes = Boxes(state["lower"], state["upper"], state["bound"], state["case"])
+        boxes = Boxes(state["lower"], state["upper"], state["bound"], state["case"], state["level"])
+        done = Counter({(int(case), int(level)): int(count) for case, level, count in state["done"]})
         found = Search(problem, float(state["limit"]), boxes, float(state["settled"]), int(state["judged"]),
-                       float(state["occurs"]))
+                       float(state["occurs"]), done=done)
         about = str(state["format"]), str(state["problem"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path}: cannot be read as a checkpoint of a subdivision ({error})") from None
@@ -64,6 +67,6 @@ def _well_formed(boxes: Boxes, problem: Comparison) -> bool:
     sorted_ends = [np.all(np.diff(ends[:, ::problem.d], axis=1) <= 0) for ends in (boxes.lower, boxes.upper)]
     start = problem.start()
     inside = np.all(boxes.lower >= start.lower.min(axis=0)) and np.all(boxes.upper <= start.upper.max(axis=0))
-    return bool(all(sorted_ends) and inside) and (boxes.case.shape == boxes.bound.shape
+    return bool(all(sorted_ends) and inside) and (boxes.case.shape == boxes.level.shape == boxes.bound.shape
             and bool((boxes.lower <= boxes.upper).all()) and not bool(np.isnan(boxes.bound).any())
             and bool(((boxes.case >= 0) & (boxes.case < problem.n * len(problem.outputs))).all()))

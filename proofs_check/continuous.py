@@ -22,10 +22,13 @@ from constructions.progress import Report
 from constructions.storage import load_mean_sumformer, store_mean
 from constructions.sumformers.compiler import Limits
 from constructions.targets.target import AnyTarget, Target
-from proofs_check.kernel import Claim, Status, Step
+from proofs_check.companions import SUMFORMER, for_every_network
+from proofs_check.kernel import Claim, Status, Step, derive, reached
 from proofs_check.mean_architectures import architecture_steps, slots
+from proofs_check.propositions import TARGET, Evaluated, Near
+from proofs_check.quantity_steps import quantity_steps
 from proofs_check.run_files import RunFiles
-from proofs_check.stand_in import CLAIMED, polynomial_steps
+from proofs_check.stand_in import CLAIMED, POLYNOMIAL, polynomial_steps
 from proofs_check.structure.proof import Proved, prove
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Running
@@ -33,6 +36,8 @@ from proofs_check.structure.rounding import Running
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
             "from the target text and gave these weights, but not checked by other arithmetic")
 LARGEST_IN_STREAM = 2.0**40
+OF_MEANS = "h(x, means)"  # what the network is held against
+EVALUATION = "evaluation"
 
 
 def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Report) -> list[Step]:
@@ -42,7 +47,7 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
         return [Step("claim", wrong or "an opaque callable has no structure", Status.REFUTED)]
     network = load_mean_sumformer(run.arrays, run.network)
     number_format = str(run.plan["number_format"])
-    heads = architecture_steps(run, network, target.n, number_format, LARGEST_IN_STREAM)
+    heads = architecture_steps(run, network, claim, number_format, LARGEST_IN_STREAM)
     if any(step.status is Status.REFUTED for step in heads):
         return heads
     fitted = "missed" in run.plan  # then the network is held against a polynomial p, and p against f
@@ -57,30 +62,43 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     if not proved.identities:
         why = "algebra did not show that what the network was held against is the target"
         return _by_derivation(run, claim, target, heads, why, report)
-    steps = _by_structure(run, claim, target, network, heads, proved)
-    if fitted:
-        steps += polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report)
-    total = sum((step.bound for step in steps), Fraction(0))
+    found = polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report) if fitted else []
+    steps = _by_structure(run, claim, target, network, heads, proved, found)
+    total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound:  # the builder's own analysis may be the sharper one
         derived = _by_derivation(run, claim, target, heads, "by structure the bound is not reached", report)
-        return derived if all(step.status.rank <= Status.ASSUMED.rank for step in derived) else steps
+        return derived if all(step.status.rank <= Status.ASSUMED.rank for step in reached(derived)) else steps
     return steps
 
 
 def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumformer, heads: list[Step],
-                  proved: Proved) -> list[Step]:
+                  proved: Proved, polynomial: list[Step]) -> list[Step]:
+    """Return the steps f = h or |f - p| <= .. with p = h, |h - S| <= .., and what follows for every network."""
     scope = "every n >= 2" if claim.every_n else f"n = {target.n}"
-    of = "a polynomial p" if "missed" in run.plan else "f"
+    of, name = ("a polynomial p", POLYNOMIAL) if polynomial else ("f", TARGET)
     made = f"{of} is a function of the own token and {network.d_latent} means, for {scope}"
-    shown = "read from the network" if "missed" in run.plan else "shown by algebra"
-    identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED)
+    shown = "read from the network" if polynomial else "shown by algebra"
+    identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED,
+                    says=Near(name, OF_MEANS, Fraction(0), claim.scope))
     whole = sum((Fraction(part) for part in proved.parts.values()), Fraction(0))
     bound = Fraction(proved.bound)
-    shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * Fraction(part) / whole, needs=("sum-decomposition",))
+    shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * Fraction(part) / whole)
               for (name, what), part in proved.parts.items() if part > 0]
     if not shares and bound:
-        shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound, needs=("sum-decomposition",))]
-    return [identity, *heads, *shares, _evaluation(run, network, proved)]
+        shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound)]
+    parts = [*shares, *quantity_steps(proved, claim.scope)]
+    return _joined(polynomial, identity, parts, bound, heads, _evaluation(run, network, proved), claim)
+
+
+def _joined(polynomial: list[Step], identity: Step, parts: list[Step], bound: Fraction, heads: list[Step], evaluation: Step,
+            claim: Claim) -> list[Step]:
+    """Join f = h (or f near p = h), h near the Sumformer, and the rest; where a premise failed, return what there is."""
+    held = Step("error-budget", "the error of each quantity, through h: the shares above add up to it", Status.CERTIFIED,
+                says=Near(OF_MEANS, SUMFORMER, bound, claim.scope), premises=tuple(parts))
+    steps = [*polynomial, identity, held, *heads, evaluation]
+    if all(step.status.rank <= Status.ASSUMED.rank for step in reached(steps)):
+        steps += for_every_network(derive("triangle inequality", [*polynomial, identity, held]), heads, evaluation)
+    return steps
 
 
 def _evaluation(run: RunFiles, network: MeanSumformer, proved: Proved) -> Step:
@@ -90,10 +108,11 @@ def _evaluation(run: RunFiles, network: MeanSumformer, proved: Proved) -> Step:
     # numerator and denominator of a normalised head, n sums each, a few operations a slot, four roundings of 1/n in the weights
     roundings = 2 * longest + 3 * slots(run) + 52
     error = Running(proved.reading, unit, 1.02 * roundings * unit).output_error(network)
+    networks = (SUMFORMER, *run.network["architectures"])
     what = f"evaluated in {number_format}, any order of summation, n <= {longest}"
     if not np.isfinite(error) or roundings * unit > 0.01:
         return Step("evaluation", f"{what}: outside the rounding analysis", Status.UNDECIDED)
-    return Step("evaluation", what, Status.CERTIFIED, Fraction(error), needs=("sum-decomposition",))
+    return Step("evaluation", what, Status.CERTIFIED, Fraction(error), says=Evaluated(networks, Fraction(error), longest))
 
 
 def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str,
@@ -110,13 +129,17 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step
     if built.every_n != claim.every_n:
         return [Step("claim", "the claim is about other lengths than those the derivation covers", Status.REFUTED)]
     scope = "every n >= 2" if built.every_n else f"n = {target.n}"
-    steps = [Step("sum-decomposition", f"f is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
-                  Status.CERTIFIED, assumption=A_PRIORI), *heads]
-    steps += [Step(share.id, _scoped(share.id, share.what, built), Status.CERTIFIED, share.bound, needs=("sum-decomposition",))
-              for share in built.compiled.shares if not (built.stands_in and share.id == CLAIMED)]
-    if built.stands_in:
-        steps += polynomial_steps(target, built.stands_in, built.missed, report)
-    return steps
+    found = polynomial_steps(target, built.stands_in, built.missed, report) if built.stands_in else []
+    identity = Step("sum-decomposition", f"f is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
+                    Status.CERTIFIED, assumption=A_PRIORI,
+                    says=Near(POLYNOMIAL if found else TARGET, OF_MEANS, Fraction(0), claim.scope))
+    shares = [share for share in built.compiled.shares if not (found and share.id == CLAIMED)]
+    parts = [Step(share.id, share.what, Status.CERTIFIED, share.bound) for share in shares if share.id != EVALUATION]
+    (rounding,) = (share for share in shares if share.id == EVALUATION)
+    networks = (SUMFORMER, *run.network["architectures"])
+    evaluation = Step(EVALUATION, f"{rounding.what}, n <= {built.evaluated_up_to}", Status.CERTIFIED, rounding.bound,
+                      says=Evaluated(networks, rounding.bound, built.evaluated_up_to))
+    return _joined(found, identity, parts, sum((part.bound for part in parts), Fraction(0)), heads, evaluation, claim)
 
 
 def rebuilt(plan: Mapping[str, Any], target: Target, architectures: Sequence[str]) -> ContinuousConstruction:
@@ -149,7 +172,3 @@ def _difference(run: RunFiles, built: ContinuousConstruction) -> str:
         if not np.array_equal(run.arrays[name], array):
             return f"the array {name}"
     return ""
-
-
-def _scoped(name: str, what: str, built: ContinuousConstruction) -> str:
-    return f"{what}, n <= {built.evaluated_up_to}" if name == "evaluation" else what

@@ -20,7 +20,7 @@ from constructions.network.relu import MeanSumformer
 from constructions.number_formats import exact_number
 from constructions.storage import MEAN_FORMAT, load_mean_sumformer
 from constructions.targets.target import Target
-from proofs_check.architecture_check import POOLING_STEPS, pooling_factor
+from proofs_check.architecture_check import pooling_factor, pooling_step
 from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Verdict, decimal_above
 from proofs_check.modulus import check_lipschitz
@@ -141,11 +141,11 @@ def _of_heads(run: RunFiles, claim: Claim) -> Iterator[Constant]:
         routes = sorted({Fraction(float(v)) for v in weights["W_V"][np.nonzero(weights["W_V"])]})
         shown = ", ".join(str(factor * route) if len(str(factor * route)) < 20 else decimal_above(factor * route)
                           for route in routes)
-        yield Constant(POOLING_STEPS[name], f"{name}: head = c sum over tokens, c", shown)
+        yield Constant(pooling_step(name), f"{name}: head = c sum over tokens, c", shown)
         sizes = {"E": "k", "w": "features"}
         for key, what in sizes.items():
             if key in weights:
-                yield Constant(POOLING_STEPS[name], f"{name}: {what}", str(len(weights[key])))
+                yield Constant(pooling_step(name), f"{name}: {what}", str(len(weights[key])))
         yield Constant("residual-layout", f"{name}: width", str(len(description["channels"])))
 
 

@@ -1,74 +1,48 @@
-"""The kernel: claims, steps, and the only place where a certificate is made.
+"""The kernel: steps, the rules that join them, and the only place where a certificate is made.
 
-A certificate is an upper bound of ||f - T|| over the whole domain. It is concluded from steps, each with a status and an exact
-share of the bound, by the triangle inequality; a sampled step cannot carry one. A sampled estimate is a lower bound with a
-witness and is another type: neither converts into the other.
+A proof is a tree. Its leaves are steps that a checker established, each with a status; its branches are rules, and a rule
+computes what it says from its premises, exactly, or refuses. :func:`conclude` runs every rule again. A certificate is an upper
+bound of ||f - T|| over the whole domain; a sampled step cannot carry one. A sampled estimate is a lower bound with a witness and
+is another type: neither converts into the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
-from constructions.number_formats import exact_number, short_decimal_above
+from proofs_check.claims import Claim, SampledEstimate, Status
+from proofs_check.decimals import decimal_above
+from proofs_check.propositions import (
+    SEQUENCE,
+    TARGET,
+    Evaluated,
+    Lipschitz,
+    Near,
+    Proposition,
+    Scope,
+    Symmetric,
+    Whole,
+    evaluated,
+)
 
-
-class Status(Enum):
-    """What is known, strongest first."""
-
-    PROVED = "proved"  # exact or symbolic
-    CERTIFIED = "certified"  # by enclosures
-    ASSUMED = "assumed"  # declared by the user, or cited
-    SAMPLED = "sampled"
-    UNDECIDED = "undecided"
-    REFUTED = "refuted"
-
-    @property
-    def rank(self) -> int:
-        """Position from strongest (0) to weakest."""
-        return list(Status).index(self)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """``||f - T|| <= bound`` in the sup norm over box^n, for T the Sumformer and each named architecture.
-
-    With ``every_n`` the bound is claimed for every n >= 2 at once; n is then the length the stored heads are made for.
-    """
-
-    target: str
-    expression: str
-    n: int
-    d: int
-    d_out: int
-    domain: tuple[tuple[Fraction, Fraction], ...]
-    networks: tuple[str, ...]
-    bound: Fraction
-    every_n: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the claim with exact numbers as strings."""
-        return {"target": self.target, "expression": self.expression, "n": self.n, "d": self.d, "d_out": self.d_out,
-                "domain": [[str(a), str(b)] for a, b in self.domain], "networks": list(self.networks), "bound": str(self.bound),
-                "every_n": self.every_n}
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Claim:
-        """Read a claim back; raises KeyError, TypeError or ValueError on anything else."""
-        domain = tuple((exact_number(a), exact_number(b)) for a, b in data["domain"])
-        return Claim(str(data["target"]), str(data["expression"]), int(data["n"]), int(data["d"]), int(data["d_out"]), domain,
-                     tuple(str(name) for name in data["networks"]), exact_number(data["bound"]),
-                     data.get("every_n", False) is True)
+__all__ = ["CHECKED", "Certificate", "Claim", "Refuted", "SampledEstimate", "Status", "Step", "Undecided", "Unsound", "Verdict",
+           "conclude", "decimal_above", "derive", "reached", "sharpened"]
+CHECKED = "checked"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a proof: id as in the mathematics, what was shown, how well, and its share of the bound.
+    """One step of a proof: id as in the mathematics, what was shown, how well, and its own share of the bound.
 
-    ``needs`` names the steps it rests on; they must come earlier, so that no step rests on itself.
+    Attributes:
+        says: what it establishes, for the rules; None where it only supports the steps above it.
+        premises: steps it rests on.
+        rule: how it follows from them; "checked" where a checker established it.
+        data: what the rule needs beside the premises.
     """
 
     id: str
@@ -76,11 +50,150 @@ class Step:
     status: Status
     bound: Fraction = Fraction(0)
     assumption: str = ""
-    needs: tuple[str, ...] = ()
+    says: Proposition | None = None
+    premises: tuple[Step, ...] = ()
+    rule: str = CHECKED
+    data: tuple[Any, ...] = ()
 
     def to_json(self) -> dict[str, str]:
         """Return the step with its bound as an exact fraction."""
         return {"step": self.id, "statement": self.statement, "status": self.status.value, "bound": str(self.bound)}
+
+
+class Unsound(ValueError):
+    """A rule's side condition does not hold."""
+
+
+def _near(step: Step) -> Near:
+    if not isinstance(step.says, Near):
+        raise Unsound(f"{step.id or step.rule} bounds no difference")
+    return step.says
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise Unsound(reason)
+
+
+def _triangle(premises: Sequence[Step]) -> Near:
+    """||a - b|| <= u, ||b - c|| <= v, on one scope: ||a - c|| <= u + v."""
+    links = [_near(step) for step in premises]
+    _require(bool(links), "nothing to add")
+    for one, other in pairwise(links):
+        _require(one.second == other.first, f"{one.second} is not {other.first}")
+        _require(one.scope == other.scope, "bounds on different scopes")
+    return Near(links[0].first, links[-1].second, sum((link.bound for link in links), Fraction(0)), links[0].scope)
+
+
+def _composition(premises: Sequence[Step]) -> Near:
+    """||X - q(X)|| <= r, g with Lipschitz constant L, on one scope: ||g - g(q)|| <= L r."""
+    moved, outer = _near(premises[0]), premises[1].says
+    _require(moved.first == SEQUENCE, "the argument is not the sequence")
+    if not isinstance(outer, Lipschitz):
+        raise Unsound("no Lipschitz constant")
+    _require(outer.scope == moved.scope and outer.constant >= 0, "bounds on different scopes")
+    return Near(outer.function, f"{outer.function}({moved.second})", outer.constant * moved.bound, moved.scope)
+
+
+def _mean(premises: Sequence[Step]) -> Near:
+    """|a - b| <= u for every token: |mean of a - mean of b| <= u, for any number of tokens."""
+    (one,) = map(_near, premises)
+    _require(one.scope.part == "tokens", "a mean is of functions of tokens")
+    return Near(f"mean of {one.first}", f"mean of {one.second}", one.bound, replace(one.scope, part="sequences"))
+
+
+def _cover(premises: Sequence[Step], cases: int, leaves: Iterable[tuple[int, int, int]]) -> Near:
+    """A bound on every box of a bisection, with no box lost: a bound on all of it.
+
+    ``leaves`` are (case, how often bisected, boxes). Each case starts from one box, and a box is replaced by its halves: nothing
+    is lost exactly if the 2^-bisections of its leaves add up to 1 (Kraft).
+    """
+    (one,) = map(_near, premises)
+    _require(one.scope.part == "boxes", "a cover is made of boxes")
+    held = dict.fromkeys(range(cases), Fraction(0))
+    for case, level, boxes in leaves:
+        _require(case in held and level >= 0 and boxes >= 0, "a box that belongs to no case")
+        held[case] += Fraction(boxes, 2**level)
+    lost = [case for case, sum_ in held.items() if sum_ != 1]
+    _require(cases > 0 and not lost, f"the boxes of case {(lost or [0])[0]} do not cover it")
+    return replace(one, scope=replace(one.scope, part="sequences"))
+
+
+def _symmetry(premises: Sequence[Step]) -> Near:
+    """A bound for descending tokens, of the difference of two functions that permutations commute with: a bound for all."""
+    sorted_, *symmetric = premises
+    one = _near(sorted_)
+    known = {step.says.function for step in symmetric if isinstance(step.says, Symmetric)}
+    _require(one.scope.descending and {one.first, one.second} <= known, "no symmetry to reduce by")
+    return replace(one, scope=replace(one.scope, descending=False))
+
+
+def _evaluation(premises: Sequence[Step]) -> Near:
+    """||f - T|| <= u, T evaluated within e of T: ||f - T evaluated|| <= u + e, for the lengths of the evaluation."""
+    one, rounding = _near(premises[0]), premises[1].says
+    if not isinstance(rounding, Evaluated) or one.second not in rounding.networks:
+        raise Unsound(f"nothing is known of {one.second} in floating point")
+    return Near(one.first, evaluated(one.second), one.bound + rounding.bound, replace(one.scope, longest=rounding.longest))
+
+
+def _monotonicity(premises: Sequence[Step], bound: Fraction) -> Proposition:
+    """A bound is a bound if it is larger."""
+    (one,) = (step.says for step in premises if isinstance(step.says, Near | Whole))
+    _require(bound >= one.bound, "a bound cannot be made smaller")
+    return replace(one, bound=bound)
+
+
+def _conjunction(premises: Sequence[Step], networks: tuple[str, ...], floating_point: bool) -> Whole:
+    """||f - T|| <= u_T for each network, over the reals on one scope, and evaluated on its lengths: the largest of them."""
+    found = {near.second: near for near in map(_near, premises)}
+    scopes = {found[name].scope for name in networks if name in found}
+    _require(len(scopes) == 1 and all(near.first == TARGET for near in found.values()), "bounds of different things")
+    (scope,) = scopes
+    _require(scope == Scope(scope.box, scope.n), "a bound for some of the sequences only")
+    wanted = {*networks, *(map(evaluated, networks) if floating_point else ())}
+    _require(wanted == set(found), f"nothing bounds ||f - {min(wanted - set(found), default='T')}||")
+    _require(all(replace(near.scope, longest=None) == scope for near in found.values()), "bounds on different scopes")
+    return Whole(networks, max(near.bound for near in found.values()), scope)
+
+
+RULES: Mapping[str, Callable[..., Proposition]] = {
+    "triangle inequality": _triangle, "composition": _composition, "mean of bounded terms": _mean, "subdivision cover": _cover,
+    "symmetry reduction": _symmetry, "evaluation": _evaluation, "monotonicity": _monotonicity, "conjunction": _conjunction}
+
+
+def derive(rule: str, premises: Sequence[Step], *data: Any, id: str = "", statement: str = "") -> Step:
+    """Apply a rule; what the step says and its share of the bound are the rule's, exactly.
+
+    Raises:
+        Unsound: a side condition does not hold.
+    """
+    says = RULES[rule](premises, *data)
+    own = {"composition": getattr(says, "bound", Fraction(0)),
+           "monotonicity": getattr(says, "bound", Fraction(0)) - getattr(premises[0].says, "bound", Fraction(0))}
+    return Step(id, statement, Status.PROVED, own.get(rule, Fraction(0)), "", says, tuple(premises), rule, data)
+
+
+def _again(step: Step) -> bool:
+    """Say whether a derived step is what its rule gives."""
+    try:
+        return derive(step.rule, step.premises, *step.data, id=step.id, statement=step.statement) == step
+    except (KeyError, TypeError, ValueError, IndexError):
+        return False
+
+
+def reached(steps: Iterable[Step]) -> Iterator[Step]:
+    """Return the steps and all that they rest on, each once, premises first."""
+    seen: set[int] = set()
+
+    def visit(step: Step) -> Iterator[Step]:
+        if id(step) not in seen:
+            seen.add(id(step))
+            for premise in step.premises:
+                yield from visit(premise)
+            yield step
+
+    for step in steps:
+        yield from visit(step)
 
 
 _KERNEL = object()
@@ -88,12 +201,12 @@ _KERNEL = object()
 
 @dataclass(frozen=True)
 class Certificate:
-    """A proved upper bound; only :func:`conclude` makes one."""
+    """A proved upper bound; only :func:`conclude` makes one. ``conclusion`` is the root of its proof."""
 
     claim: Claim
     proved_bound: Fraction
     status: Status
-    steps: tuple[Step, ...]
+    conclusion: Step
     assumptions: tuple[str, ...]
     _made_by: object = field(repr=False, compare=False, default=None)
 
@@ -101,16 +214,10 @@ class Certificate:
         if self._made_by is not _KERNEL:
             raise TypeError("a certificate is concluded by the kernel from checked steps, never constructed")
 
-    def tree(self) -> dict[str, Any]:
-        """Return the claim's proof as a tree: the shares that add up, each above the steps it rests on."""
-        inner = {name for step in self.steps for name in step.needs}
-
-        def branch(step: Step) -> dict[str, Any]:
-            below = [branch(premise) for name in step.needs for premise in self.steps if premise.id == name != step.id]
-            return {"step": step.id, "status": step.status.value, "bound": str(step.bound)} | ({"from": below} if below else {})
-
-        return {"claim": f"||f - T|| <= {self.claim.bound}", "rule": "triangle inequality", "bound": str(self.proved_bound),
-                "from": [branch(step) for step in self.steps if step.id not in inner]}
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that have a name; their shares add up to the bound."""
+        return tuple(step for step in reached([self.conclusion]) if step.id)
 
 
 @dataclass(frozen=True)
@@ -132,89 +239,61 @@ class Refuted:
     reason: str
 
 
-@dataclass(frozen=True)
-class SampledEstimate:
-    """A lower bound of ||f - T|| with the sequence that shows it; never an upper bound of anything."""
-
-    maximum: float
-    witness: tuple[tuple[float, ...], ...]
-    samples: int
-
-    def __post_init__(self) -> None:
-        if not self.maximum >= 0:
-            raise ValueError(f"a sampled error is a number >= 0, got {self.maximum}")
-
-
 Verdict = Certificate | Undecided | Refuted
 
 
-def conclude(claim: Claim, steps: Sequence[Step], required: Sequence[str], trust: Sequence[str]) -> Verdict:
-    """Add the steps' bounds (triangle inequality) and compare the sum, exactly, with the claim.
+def conclude(claim: Claim, steps: Sequence[Step], trust: Sequence[str], *, floating_point: bool = True) -> Verdict:
+    """Compare what the steps prove, exactly, with the claim.
 
     Args:
         claim: what is to be certified.
-        steps: checked steps; a step's ``bound`` is its share of ||f - T||.
-        required: ids that must be among the steps: a proof with a step left out proves nothing.
+        steps: checked and derived steps; among them, or what they rest on, ||f - T|| <= .. for each network T.
         trust: assumptions of the checker itself.
+        floating_point: whether the networks as evaluated are claimed too.
 
     Returns:
-        A certificate whose status is that of its weakest step; ``Refuted`` if a step is; ``Undecided`` if a step is missing,
-        undecided or only sampled, rests on a step that does not come before it, or if the sum exceeds the claim.
+        A certificate whose status is that of the weakest step in its proof; ``Refuted`` if a step is; ``Undecided`` if a step is
+        undecided, only sampled or not what its rule gives, if a network is not bounded, or by more than the claim.
     """
-    kept = tuple(steps)
-    false = [step for step in kept if step.status is Status.REFUTED]
+    lines = tuple(reached(steps))
+    named = tuple(step for step in lines if step.id)
+    false = [step for step in lines if step.status is Status.REFUTED]
     if false:
-        return Refuted(claim, kept, f"{false[0].id}: {false[0].statement}")
-    missing = [name for name in required if name not in {step.id for step in kept}]
-    missing += [name for i, step in enumerate(kept) for name in step.needs if name not in {s.id for s in kept[:i]}]
-    weak = [step for step in kept if step.status.rank > Status.ASSUMED.rank]
-    negative = [step for step in kept if step.bound < 0]
-    total = sum((step.bound for step in kept), Fraction(0))
-    if missing or weak or negative:
-        reason = (f"step {missing[0]} is missing" if missing else f"{weak[0].id}: {weak[0].statement}" if weak
-                  else f"{negative[0].id}: a share of a bound cannot be negative")
-        return Undecided(claim, kept, reason, None)
+        return Refuted(claim, named, f"{false[0].id}: {false[0].statement}")
+    weak = [step for step in lines if step.status.rank > Status.ASSUMED.rank]
+    if weak:
+        return Undecided(claim, named, f"{weak[0].id}: {weak[0].statement}", None)
+    forged = [step for step in lines if step.rule != CHECKED and not _again(step)]
+    if forged:
+        return Undecided(claim, named, f"{forged[0].id}: does not follow by {forged[0].rule}", None)
+    goals = {near.second: step for step in lines if isinstance(near := step.says, Near) and near.first == TARGET
+             and replace(near.scope, longest=None) == claim.scope}
+    wanted = [*claim.networks, *(map(evaluated, claim.networks) if floating_point else ())]
+    try:
+        conclusion = derive("conjunction", [goals[name] for name in wanted if name in goals], claim.networks, floating_point)
+    except Unsound as reason:
+        return Undecided(claim, named, str(reason), None)
+    return _compared(claim, conclusion, trust)
+
+
+def _compared(claim: Claim, conclusion: Step, trust: Sequence[str]) -> Verdict:
+    proof = tuple(reached([conclusion]))
+    named = tuple(step for step in proof if step.id)
+    total = conclusion.says.bound if isinstance(conclusion.says, Whole) else Fraction(0)
+    if any(step.bound < 0 for step in proof) or sum((step.bound for step in proof), Fraction(0)) != total:
+        return Undecided(claim, named, "the shares of the steps do not add up to what they prove", None)
     if total > claim.bound:
-        return Undecided(claim, kept, f"the steps add up to {decimal_above(total)}, more than the claimed "
-                                      f"{decimal_above(claim.bound)}", total)
-    status = max((step.status for step in kept), key=lambda s: s.rank)
-    assumptions = tuple(dict.fromkeys([*(step.assumption for step in kept if step.assumption), *trust]))
-    return Certificate(claim, total, status, kept, assumptions, _made_by=_KERNEL)
+        return Undecided(claim, named, f"the steps add up to {decimal_above(total)}, more than the claimed "
+                                       f"{decimal_above(claim.bound)}", total)
+    status = max((step.status for step in proof), key=lambda s: s.rank)
+    assumptions = tuple(dict.fromkeys([*(step.assumption for step in proof if step.assumption), *trust]))
+    return Certificate(claim, total, status, conclusion, assumptions, _made_by=_KERNEL)
 
 
 def sharpened(certificate: Certificate, digits: int = 6) -> Certificate:
-    """Return the certificate of the sharpest claim that its steps prove, rounded up to so many significant decimal digits."""
-    bound = min(certificate.claim.bound, short_decimal_above(certificate.proved_bound, digits))
-    rounding = Step("quoted-bound", f"rounded up to {digits} digits", Status.PROVED, bound - certificate.proved_bound)
-    steps = (*certificate.steps, rounding) if rounding.bound else certificate.steps
-    return replace(certificate, claim=replace(certificate.claim, bound=bound), proved_bound=bound, steps=steps)
-
-
-def decimal_above(value: Fraction, digits: int = 6) -> str:
-    """Return a decimal with the given significant digits at or above the value: a printed bound is a bound.
-
-    >>> decimal_above(Fraction(1, 3), 3)
-    '0.334'
-    >>> decimal_above(Fraction(1, 10**7), 3)
-    '1.00e-7'
-    """
-    if value == 0:
-        return "0"
-    if value < 0:
-        return "-" + _rounded(-value, digits, up=False)
-    return _rounded(value, digits, up=True)
-
-
-def _rounded(value: Fraction, digits: int, *, up: bool) -> str:
-    exponent = len(str(value.numerator)) - len(str(value.denominator))
-    exponent -= value < Fraction(10) ** exponent
-    scaled = value / Fraction(10) ** (exponent - digits + 1)
-    mantissa = -(-scaled.numerator // scaled.denominator) if up else scaled.numerator // scaled.denominator
-    if mantissa == 10**digits:
-        mantissa, exponent = mantissa // 10, exponent + 1
-    text = str(mantissa)
-    if -5 <= exponent < 0:
-        return f"0.{'0' * (-exponent - 1)}{text}"
-    if 0 <= exponent < digits:
-        return f"{text[:exponent + 1]}.{text[exponent + 1:]}".rstrip(".")
-    return f"{text[0]}.{text[1:]}e{exponent}"
+    """Return the certificate of the sharpest claim that its proof gives, rounded up to so many significant decimal digits."""
+    bound = min(certificate.claim.bound, Fraction(decimal_above(certificate.proved_bound, digits)))
+    quoted = derive("monotonicity", [certificate.conclusion], bound, id="quoted-bound",
+                    statement=f"rounded up to {digits} digits")
+    conclusion = quoted if quoted.bound else certificate.conclusion
+    return replace(certificate, claim=replace(certificate.claim, bound=bound), proved_bound=bound, conclusion=conclusion)

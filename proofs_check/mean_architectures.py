@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, mean_of
-from proofs_check.architecture_check import LARGEST_WEIGHT, POOLING_STEPS, check_exponents, pooling_factor
-from proofs_check.kernel import Status, Step
+from proofs_check.architecture_check import LARGEST_WEIGHT, check_exponents, pooling_factor, pooling_step
+from proofs_check.companions import SUMFORMER
+from proofs_check.kernel import Claim, Status, Step
+from proofs_check.propositions import Near
 from proofs_check.run_files import RunFiles
 from proofs_check.step_network import Rejected
 
@@ -22,16 +24,17 @@ from proofs_check.step_network import Rejected
 LARGEST_DEFECT = {"float64": Fraction(4, 2**53), "float32": Fraction(4, 2**24)}
 
 
-def architecture_steps(run: RunFiles, network: MeanSumformer, n: int, number_format: str, largest: float) -> list[Step]:
+def architecture_steps(run: RunFiles, network: MeanSumformer, claim: Claim, number_format: str, largest: float) -> list[Step]:
     """Return one pooling step for each architecture, refuted with the first thing that is wrong.
 
     Args:
+        claim: its n is the length that the stored heads are made for, its scope the sequences the steps are about.
         largest: bound of the size of a number in the stream, for exponents of the Performer.
     """
     known = {f"{part}.{i}.{array}" for part, layers in (("phi", network.phi), ("psi", network.psi))
              for i in range(len(layers)) for array in ("W_1", "bias", "W_2")} | {"readout.W_out", "readout.b_out"}
     descriptions = run.network["architectures"]
-    steps = [_step(run, name, description, network, n, number_format, largest) for name, description in descriptions.items()]
+    steps = [_step(run, name, description, network, claim, number_format, largest) for name, description in descriptions.items()]
     extra = sorted(key for key in run.arrays if key not in known and key.split(".")[0] not in descriptions)
     if extra or run.exact:
         steps.append(Step("network", f"the array {(extra or sorted(run.exact))[0]} belongs to nothing", Status.REFUTED))
@@ -43,17 +46,18 @@ def slots(run: RunFiles) -> int:
     return max((len(array) for key, array in run.arrays.items() if key.endswith((".attention.F", ".attention.w"))), default=0)
 
 
-def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: MeanSumformer, n: int, number_format: str,
-          largest: float) -> Step:
-    step = POOLING_STEPS.get(name, f"{name}-pooling")
+def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: MeanSumformer, claim: Claim,
+          number_format: str, largest: float) -> Step:
+    step = pooling_step(name)
     mine = {key.removeprefix(f"{name}."): array for key, array in run.arrays.items() if key.startswith(f"{name}.")}
     try:
-        defect = _checked(name, mine, list(description["channels"]), int(description["pooling_block"]), network, n, number_format,
-                          largest)
+        defect = _checked(name, mine, list(description["channels"]), int(description["pooling_block"]), network, claim.n,
+                          number_format, largest)
     except Rejected as rejected:
         return Step(step, str(rejected), Status.REFUTED)
     exactly = "exactly the mean" if not defect else "the mean, its weights rounded"
-    return Step(step, f"{name}: attention is {exactly}, blocks hold phi and psi", Status.PROVED)
+    return Step(step, f"{name}: attention is {exactly}, blocks hold phi and psi", Status.PROVED,
+                says=Near(SUMFORMER, name, Fraction(0), claim.scope))
 
 
 def _checked(name: str, mine: Mapping[str, np.ndarray], channels: list[str], pooling_block: int, network: MeanSumformer, n: int,

@@ -12,10 +12,13 @@ from fractions import Fraction
 from constructions.progress import Report
 from constructions.targets import expression as ex
 from constructions.targets.target import Target
+from proofs_check.covering import covering_steps, unfinished
 from proofs_check.deviation import Deviation
 from proofs_check.kernel import Status, Step, decimal_above
+from proofs_check.propositions import TARGET, Scope
 from proofs_check.sup_norm import Search
 
+POLYNOMIAL = "p"
 CLAIMED = "polynomial-density"  # the builder's share that this proof takes the place of
 SECONDS = 300.0
 MOST_WAITING = 2_000_000  # boxes; more of them would not end in the time either, and fill the memory
@@ -23,7 +26,7 @@ MOST_WAITING = 2_000_000  # boxes; more of them would not end in the time either
 
 def polynomial_steps(target: Target, p: Sequence[ex.Expression], missed: Fraction, report: Report,
                      seconds: float = SECONDS) -> list[Step]:
-    """Return the steps that bound |f - p| over all sequences of the target's n; undecided ones where the time is spent.
+    """Return the steps that bound |f - p| over all sequences of the target's n, the last one saying so; or undecided ones.
 
     Args:
         target: f.
@@ -36,25 +39,17 @@ def polynomial_steps(target: Target, p: Sequence[ex.Expression], missed: Fractio
     until = time.monotonic() + seconds
     while not search.finished and time.monotonic() < until and search.waiting.bound.size <= MOST_WAITING:
         search.run(min(5.0, until - time.monotonic()), lambda state: _told(state, report))
-    cases = target.n * target.d_out
-    reduced = Step("symmetry-reduction", f"tokens in descending order; {cases} cases, each a rank of the own token and an output",
-                   Status.PROVED)
     what = f"f against the polynomial that the network is built for; {search.judged:,} boxes"
-    return [reduced, _step(search, what, missed)]
+    if search.witness is not None:
+        at = ", ".join(str(tuple(map(float, token))) for token in search.witness.tokens)
+        return unfinished(search, f"the polynomial misses {float(search.witness.error_at_least):.6g} of f at X = [{at}], "
+                                  f"claimed {decimal_above(missed)}", Status.REFUTED)
+    if not search.finished:
+        return unfinished(search, f"|f - p| <= {decimal_above(missed)} is not proved: {what}, {search.waiting.bound.size:,} of "
+                                  f"them wait", Status.UNDECIDED)
+    return covering_steps(search, Scope(target.box.sides, target.n), (TARGET, POLYNOMIAL), what)
 
 
 def _told(state: Search, report: Report) -> None:
     waiting = int(state.waiting.bound.size)
     report("polynomial against target", state.judged - waiting, state.judged)
-
-
-def _step(search: Search, what: str, missed: Fraction) -> Step:
-    if search.witness is not None:
-        at = ", ".join(str(tuple(map(float, token))) for token in search.witness.tokens)
-        return Step("subdivision", f"the polynomial misses {float(search.witness.error_at_least):.6g} of f at X = [{at}], "
-                    f"claimed {decimal_above(missed)}", Status.REFUTED)
-    if not search.finished:
-        waiting = search.waiting.bound.size
-        return Step("subdivision", f"|f - p| <= {decimal_above(missed)} is not proved: {what}, {waiting:,} of them wait",
-                    Status.UNDECIDED)
-    return Step("subdivision", what, Status.CERTIFIED, Fraction(search.bound), needs=("symmetry-reduction",))

@@ -18,7 +18,10 @@ from constructions.storage import MEAN_FORMAT, load_mean_sumformer
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.certify import read_target
 from proofs_check.checkpoints import resume, store
+from proofs_check.companions import SUMFORMER
+from proofs_check.covering import covering_steps, unfinished
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude
+from proofs_check.propositions import TARGET
 from proofs_check.run_files import RunFiles, understanding
 from proofs_check.sup_norm import ErrorWitness, Problem, Search
 from proofs_check.trained import read_trained
@@ -104,21 +107,18 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
     with suppress(KeyboardInterrupt):  # what was proved so far is reported
         search.run(seconds, keep, executor)
     trust = (assumption, *TRUST) if assumption else TRUST
-    return conclude(claim, _steps(search, claim, earlier), ("symmetry-reduction", "subdivision"), trust), search
+    return conclude(claim, _steps(search, claim, earlier), trust, floating_point=False), search
 
 
 def _steps(search: Search, claim: Claim, earlier: str) -> list[Step]:
-    cases = claim.n * claim.d_out
-    reduced = Step("symmetry-reduction", f"tokens in descending order; {cases} cases, each a rank of the own token and an output",
-                   Status.PROVED)
     if search.witness is not None:
-        return [reduced, Step("subdivision", _told(search.witness), Status.REFUTED)]
+        return unfinished(search, _told(search.witness), Status.REFUTED)
     if not math.isfinite(search.bound):
-        return [reduced, Step("subdivision", f"no finite bound after {search.judged:,} boxes", Status.UNDECIDED)]
+        return unfinished(search, f"no finite bound after {search.judged:,} boxes", Status.UNDECIDED)
     waiting = search.waiting.bound.size
     left = f", {waiting:,} of them to be divided further" if waiting else ""
     covered = f"{search.judged:,} boxes{left}; over the reals, for the stored weights"
-    return [reduced, Step("subdivision", covered, Status.CERTIFIED, Fraction(search.bound), earlier, ("symmetry-reduction",))]
+    return covering_steps(search, claim.scope, (TARGET, SUMFORMER), covered, earlier)
 
 
 def _told(witness: ErrorWitness) -> str:

@@ -15,9 +15,10 @@ import functools
 import hashlib
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -150,6 +151,7 @@ class Search:
         judged: how many boxes have been looked at.
         occurs: the largest error that certainly occurs somewhere.
         witness: where an error above the limit occurs, None while none was found.
+        done: boxes that do not wait any more, counted by case and level; with the waiting ones they must cover every case.
     """
 
     problem: Comparison
@@ -159,6 +161,7 @@ class Search:
     judged: int = 0
     occurs: float = 0.0
     witness: ErrorWitness | None = None
+    done: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     @staticmethod
     def begin(problem: Comparison, limit: Fraction) -> Search:
@@ -169,6 +172,11 @@ class Search:
     def bound(self) -> float:
         """A proved upper bound of ||f - T||, over everything settled or waiting."""
         return max(self.settled, float(self.waiting.bound.max(initial=0.0)))
+
+    @property
+    def leaves(self) -> tuple[tuple[int, int, int], ...]:
+        """All boxes the search ends in: (case, level, how many)."""
+        return tuple(sorted((case, level, boxes) for (case, level), boxes in (self.done + self.waiting.leaves()).items()))
 
     @property
     def finished(self) -> bool:
@@ -199,18 +207,19 @@ class Search:
         hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
         batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]
         found = list(executor.map(self.problem.elsewhere, batches) if executor else map(self.problem.judge, batches))
-        settled, occurs, witness, parts = self.settled, self.occurs, None, [stays]
+        settled, occurs, witness, parts, done = self.settled, self.occurs, None, [stays], self.done.copy()
         for batch, judged in zip(batches, found, strict=True):
-            done, children = self._divided(batch, judged)
-            settled, occurs = max(settled, done), max(occurs, float(judged.occurs.max(initial=0.0)))
+            largest, children, leaves = self._divided(batch, judged)
+            settled, occurs = max(settled, largest), max(occurs, float(judged.occurs.max(initial=0.0)))
+            done.update(leaves)
             witness = witness or self._witness(batch, judged)
             parts.append(children)
         # one assignment, so that an interruption leaves the state before the round or after it
-        self.__dict__.update(waiting=Boxes.joined(parts), settled=settled, occurs=occurs, witness=witness,
+        self.__dict__.update(waiting=Boxes.joined(parts), settled=settled, occurs=occurs, witness=witness, done=done,
                              judged=self.judged + hot.bound.size)
 
-    def _divided(self, batch: Boxes, found: Judged) -> tuple[float, Boxes]:
-        """Return the largest bound among boxes that are settled, and the halves of the others."""
+    def _divided(self, batch: Boxes, found: Judged) -> tuple[float, Boxes, Counter[tuple[int, int]]]:
+        """Return the largest bound among boxes that are settled, the halves of the others, and what need not wait any more."""
         bound = np.minimum(found.upper, batch.bound)
         open_ = bound > self.limit
         rest = replace(batch.take(open_), bound=bound[open_])
@@ -220,7 +229,8 @@ class Search:
         region = self.problem.region(int(batch.case[0]) % self.problem.n)
         lower, upper, meets = region.restrict(children.lower, children.upper)
         settled = max(float(bound[~open_].max(initial=0.0)), float(rest.bound[finest].max(initial=0.0)))
-        return settled, replace(children, lower=lower, upper=upper).take(meets)
+        leaves = batch.take(~open_).leaves() + rest.take(finest).leaves() + children.take(~meets).leaves()
+        return settled, replace(children, lower=lower, upper=upper).take(meets), leaves
 
     def _witness(self, batch: Boxes, found: Judged) -> ErrorWitness | None:
         worst = int(np.argmax(found.occurs))
@@ -247,7 +257,8 @@ def _coordinate(widths: Floats, parts: Floats) -> np.ndarray:
 
 def _bisected(boxes: Boxes, coordinate: np.ndarray) -> Boxes:
     rows, middle = np.arange(len(coordinate)), boxes.centre[np.arange(len(coordinate)), coordinate]
-    low, high = boxes.take(rows), boxes.take(rows)
+    halves = replace(boxes, level=boxes.level + 1)
+    low, high = halves.take(rows), halves.take(rows)
     low.upper[rows, coordinate] = middle
     high.lower[rows, coordinate] = middle
     return Boxes.joined([low, high])

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from constructions.errors import BadInput, Refused
+from constructions.errors import BadInput, Interrupted, Refused
 
 INTERRUPTED = 130  # what typer leaves with after Ctrl-C
 
@@ -100,7 +100,45 @@ Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print the proof as Mer
 InstanceRun = Annotated[str | None, typer.Option(
     "--run", metavar="RUN", help="A run directory: every constant of the proof for this network.", show_default=False)]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, also those whose sources have not changed.")]
+ExperimentName = Annotated[str, typer.Argument(
+    metavar="NAME", help="figure-1, figure-2 (the paper's), train-versus-construct or length.", show_default=False)]
+ExperimentProfile = Annotated[str, typer.Option(
+    "--profile", help="small: minutes on two cores; full: for a GPU; train-versus-construct also fast.")]
+ExperimentDevice = Annotated[str, typer.Option("--device", help="Where to train and search: auto, cpu or cuda.")]
+ExperimentSeed = Annotated[int, typer.Option(
+    "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of weights, batches, examples and searches.")]
+ExperimentOut = Annotated[str | None, typer.Option(
+    "--out", help="New directory for the record and the states of trainings. (default: runs/experiment-NAME-PROFILE)",
+    show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupted experiment in --out DIR.")]
+BenchTarget = Annotated[str, typer.Option("--target", help="A name or an expression made of means: one network for every n.")]
+BenchEps = Annotated[str, typer.Option("--eps", help="Tolerance of the network that is timed.")]
+BenchProfile = Annotated[str, typer.Option("--profile", help="fast: n = 2^6 .. 2^14, under a minute; full: to 2^18, minutes.")]
+Lengths = Annotated[str | None, typer.Option(
+    metavar="INTEGER[,..]", help="Sequence lengths. (default: the profile's)", show_default=False)]
+BenchDevice = Annotated[str, typer.Option("--device", help="Where to time: auto, cpu (one thread) or cuda.")]
+Dtype = Annotated[str, typer.Option(help="Number formats, float64 or float32, or both with a comma.")]
+BenchSeed = Annotated[int, typer.Option(
+    "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of the tokens and of the Performer's features.")]
+RecordOut = Annotated[str | None, typer.Option(
+    "--out", metavar="FILE", help="Write the JSON record (uat-bench/1) that tables and reports read.", show_default=False)]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
+FigureNames = Annotated[list[str] | None, typer.Argument(
+    metavar="NAME", help="band, error-map, budget, parameters, proof, cost, figure-2, training.", show_default=False)]
+Everything = Annotated[bool, typer.Option("--all", help="Every figure.")]
+FigureRun = Annotated[str | None, typer.Option(
+    "--run", metavar="RUN", help="The run directory that band, error-map and budget are about.", show_default=False)]
+Records = Annotated[str | None, typer.Option(
+    metavar="DIR", help="Folder with records (docs/formats.md): figures are drawn from these, the others are computed.",
+    show_default=False)]
+FigureFormats = Annotated[str, typer.Option("--format", metavar="pdf,png", help="Files to write.")]
+Effort = Annotated[str, typer.Option(help="fast: a minute or two; full: finer maps, more tolerances, longer searches.")]
+Page = Annotated[str | None, typer.Option(
+    "--out", metavar="FILE.html", help="File to write. (default: RUN.html)", show_default=False)]
+PageSamples = Annotated[int, typer.Option(
+    "--samples", parser=_whole_number, metavar="INTEGER", help="Sequences to search for the worst error; 0 to skip.")]
+NoRecheck = Annotated[bool, typer.Option("--no-recheck", help="Show the certificate as stored, without proving it again; the "
+                                                              "page says so.")]
 
 
 @app.command()
@@ -193,6 +231,52 @@ def check(steps: Steps = None, upto: Upto = None, only: Only = None, profile: Pr
     raise typer.Exit((checking.check if run is None else checking.check_run)(request, as_json=json_))
 
 
+@app.command()
+def figures(out: Annotated[str, typer.Option(metavar="DIR", help="Folder to write to; it is made.", show_default=False)],
+            names: FigureNames = None, everything: Everything = False, run: FigureRun = None, records: Records = None,
+            file_format: FigureFormats = "pdf,png", profile: Effort = "fast", seed: Seed = 0,
+            import_callable: ImportCallable = False) -> None:
+    """Draw the figures of the appendix as PDF and PNG, each with its data beside it, so that it can be drawn again.
+
+    Exit code 1 where a record is missing; the command that makes it is named.
+    """
+    from uat.figures import command
+
+    raise typer.Exit(command.figures(command.FiguresRequest(tuple(names or ()), everything, out, run, records, file_format,
+                                                            profile, seed, import_callable)))
+
+
+@app.command()
+def report(run: Run, out: Page = None, samples: PageSamples = 20_000, seed: Seed = 0, no_recheck: NoRecheck = False,
+           import_callable: ImportCallable = False) -> None:
+    """Write one HTML page about a run: what is proved, what that rests on, how to check it; proves it again first."""
+    from uat.report import command
+
+    raise typer.Exit(command.report(run, out=out, samples=samples, seed=seed, recheck=not no_recheck,
+                                    import_callable=import_callable))
+
+
+@app.command()
+def experiment(name: ExperimentName, profile: ExperimentProfile = "small", device: ExperimentDevice = "auto",
+               seed: ExperimentSeed = 0, out: ExperimentOut = None, resume: Resume = False, json_: Json = False) -> None:
+    """Train networks as the paper does, or against the constructed one: relative L2 and worst errors."""
+    from uat import experiment as experimenting
+
+    request = experimenting.ExperimentRequest(name, profile, device, seed, out, resume)
+    raise typer.Exit(experimenting.experiment(request, as_json=json_))
+
+
+@app.command()
+def bench(target: BenchTarget = "f", eps: BenchEps = "1e-2", profile: BenchProfile = "fast", lengths: Lengths = None,
+          device: BenchDevice = "cpu", dtype: Dtype = "float64,float32", seed: BenchSeed = 0, out: RecordOut = None,
+          json_: Json = False) -> None:
+    """Time one certified function as every architecture, and torch's attention of the same width, against sequence length."""
+    from uat.benchmarks import command
+
+    request = command.BenchRequest(target, eps, profile, lengths, device, dtype, seed)
+    raise typer.Exit(command.bench(request, out=out, as_json=json_))
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends in one message, never in a traceback."""
     try:
@@ -201,6 +285,8 @@ def main() -> None:
         _leave(f"error: {error}", 2)
     except Refused as error:
         _leave(f"refused: {error}", 1)
+    except Interrupted as error:
+        _leave(f"interrupted: {error}", INTERRUPTED)
     except SystemExit as leaving:
         _leave("interrupted: nothing was written" if leaving.code == INTERRUPTED else "", leaving.code)
     except MemoryError:

@@ -16,6 +16,7 @@ from constructions.storage import load
 from proofs_check.certify import certify as certify_run
 from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
+from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
@@ -81,6 +82,7 @@ def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
         show.print_json(certify_record(verdict, seconds))
     else:
         _show_verdict(verdict, f"re-proved from {run} in {seconds:.1f} s")
+        _show_proof(verdict)
     return 0 if isinstance(verdict, Certificate) else 1
 
 
@@ -109,6 +111,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
                          "waiting": int(search.waiting.bound.size), "error_at_least": search.occurs})
     else:
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
+        _show_proof(verdict)
         show.console().print(f"an error of {search.occurs:.6g} certainly occurs at the centre of a box")
         if search.waiting.bound.size and not isinstance(verdict, Refuted):
             show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
@@ -168,7 +171,8 @@ def certify_record(verdict: Verdict, seconds: float) -> dict[str, Any]:
     return {"certified_bound": show.bound_text(proved) if proved is not None else None,
             "certified_bound_exact": str(proved) if proved is not None else None,
             "claimed_bound": show.bound_text(verdict.claim.bound), "method": method_text(verdict),
-            **_verdict_entries(verdict), "seconds": round(seconds, 3)}
+            **_verdict_entries(verdict),
+            "proof": proof_tree(verdict).to_json() if isinstance(verdict, Certificate) else None, "seconds": round(seconds, 3)}
 
 
 def architecture_rows(outcome: pipeline.Outcome) -> list[dict[str, Any]]:
@@ -198,6 +202,11 @@ def _tightness(claim: Claim, found: Sampled) -> float | None:
 def _check_search(samples: int, device: str) -> None:
     if samples < 0:
         raise BadInput(f"--samples {samples}: expected a number >= 0")
+    check_device(device)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is unknown or not there, by BadInput."""
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device!r}: expected auto, cpu or cuda")
     if device == "cuda":
@@ -263,6 +272,11 @@ def _show_verdict(verdict: Verdict, title: str) -> None:
     out.print(f"\n[bold red]{word}[/bold red]: {show.escape(verdict.reason)}")
     best = None if isinstance(verdict, Refuted) else verdict.best_bound
     out.print(f"claimed bound {show.bound_text(claim.bound)}, best bound proved {show.bound_text(best)}")
+
+
+def _show_proof(verdict: Verdict) -> None:
+    if isinstance(verdict, Certificate):
+        show.console().print("\nproof:", show.proof(verdict), sep="\n")
 
 
 def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) -> None:

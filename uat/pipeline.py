@@ -14,7 +14,7 @@ from constructions.planner import GridPlan
 from constructions.pooling import PoolingHead
 from constructions.progress import Report
 from constructions.storage import Stored, store, store_mean
-from constructions.survey import AUTOMATIC, Candidate, cheapest, survey
+from constructions.survey import Candidate, automatic, cheapest, survey
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.certify import certify
 from proofs_check.kernel import Certificate, Claim, Verdict, sharpened
@@ -63,7 +63,7 @@ def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarg
     request.check_names()
     tolerance, heads, number_format = request.tolerance(), request.heads(), request.number_format()
     target, modulus = request.resolved(n)
-    methods = AUTOMATIC if request.method == "auto" else (request.method,)
+    methods = automatic() if request.method == "auto" else (request.method,)
     if request.code != "auto" and request.method == "auto":
         methods = ("grid",)  # only the discretised construction has a code
     found = survey(target, tolerance, heads, modulus=modulus, code=request.code, number_format=number_format,

@@ -41,7 +41,7 @@ def mermaid(steps: Mapping[str, ProofStep], statuses: Mapping[str, Status]) -> s
 
 def svg(steps: Mapping[str, ProofStep], statuses: Mapping[str, Status], inherited: Mapping[str, Status | None]) -> str:
     """Return an SVG: columns by the longest chain of premises, fill by the step's own status, frame by the inherited one."""
-    boxes = _layout(steps, set(statuses))
+    boxes = layout(steps, set(statuses))
     width = max(box.x + box.width for box in boxes.values()) + MARGIN
     height = max(box.y + box.height for box in boxes.values()) + MARGIN + ROW
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" role="img" '
@@ -57,7 +57,7 @@ def svg(steps: Mapping[str, ProofStep], statuses: Mapping[str, Status], inherite
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _layout(steps: Mapping[str, ProofStep], drawn: set[str]) -> dict[str, Box]:
+def layout(steps: Mapping[str, ProofStep], drawn: set[str]) -> dict[str, Box]:
     """Columns are generations of the graph; inside a column steps stand near the middle of their premises."""
     graph = proof_graph(steps).subgraph(drawn)
     order = {name: k for k, name in enumerate(proof_order(steps))}
@@ -92,21 +92,21 @@ def _edge(start: Box, end: Box, colour: str, *, dashed: bool = False) -> str:
 
 def _box(name: str, box: Box, step: ProofStep, own: Status, inherited: Status | None) -> str:
     label = own.value if own is inherited else f"{own.value}, rests on {inherited.value if inherited else 'what was not run'}"
-    frame = _darker(COLOURS[inherited or Status.UNDECIDED])
+    frame = darker(COLOURS[inherited or Status.UNDECIDED])
     return (f'<g><title>{escape(step.plain)}</title><rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
             f'height="{box.height}" rx="4" fill="{COLOURS[own]}" stroke="{frame}" stroke-width="2"/>'
             f'<text x="{box.x + 6:.1f}" y="{box.y + 13:.1f}">{escape(name)}</text>'
             f'<text x="{box.x + 6:.1f}" y="{box.y + 25:.1f}" font-size="9" fill="#333">{label}</text></g>')
 
 
-def _darker(colour: str) -> str:
+def darker(colour: str) -> str:
     return "#" + "".join(f"{int(colour[k:k + 2], 16) * 6 // 10:02x}" for k in (1, 3, 5))
 
 
 def _legend(y: float) -> list[str]:
     parts, x = [], float(MARGIN)
     for status, colour in COLOURS.items():
-        parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="12" height="12" fill="{colour}" stroke="{_darker(colour)}"/>'
+        parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="12" height="12" fill="{colour}" stroke="{darker(colour)}"/>'
                      f'<text x="{x + 17:.1f}" y="{y + 10:.1f}">{status.value}</text>')
         x += 30 + CHARACTER * len(status.value)
     parts.append(f'<text x="{x + 10:.1f}" y="{y + 10:.1f}">fill: the step itself; frame: the weakest it rests on; '

@@ -29,8 +29,9 @@ def versions() -> dict[str, str]:
 
 def made_by() -> dict[str, Any]:
     """Return the command line, versions, machine and date of this process."""
-    arguments = ["python", "-m", "uat", *sys.argv[1:]] if Path(sys.argv[0]).parent.name == "uat" else [*sys.orig_argv]
-    return {"command": shlex.join(arguments), "versions": versions(),
+    own = Path(sys.argv[0]).parent.name == "uat"
+    arguments = ["-m", "uat", *sys.argv[1:]] if own else sys.orig_argv[1:]
+    return {"command": shlex.join(["python", *arguments]), "versions": versions(),
             "machine": {"system": platform.platform(terse=True), "processor": _processor(), "cores": os.cpu_count(),
                         "threads": os.environ.get("OMP_NUM_THREADS", "default")},
             "date": datetime.now(UTC).isoformat(timespec="seconds")}

@@ -14,9 +14,9 @@ from constructions.errors import BadInput, nearest
 from constructions.moduli import Modulus, declared
 from constructions.number_formats import FORMATS, NumberFormat, exact_number
 from constructions.planner import CODES
-from constructions.pooling import ARCHITECTURES, PoolingHead, pooling_head
+from constructions.pooling import HEADS, PoolingHead, pooling_head
 from constructions.sumformers.compiler import Limits
-from constructions.survey import METHODS
+from constructions.survey import methods
 from constructions.targets.library import names_callable, resolve
 from constructions.targets.target import AnyTarget
 
@@ -52,11 +52,11 @@ class Request:
     def heads(self) -> tuple[PoolingHead, ...]:
         """Return the pooling heads of the requested architectures; none for ``sumformer`` alone."""
         names = [name.strip() for name in self.architecture.split(",")]
-        known = ("all", "sumformer", *ARCHITECTURES)
+        known = ("all", "sumformer", *HEADS)
         for name in names:
             if name not in known:
                 raise BadInput(f"--architecture {name!r}: {nearest(name, known)}")
-        chosen = ARCHITECTURES if "all" in names else tuple(name for name in ARCHITECTURES if name in names)
+        chosen = [name for name in HEADS if name in names or "all" in names]
         return tuple(pooling_head(name, linformer_k=self.linformer_k, performer_features=self.performer_features, seed=self.seed)
                      for name in chosen)
 
@@ -69,7 +69,7 @@ class Request:
     def check_names(self) -> None:
         """Refuse unknown methods and codes and an empty table budget."""
         self.lengths()
-        for option, given, known in (("--method", self.method, METHODS), ("--code", self.code, CODES)):
+        for option, given, known in (("--method", self.method, methods()), ("--code", self.code, CODES)):
             if given not in known:
                 raise BadInput(f"{option} {given!r}: {nearest(given, known)}")
         for option, limit in (("--max-table", self.max_table), ("--max-latent", self.max_latent)):

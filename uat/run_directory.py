@@ -9,6 +9,7 @@ from typing import Any
 from constructions.errors import BadInput
 from constructions.storage import Stored
 from proofs_check.kernel import Certificate, Status, Verdict
+from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import CERTIFICATE_FORMAT, FILES, digest, file_sha256
 from uat.files import all_or_nothing, write_json
 from uat.records import versions
@@ -63,7 +64,7 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
         "proved_bound": str(certificate.proved_bound), "status": certificate.status.value,
         "method": method_text(certificate),
         "assumptions": list(certificate.assumptions), "budget": [step.to_json() for step in certificate.steps],
-        "tree": certificate.tree(),
+        "tree": proof_tree(certificate).to_json(),
         "versions": versions(),
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.tree import Tree
 
 from constructions.construct import roundings
 from constructions.errors import Refused
@@ -17,7 +18,8 @@ from constructions.pooling import PoolingHead
 from constructions.survey import Candidate, cheapest
 from constructions.targets.library import LIBRARY
 from constructions.targets.target import AnyTarget
-from proofs_check.kernel import Step, decimal_above
+from proofs_check.kernel import CHECKED, Certificate, Step, decimal_above
+from proofs_check.proof_tree import Branch, proof_tree
 
 
 def console(width: int = 110) -> Console:
@@ -122,6 +124,28 @@ def budget_table(steps: Sequence[Step]) -> Table:
         share = decimal_above(step.bound) if step.bound else "0"
         table.add_row(step.id, _coloured(step.status.value), share, escape(step.statement))
     return table
+
+
+def proof(certificate: Certificate) -> Tree:
+    """Return the proof from the claim down to what was checked; a step met again is only named by its number."""
+    def grown(branch: Branch, tree: Tree) -> Tree:
+        for below in branch.below:
+            grown(below, tree.add(_proof_line(below)))
+        return tree
+
+    root = proof_tree(certificate)
+    return grown(root, Tree(_proof_line(root)))
+
+
+def _proof_line(branch: Branch) -> str:
+    step = branch.step
+    if branch.again:
+        return f"({branch.number}) above"
+    says = "" if step.says is None else escape(str(step.says))
+    if step.rule != CHECKED:
+        return f"({branch.number}) {says}  by {step.rule}"
+    shown = f"{says}: {escape(step.statement)}" if says else escape(step.statement)
+    return f"({branch.number}) {_coloured(step.status.value)}{' ' if step.id else ''}{step.id}: {shown}"
 
 
 def architecture_table(rows: Sequence[dict[str, Any]]) -> Table:

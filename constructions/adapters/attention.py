@@ -18,6 +18,19 @@ def softmax_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
     return torch.softmax(scores, dim=-1) @ (X @ w["W_V"])
 
 
+def fused_softmax_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
+    """The same, by torch's fused kernel, which never holds the n x n scores: queries and keys are padded to the values' width."""
+    values = X @ w["W_V"]
+    Q, K, V = (_one_head(part, values.shape[-1]) for part in (X @ w["W_Q"], X @ w["W_K"], values))
+    mixed = nn.functional.scaled_dot_product_attention(Q, K, V, scale=1 / math.sqrt(w["W_Q"].shape[1]))
+    return mixed.reshape(values.shape)
+
+
+def _one_head(part: Tensor, width: int) -> Tensor:
+    """(*batch, n, d) to (batch, 1, n, width), zeros appended."""
+    return nn.functional.pad(part, (0, width - part.shape[-1])).reshape(-1, 1, part.shape[-2], width)
+
+
 def linformer_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
     """Return softmax(X W_Q (E X W_K)^T / sqrt(d_head)) F X W_V."""
     scores = (X @ w["W_Q"]) @ (w["E"] @ (X @ w["W_K"])).mT / math.sqrt(w["W_Q"].shape[1])
@@ -40,26 +53,29 @@ def _features(x: Tensor, w: Tensor) -> Tensor:
     return torch.exp(x @ w.mT - x.square().sum(-1, keepdim=True) / 2) / math.sqrt(len(w))
 
 
-_FORMULAS: dict[str, Callable[[Tensor, Mapping[str, Tensor]], Tensor]] = {
+# What a head computes, by name; an architecture more is an entry more.
+FORMULAS: dict[str, Callable[[Tensor, Mapping[str, Tensor]], Tensor]] = {
     "transformer": softmax_attention,
     "linformer": linformer_attention,
     "performer": performer_attention,
     "performer-normalised": normalised_performer_attention,
 }
+_FUSED = {"transformer": fused_softmax_attention}
 
 
 class Attention(nn.Module):
-    """One attention head with its weights under their own names.
+    """One attention head with its weights under their own names; ``fused`` takes torch's own kernel for the same formula.
 
     Raises (at birth):
-        Refused: the head has no formula here.
+        Refused: the head has no formula here, or no fused one.
     """
 
-    def __init__(self, head: PoolingHead, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, head: PoolingHead, weights: Mapping[str, Tensor], *, fused: bool = False) -> None:
         super().__init__()
-        if head.name not in _FORMULAS:
-            raise Refused(f"no torch form of the {head.name} head; known: {', '.join(_FORMULAS)}")
-        self._formula = _FORMULAS[head.name]
+        known = _FUSED if fused else FORMULAS
+        if head.name not in known:
+            raise Refused(f"no {'fused ' if fused else ''}torch form of the {head.name} head; known: {', '.join(known)}")
+        self._formula = known[head.name]
         for name, weight in weights.items():
             self.register_parameter(name, nn.Parameter(weight, requires_grad=False))
 

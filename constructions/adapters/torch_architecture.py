@@ -33,14 +33,15 @@ class TorchArchitecture(nn.Module):
         self.embed, self.blocks, self.readout, self.name = embed, nn.ModuleList(blocks), readout, name
 
     @staticmethod
-    def of(architecture: Architecture, dtype: torch.dtype = torch.float64) -> TorchArchitecture:
-        """Build the module in a dtype that holds every weight.
+    def of(architecture: Architecture, dtype: torch.dtype = torch.float64, *, fused: bool = False) -> TorchArchitecture:
+        """Build the module in a dtype that holds every weight; ``fused`` evaluates softmax attention by torch's own kernel.
 
         Raises:
-            Refused: a weight is an integer beyond machine arithmetic, or rounding to the dtype would change it.
+            Refused: a weight is an integer beyond machine arithmetic, rounding to the dtype would change it, or the head has no
+                fused kernel.
         """
         embed = _linear(architecture.W_embed, architecture.b_embed, dtype)
-        blocks = [_block(architecture, i, block, dtype) for i, block in enumerate(architecture.blocks)]
+        blocks = [_block(architecture, i, block, dtype, fused) for i, block in enumerate(architecture.blocks)]
         return TorchArchitecture(embed, blocks, _linear(architecture.W_out, None, dtype), architecture.name)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -95,11 +96,11 @@ class TorchFeedForward(nn.Module):
         return total
 
 
-def _block(architecture: Architecture, i: int, block: Block, dtype: torch.dtype) -> TorchBlock:
+def _block(architecture: Architecture, i: int, block: Block, dtype: torch.dtype, fused: bool) -> TorchBlock:
     attention = None
     if block.attention is not None:
-        attention = Attention(architecture.head, {name: _weight(array, dtype, f"blocks.{i}.attention.{name}")
-                                                  for name, array in block.attention.items()})
+        weights = {name: _weight(array, dtype, f"blocks.{i}.attention.{name}") for name, array in block.attention.items()}
+        attention = Attention(architecture.head, weights, fused=fused)
     return TorchBlock(attention, _feed_forward(block.feed_forward, architecture.layout, dtype, f"blocks.{i}.fc"))
 
 

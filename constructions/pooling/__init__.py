@@ -12,18 +12,18 @@ from constructions.pooling.linformer import LinformerHead
 from constructions.pooling.performer import NormalisedPerformerHead, PerformerHead
 from constructions.pooling.softmax import SoftmaxHead
 
-__all__ = ["ARCHITECTURES", "Arrays", "LinformerHead", "NormalisedPerformerHead", "PerformerHead", "PoolingHead", "Route",
-           "SoftmaxHead", "pooling_head"]
+__all__ = ["ARCHITECTURES", "HEADS", "Arrays", "LinformerHead", "NormalisedPerformerHead", "PerformerHead", "PoolingHead",
+           "Route", "SoftmaxHead", "pooling_head"]
 
-_HEADS: dict[str, Callable[[int, int, int], PoolingHead]] = {
+HEADS: dict[str, Callable[[int, int, int], PoolingHead]] = {
     "transformer": lambda k, features, seed: SoftmaxHead(),
     "linformer": lambda k, features, seed: LinformerHead(k),
     "performer": lambda k, features, seed: PerformerHead(features, seed),
     "performer-normalised": lambda k, features, seed: NormalisedPerformerHead(features, seed),
 }
-ARCHITECTURES = tuple(_HEADS)
+ARCHITECTURES = tuple(HEADS)  # those of the project; HEADS may grow (docs/how-to/architecture.md)
 
 
 def pooling_head(architecture: str, *, linformer_k: int = 1, performer_features: int = 4, seed: int = 0) -> PoolingHead:
     """Return the head of a named architecture, with its free parameters."""
-    return _HEADS[architecture](linformer_k, performer_features, seed)
+    return HEADS[architecture](linformer_k, performer_features, seed)

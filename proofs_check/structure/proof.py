@@ -51,6 +51,7 @@ class Proved:
     squares: int
     folds: int
     definitions: tuple[ex.Expression, ...]
+    entries: tuple[Entry, ...]
 
     def told(self, name: str, what: str) -> str:
         """Say what a part of the error is about."""
@@ -125,7 +126,7 @@ class Structure:
         definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
         identities = self._identities(definitions if outputs is None else outputs, definitions)
         return Proved(*bounds[worst], identities, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found),
-                      definitions)
+                      definitions, tuple(self.derivation.entries))
 
     def _before_psi(self) -> list[str]:
         written = [channel for layer in self.network.phi for channel in layer.writes]

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -106,7 +107,7 @@ def test_bounds_hold_for_random_networks(seed: int, name: str, radius: float) ->
     case = int(rng.integers(n * target.d_out))
     low, high = np.maximum(centre - radius, 0.0), np.minimum(centre + radius, 1.0)
     lower, upper, _ = asked.region(case % n).restrict(low, high)
-    found = judge(asked, Boxes(lower, upper, np.array([np.inf]), np.array([case])), case)
+    found = judge(asked, Boxes(lower, upper, np.array([np.inf]), np.array([case]), np.array([0])), case)
     points = rng.uniform(lower, upper, (64, n * d)).reshape(64, n, d)
     points = np.take_along_axis(points, np.argsort(-points[:, :, :1], axis=1), axis=1)
     inside = np.all((points.reshape(64, -1) >= lower) & (points.reshape(64, -1) <= upper), axis=1)
@@ -128,7 +129,7 @@ def test_curvature_is_counted(place: float, radius: float, text: str) -> None:
                             np.array([value - place * slopes.sum()]))
     asked = Problem.of(target.outputs, network, 2, target.box.sides)
     low, high = np.full((1, 2), place - radius), np.full((1, 2), place + radius)
-    found = judge(asked, Boxes(low, high, np.array([np.inf]), np.array([0])), 0)
+    found = judge(asked, Boxes(low, high, np.array([np.inf]), np.array([0]), np.array([0])), 0)
     corners = np.array([[[high[0, 0]], [high[0, 0]]], [[low[0, 0]], [low[0, 0]]], [[high[0, 0]], [low[0, 0]]]])
     gaps = np.abs(target.numpy(corners) - network(corners))[:, 0, 0]
     assert gaps.max() <= found.upper[0] + 1e-12
@@ -141,7 +142,7 @@ def test_kinks_are_counted(text: str) -> None:
     target = Target.from_text(text, n=2, box=Request(text, "1/2", n=2).resolved(2)[0].box)
     network = MeanSumformer(("x.0",), (), ("x.0",), (), ("x.0",), np.zeros((1, 1)), np.zeros(1))
     asked = Problem.of(target.outputs, network, 2, target.box.sides)
-    found = judge(asked, Boxes(np.full((1, 2), 0.25), np.full((1, 2), 0.65), np.array([np.inf]), np.array([0])), 0)
+    found = judge(asked, Boxes(np.full((1, 2), 0.25), np.full((1, 2), 0.65), np.array([np.inf]), np.array([0]), np.array([0])), 0)
     points = np.linspace(0.25, 0.65, 41)
     gaps = np.abs(target.numpy(np.stack([np.stack([points, points[::-1]], -1), np.stack([points, points], -1)])[..., None]))
     assert gaps.max() <= found.upper[0]
@@ -233,6 +234,24 @@ def test_a_stored_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     verdict, _ = certify_by_subdivision(*problem_of(stored("attention"), None, limit), checkpoint=file)
     assert isinstance(verdict, Certificate)
     assert str(file) in verdict.assumptions[0]
+
+
+def test_a_checkpoint_with_a_box_lost_proves_nothing(tmp_path: Path) -> None:
+    """Boxes taken out of the file fit the domain all the same; only the count of what covers it tells."""
+    claim, asked = problem_of(stored("attention"), None, Fraction(1, 50))
+    file, stopped = tmp_path / "state.npz", Search.begin(asked, claim.bound)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run(after_round=lambda state: signal.raise_signal(signal.SIGINT))
+    store(stopped, file)
+    assert isinstance(certify_by_subdivision(claim, asked, checkpoint=file)[0], Certificate)
+    for damaged in (replace(stopped, waiting=stopped.waiting.take(slice(1, None))),
+                    replace(stopped, done=stopped.done - Counter([min(stopped.done)])) if stopped.done else stopped,
+                    replace(stopped, waiting=replace(stopped.waiting, level=stopped.waiting.level + 1))):
+        if damaged is not stopped:
+            store(damaged, file)
+            verdict, _ = certify_by_subdivision(claim, asked, checkpoint=file)
+            assert isinstance(verdict, Undecided)
+            assert "do not cover" in verdict.reason
 
 
 def test_a_checkpoint_of_something_else_is_bad_input(tmp_path: Path) -> None:

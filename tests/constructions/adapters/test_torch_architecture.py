@@ -10,6 +10,7 @@ import torch
 
 from constructions.adapters import TorchArchitecture, torch_architecture
 from constructions.architectures import Architecture, assemble
+from constructions.continuous import construct_continuous
 from constructions.errors import Refused
 from constructions.moduli import derived
 from constructions.number_formats import FLOAT32, FLOAT64, NumberFormat
@@ -49,6 +50,19 @@ def probes(sumformer: Sumformer, d: int, count: int) -> np.ndarray:
     tokens = np.where(rng.random(shape) < 0.3, rng.random(shape), rng.choice(special, shape))
     tokens[: count // 4] = tokens[: count // 4, :1]
     return tokens
+
+
+def test_the_fused_transformer_equals_the_written_one_to_rounding_and_other_heads_have_none() -> None:
+    target = resolve("f", n=5, d=None, domain="0,1")
+    built = construct_continuous(target, Fraction(1, 10), "sum-decomposition", [pooling_head(name) for name in ARCHITECTURES])
+    tokens = torch.rand(2, 3, 5, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    transformer, *others = built.architectures
+    written, fused = TorchArchitecture.of(transformer)(tokens), TorchArchitecture.of(transformer, fused=True)(tokens)
+    assert written.shape == fused.shape
+    assert float((written - fused).abs().max()) < 1e-13
+    for other in others:
+        with pytest.raises(Refused, match="no fused torch form"):
+            TorchArchitecture.of(other, fused=True)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

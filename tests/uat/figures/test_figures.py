@@ -1,0 +1,148 @@
+"""Figures come from records alone, are the same every time, and say which command makes what is missing."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from constructions.progress import silent
+from proofs_check.steps import all_steps
+from tests.uat.conftest import Uat
+from uat.figures import budget, parameters, proof
+from uat.figures.command import FIGURES
+from uat.figures.figure import Gathering
+from uat.figures.style import drawn
+from uat.proof_drawing import layout
+
+BENCH = [{"architecture": name, "n": n, "dtype": "float64", "device": "cpu", "n_parameters": 9, "flops": n, "seconds": n * 1e-6,
+          "seconds_low": n * 9e-7, "seconds_high": n * 2e-6, "peak_bytes": n * 8 if n > 64 else None}
+         for name in ("sumformer", "transformer") for n in (64, 128, 256)]
+RECORDS: dict[str, dict[str, Any]] = {
+    "cost": {"format": "uat-bench/1", "rows": BENCH, "break_even": [],
+             "fits": [{"architecture": "sumformer", "dtype": "float64", "device": "cpu", "time_exponent": 1.0,
+                       "memory_exponent": None}]},
+    "figure-2": {"format": "uat-experiment/1", "name": "figure-2",
+                 "rows": [{"d": d, "d_latent": latent, "relative_l2": 0.1 * d / latent, "sup_error": 1.0}
+                          for d in (1, 2) for latent in (1, 8) if (d, latent) != (2, 8)]},
+    "training": {"format": "uat-experiment/1", "name": "train-versus-construct",
+                 "rows": [{"model": "constructed", "target": "$f", "eps": "1e-2", "seconds": 1.5, "sup_error": 0.007,
+                           "certified": "9/1000"},
+                          {"model": "mlp", "target": "$f", "eps": None, "seconds": 1.5, "sup_error": 0.3, "certified": None}]}}
+
+
+def written(folder: Path, name: str, content: dict[str, Any]) -> Path:
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / f"{name}.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize("target", [("x*mean(y)", "--method", "grid"), ("(x[0]*mean(y[1]), x[1])", "--d", "2", "--n", "2")])
+def test_figures_of_a_run_are_drawn_again_from_their_records_byte_for_byte(uat: Uat, target: tuple[str, ...]) -> None:
+    assert uat("construct", "--eps", "1/4", "--samples", "0", "--out", "run", "--target", *target).code == 0
+    answer = uat("figures", "band", "error-map", "budget", "--run", "run", "--out", "first")
+    assert answer.code == 0, answer.err
+    assert uat("figures", "band", "error-map", "budget", "--records", "first", "--out", "second").code == 0
+    for path in Path("first").iterdir():
+        assert path.read_bytes() == (Path("second") / path.name).read_bytes(), path
+    assert {path.name for path in Path("first").iterdir()} == {
+        f"{name}.{kind}" for name in ("band", "error-map", "budget") for kind in ("pdf", "png", "json")}
+    band = json.loads(Path("first/band.json").read_text())
+    assert band["made_by"]["versions"]["torch"] != "unknown"
+    gaps = [abs(a - b) for values in band["networks"].values() for a, b in zip(values, band["f"], strict=True)]
+    assert max(gaps) <= Fraction(band["bound"])
+
+
+def test_a_run_about_every_n_is_pictured_at_a_short_length(uat: Uat) -> None:
+    options = ("--eps", "1/4", "--samples", "0", "--n", "600", "--architecture", "linformer,performer", "--out", "run")
+    assert uat("construct", "--target", "x*mean(y)", *options).code == 0
+    assert uat("figures", "band", "error-map", "--run", "run", "--out", "out", "--format", "png").code == 0
+    band = json.loads(Path("out/band.json").read_text())
+    assert band["n"] == 8
+    gaps = [abs(a - b) for a, b in zip(band["networks"]["linformer"], band["networks"]["sumformer"], strict=True)]
+    assert max(gaps) < 1e-12
+
+
+def test_a_pdf_embeds_its_fonts_and_has_no_date(tmp_path: Path) -> None:
+    pdf = drawn(FIGURES["figure-2"].draw, RECORDS["figure-2"], "pdf")
+    assert b"/CIDFontType2" in pdf or b"/TrueType" in pdf
+    assert b"/Type3" not in pdf
+    assert b"CreationDate" not in pdf
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_figures_of_other_commands_are_drawn_from_their_records(uat: Uat, tmp_path: Path, name: str) -> None:
+    place = written(tmp_path / "records" / "inner", "some-name", RECORDS[name]).parent
+    answer = uat("figures", name, "--records", str(place), "--out", "out", "--format", "png")
+    assert answer.code == 0, answer.err
+    assert json.loads(Path(f"out/{name}.json").read_text()) == RECORDS[name]
+    assert Path(f"out/{name}.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", [*RECORDS, "band", "error-map", "budget"])
+def test_what_is_missing_is_named_with_the_command_that_makes_it(uat: Uat, name: str) -> None:
+    answer = uat("figures", name, "--out", "out")
+    assert answer.code == 1
+    assert "not drawn" in answer.out
+    assert FIGURES[name].made_with in " ".join(answer.out.split())
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("bnad", "--out", "out"), "no figure 'bnad'"), (("--out", "out"), "no figure named"),
+    (("cost", "--out", "out", "--format", "svg"), "expected pdf, png"),
+    (("cost", "--out", "out", "--profile", "slow"), "fast or full"),
+    (("cost", "--out", "out", "--records", "nowhere"), "--records nowhere"),
+    (("cost", "--out", "out", "--seed", "-1"), "--seed -1"),
+    (("band", "--out", "out", "--run", "nowhere"), "not a run directory"), (("cost",), "Missing option")])
+def test_bad_input_is_answered_in_one_message(uat: Uat, arguments: tuple[str, ...], message: str) -> None:
+    answer = uat("figures", *arguments)
+    assert answer.code == 2
+    assert message in answer.message
+
+
+@pytest.mark.parametrize("rows", [None, [], [{"architecture": "sumformer"}], [7], "rows"])
+def test_a_record_that_cannot_be_drawn_is_bad_input_and_leaves_nothing(uat: Uat, tmp_path: Path, rows: Any) -> None:
+    place = written(tmp_path / "records", "experiment", {**RECORDS["figure-2"], "rows": rows})
+    answer = uat("figures", "figure-2", "--records", str(place), "--out", "out")
+    assert answer.code == 2
+    assert "its record cannot be drawn" in answer.message
+    assert not Path("out").exists()
+
+
+def test_shares_that_do_not_add_up_are_not_drawn() -> None:
+    steps = [{"step": "modulus", "statement": "", "status": "certified", "bound": "1/8"}]
+    record = budget.content(steps, Fraction(1, 4), Fraction(1, 4), "certified", "f")
+    assert [row["step"] for row in record["steps"]] == ["modulus", "quoted-bound"]
+    assert drawn(budget.draw, record, "png")
+    with pytest.raises(ValueError, match="do not add up"):
+        drawn(budget.draw, {**record, "bound": "1/2"}, "png")
+    with pytest.raises(ValueError, match="more than the bound"):
+        budget.content(steps, Fraction(1, 9), Fraction(1, 4), "certified", "f")
+
+
+def test_accuracy_is_compared_with_proved_bounds_above_sampled_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parameters, "TARGETS", ("own-times-mean",))
+    monkeypatch.setattr(parameters, "TOLERANCES", {False: ("1/4",)})
+    monkeypatch.setattr(parameters, "LARGEST_TABLE", {False: 10})
+    record = parameters.gather(Gathering(0, False, silent))
+    assert {row["method"] for row in record["rows"]} == {"sum-decomposition", "power-sums", "order-statistics", "fit"}
+    assert all(row["sampled_max"] <= Fraction(row["certified"]) <= Fraction(row["eps"]) for row in record["rows"])
+    assert [row["method"] for row in record["refused"]] == ["grid"]
+    assert drawn(parameters.draw, record, "png")
+
+
+def test_the_proof_is_drawn_with_every_step_once() -> None:
+    steps = all_steps()
+    rows = [{"id": name, "status": step.expected.value, "expected": step.expected.value, "inherited": None,
+             "depends_on": list(step.depends_on), "corrected_by": step.corrects or None, "box": list(vars(box).values())}
+            for name, box in layout(steps, set(steps)).items() if (step := steps[name])]
+    picture = proof.draw({"profile": "fast", "steps": rows})
+    shown = [text.get_text() for text in picture.axes[0].texts]
+    assert all(shown.count(name) == 1 for name in steps)
+    assert "all as expected" in proof.caption({"profile": "fast", "steps": rows})
+    rows[0]["status"] = "undecided"
+    assert rows[0]["id"] in proof.caption({"profile": "fast", "steps": rows}).partition("not as expected")[2]

@@ -1,0 +1,1 @@
+"""One HTML page about a run, for somebody who decides and for somebody who checks."""

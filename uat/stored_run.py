@@ -1,0 +1,139 @@
+"""A run directory read back: target, Sumformer and architectures as stored, to be looked at by figures and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from constructions.architectures import Architecture, Block, assemble, assemble_mean
+from constructions.network.relu import MeanSumformer
+from constructions.number_formats import FORMATS
+from constructions.pooling import pooling_head
+from constructions.progress import Report
+from constructions.storage import load
+from constructions.targets.target import AnyTarget, Target
+from proofs_check.certify import read_target
+from proofs_check.kernel import Claim
+from proofs_check.run_files import RunFiles, read_run, understanding
+from uat.sampling import PROBES, AnySumformer, Sampled, sample_network
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """What a run directory holds; everything is read from its arrays, nothing is built again."""
+
+    path: Path
+    files: RunFiles
+    claim: Claim
+    target: AnyTarget
+
+    @cached_property
+    def sumformer(self) -> AnySumformer:
+        """phi and psi; raises BadInput where the description does not fit the arrays."""
+        with understanding(str(self.path)):
+            return load(self.files.arrays, self.files.exact, self.files.network)
+
+    @cached_property
+    def architectures(self) -> tuple[Architecture, ...]:
+        """Every stored architecture, with the stored embedding, attention and readout; raises BadInput where they do not fit."""
+        with understanding(str(self.path)):
+            return tuple(self._architecture(name) for name in self.files.network["architectures"])
+
+    def _architecture(self, name: str) -> Architecture:
+        plan, arrays = self.files.plan, self.files.arrays
+        head = pooling_head(name, linformer_k=int(plan["linformer_k"]), performer_features=int(plan["performer_features"]),
+                            seed=int(plan["seed"]))
+        if isinstance(self.sumformer, MeanSumformer):
+            shaped = assemble_mean(self.sumformer, head, self.claim.n, FORMATS[str(plan["number_format"])])
+        else:
+            shaped = assemble(self.sumformer, head)
+        if self.claim.n != int(plan["n"]):
+            return shaped  # another length than the stored head's: of a bound for every n only the head's 1/n changes
+        blocks = tuple(block if block.attention is None else Block(
+            {key: arrays[f"{name}.blocks.{i}.attention.{key}"] for key in block.attention}, block.feed_forward)
+            for i, block in enumerate(shaped.blocks))
+        return replace(shaped, blocks=blocks, W_embed=arrays[f"{name}.embed.weight"], b_embed=arrays[f"{name}.embed.bias"],
+                       W_out=arrays[f"{name}.readout.weight"])
+
+    def at(self, n: int) -> StoredRun:
+        """Return the run at another length; only for a bound for every n."""
+        if not self.claim.every_n or not isinstance(self.target, Target):
+            raise ValueError("the run is about one length")
+        target = self.target
+        moved = Target.from_text(target.text, n=n, box=target.box, name=target.name, positional=target.positional)
+        return replace(self, claim=replace(self.claim, n=n), target=moved)
+
+    @property
+    def single(self) -> bool:
+        """Whether the run is about float32."""
+        return str(self.files.plan["number_format"]) == "float32"
+
+    def sample(self, samples: int, seed: int, report: Report, device: str = "cpu") -> Sampled:
+        """Search for the worst error; the witness is confirmed with enclosures (uat/sampling.py)."""
+        return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
+                              report=report)
+
+    @cached_property
+    def _evaluate(self) -> Any:
+        from proofs_check.witness import choose_device, evaluator
+
+        return evaluator(self.sumformer, self.target, choose_device("cpu"))
+
+    def values(self, tokens: np.ndarray) -> np.ndarray:
+        """Evaluate the Sumformer in float64 on (*batch, n, d) tokens, many at once."""
+        import torch
+
+        return np.asarray(self._evaluate(torch.as_tensor(tokens)).numpy())
+
+    def attended(self, architecture: Architecture, tokens: np.ndarray) -> np.ndarray:
+        """Run an architecture densely in torch, in the run's number format, on (batch, n, d) tokens.
+
+        Raises:
+            Refused: a weight is an integer beyond machine arithmetic.
+        """
+        import torch
+
+        from constructions.adapters import TorchArchitecture
+        from proofs_check.workers import one_thread
+
+        dtype = torch.float32 if self.single else torch.float64
+        with torch.no_grad(), one_thread():
+            values = TorchArchitecture.of(architecture, dtype)(torch.as_tensor(tokens).to(dtype))
+        return np.asarray(values.numpy().astype(np.float64))
+
+    def probes(self, seed: int, count: int = PROBES) -> np.ndarray:
+        """Return sequences that strain an architecture, shape (batch, n, d)."""
+        import torch
+
+        from proofs_check.witness import probing_sequences
+
+        dtype = torch.float32 if self.single else torch.float64
+        return probing_sequences(self.sumformer, self.target, count, seed, dtype)
+
+    def sizes(self) -> Iterator[dict[str, Any]]:
+        """Yield name, parameters, depth and width of the Sumformer and of every architecture."""
+        yield _size("sumformer", self.sumformer)
+        yield from (_size(a.name, a) for a in self.architectures)
+
+
+def open_run(path: str | Path, *, import_callable: bool = False) -> StoredRun:
+    """Read a run directory whose hashes agree.
+
+    Raises:
+        BadInput: not a run directory, or it names a Python callable and importing it was not allowed.
+        Refused: a file changed since the run was written.
+    """
+    files = read_run(Path(path))
+    with understanding(str(path)):
+        return StoredRun(Path(path), files, Claim.from_json(files.certificate["claim"]),
+                         read_target(files.plan, import_callable))
+
+
+def _size(name: str, network: AnySumformer | Architecture) -> dict[str, Any]:
+    return {"name": name, "n_parameters": network.n_parameters, "n_nonzero": network.n_nonzero, "depth": network.depth,
+            "width": network.width}
