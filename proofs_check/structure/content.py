@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from flint import fmpq
 
-from proofs_check.structure.polynomial import ZERO, Polynomial, combined
+from proofs_check.structure.polynomial import CONSTANT, ZERO, Polynomial, combined
 from proofs_check.structure.ranges import polynomial_size, rational_up, total_size
 
 _UP = 1 + 2.0**-40
@@ -162,6 +162,9 @@ def _substituted(polynomial: Polynomial, definitions: Mapping[str, Content]) -> 
 
     total: list[tuple[Content, fmpq]] = []
     for outer, inner in polynomial.by(definitions).items():
+        if len(outer) == 1 and inner.terms.keys() == {CONSTANT}:  # a number times a power: nothing to multiply out
+            total.append((power(*outer[0]), inner.at_zero))
+            continue
         part = Content(inner)
         for name, exponent in outer:
             part = part * power(name, exponent)

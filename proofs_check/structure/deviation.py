@@ -125,7 +125,7 @@ def difference(Q: Polynomial, names: Sequence[str], K: ex.Expression, box: Seque
     counts = [2 * n + 2 if len(names) < 3 else math.ceil(1.25 * n) + 2 for n in top]
     if math.prod(counts) > LARGEST_GRID:
         raise NotAnalytic(f"{K} needs a grid of {math.prod(counts):.3g} points")
-    tables = [_cosines(n, N) for n, N in zip(top, counts, strict=True)]
+    tables = [cosines(n, N) for n, N in zip(top, counts, strict=True)]
     values, radius = _on_grid(K, box, counts)
     values = _summed(coefficients, tables) - values
     size = float(np.abs(coefficients).sum())
@@ -176,7 +176,7 @@ def _degree(rho: float, M: float, tail: float) -> int:
     return max(1, math.ceil(math.log(max(4 * M / (rho - 1) / tail, 1.0)) / math.log(rho)))
 
 
-def _cosines(D: int, N: int) -> Floats:
+def cosines(D: int, N: int) -> Floats:
     """Return cos(pi j (2 i + 1) / (2 N)), (D + 1, N); the angle is reduced exactly, each entry errs by less than 2^-50."""
     turns = np.outer(np.arange(D + 1), 2 * np.arange(N) + 1) % (4 * N)
     return np.asarray(np.cos(np.pi / (2 * N) * turns))

@@ -11,6 +11,8 @@ Monomial = tuple[tuple[str, int], ...]  # (variable, exponent > 0), sorted by va
 CONSTANT: Monomial = ()
 ZERO = fmpq(0)
 BITS = 256  # coefficients are cut to multiples of 2^-BITS
+UNIT = fmpq(1, fmpz(2) ** BITS)
+DUST = fmpq(1, fmpz(2) ** (BITS - 56))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +84,22 @@ class Polynomial:
         return sum((abs(c) for c in self.terms.values()), ZERO)
 
     def cut(self) -> tuple[Polynomial, fmpq]:
-        """Return a polynomial with shorter coefficients, and a bound of the difference."""
-        unit = fmpq(1, fmpz(2) ** BITS)
-        if all(int(c.q).bit_length() <= BITS + 1 for c in self.terms.values()):
+        """Return a polynomial with shorter coefficients and without those that are dust, and a bound of the difference.
+
+        Dust is what cutting left of terms that cancel exactly: left in place, every square would double its degree.
+        """
+        if all(int(c.q).bit_length() <= BITS + 1 and abs(c) > DUST for c in self.terms.values()):
             return self, ZERO
-        short = {m: fmpq((c / unit).floor()) * unit for m, c in self.terms.items()}
-        return Polynomial({m: c for m, c in short.items() if c}), unit * len(self.terms)
+        short, lost = dict[Monomial, fmpq](), ZERO
+        for monomial, c in self.terms.items():
+            if abs(c) <= DUST:
+                lost += abs(c)
+            elif int(c.q).bit_length() <= BITS + 1:
+                short[monomial] = c
+            else:
+                short[monomial] = fmpq((c / UNIT).floor()) * UNIT
+                lost += UNIT
+        return Polynomial(short), lost
 
     def substituted(self, values: Mapping[str, Polynomial]) -> Polynomial:
         """Put polynomials in the place of variables."""

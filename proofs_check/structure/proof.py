@@ -21,16 +21,17 @@ from constructions.targets.target import Target
 from proofs_check.enclosures.interval import Interval
 from proofs_check.folds import chains
 from proofs_check.kernel import Claim
+from proofs_check.structure.composition import composite
 from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry, Form
+from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.quantity import Part, Quantity, around, combination, joined, magnitude, merged
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, through
-from proofs_check.structure.rules import Rules, enclosed
+from proofs_check.structure.rules import NARROW, Rules, enclosed
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
-WIDEST = 3  # variables of a kernel
 ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic")
 
 
@@ -97,10 +98,8 @@ class Structure:
         """
         network, reading = self.network, Reading(self.sides)
         _check_names(network)
-        kernels = [(entry.name, len(entry.of) + len(entry.tokens)) for entry in self.derivation.entries if entry.kind == "kernel"]
-        wide = [f"{name} is a kernel of {variables} variables" for name, variables in kernels if variables > WIDEST]
-        if wide:  # said at once: its grid would be too large, which would be found out after minutes
-            raise NotUnderstood(wide[0])
+        for entry in self.derivation.entries:
+            _refuse_wide(entry)
         reading.start(network)
         self.complete |= set(network.tokens)
         in_psi = [channel for layer in network.psi for channel in layer.reads]
@@ -207,6 +206,16 @@ def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form)
     (name,) = names
     same = (content - reading.variables[name].content(name)).main.terms
     return None if same else name
+
+
+def _refuse_wide(entry: Entry) -> None:
+    """Say at once that a kernel has too many variables, which would be found out after the network was read."""
+    count = len(entry.of) + len(entry.tokens)
+    if entry.kind == "kernel" and count > NARROW and entry.tree is not None:
+        try:
+            composite(entry.tree, [f"{v}" for v in range(count)], [Variable(Fraction(0), Fraction(1))] * count)
+        except NotAnalytic as reason:
+            raise NotUnderstood(f"{entry.name} (kernel): {reason}") from None
 
 
 def _check_names(network: MeanSumformer) -> None:

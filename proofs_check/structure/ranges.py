@@ -34,6 +34,7 @@ def rational_up(value: fmpq) -> float:
     return -rational_down(-value)
 
 
+@functools.lru_cache(maxsize=4096)
 def polynomial_range(polynomial: Polynomial) -> Range:
     """Enclose the values on [-1, 1]^p; parts without a common variable are bounded one by one."""
     low, high = rational_down(polynomial.at_zero), rational_up(polynomial.at_zero)
@@ -112,13 +113,13 @@ def total_size(polynomials: Sequence[Polynomial]) -> float:
     return widened(0.0, total)[1] if groups else 0.0
 
 
-def sum_on_angles(parts: Sequence[tuple[Floats, float]]) -> tuple[Floats, float, list[Floats]]:
+def sum_on_angles(parts: Sequence[tuple[Floats, float]], density: int | None = None) -> tuple[Floats, float, list[Floats]]:
     """Return sum |values| on one grid for several expansions, what that may miss between its points, and the x of each axis.
 
     Between neighbours each expansion is within its own ``missed`` of multilinear interpolation, the sum within all of them.
     """
     shape = tuple(max(coefficients.shape[axis] for coefficients, _ in parts) for axis in range(parts[0][0].ndim))
-    points = tuple(angle_points(len(shape), n - 1) for n in shape)
+    points = tuple(angle_points(len(shape), n - 1) if density is None else max(16, density * (n - 1)) for n in shape)
     total: Floats = np.zeros(())
     missed, axes = 0.0, list[Floats]()
     for coefficients, slack in parts:

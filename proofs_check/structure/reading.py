@@ -175,7 +175,7 @@ class Reading:
         name = f"channel.{channel}"
         while name in self.variables:  # it has been added to since it was named
             name += "'"
-        variable = self.variables[name] = Variable.of(*self.range(held))
+        variable = self.variables[name] = Variable.of(*self.range(whole))
         simple = len(whole.variables) == 1 or all(v.startswith(TOKEN) for v in whole.variables)
         if simple:
             whole = collapsed(whole, name)

@@ -45,11 +45,13 @@ from proofs_check.structure.reading import OTHER, NotUnderstood, Reading
 from proofs_check.structure.squares import rational
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
+from proofs_check.structure.wide_kernel import wide_kernel
 
 FOLDS: Part = ("square-sawtooth", "squares by folds")
 ONE = Interval.of(1.0)
 PARTS = 24  # of the range of a divisor
 QUOTIENT_PARTS = 16  # of the range of a quotient of means of kernels
+NARROW = 3  # variables of a kernel that is compared on one grid
 
 
 @dataclass(frozen=True)
@@ -321,6 +323,8 @@ class Rules:
     def _kernel(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         """mean over y of Q(z', y) against mean over y of K(z, y): Q - K on the box, and the slope of K in z."""
         K = _tree(entry)
+        if len(of) + len(entry.tokens) > NARROW:
+            return self._wide_kernel(entry, K, held, of)
         names, box, changes, ranges = [], list[Variable](), dict[str, Polynomial](), []
         held = expanded(held, self.reading.definitions)
         for argument in of:
@@ -373,6 +377,21 @@ class Rules:
             relative = relative_error(kernel)
         definition = ex.Reduction("mean", substituted(K, leaves))
         return Quantity(exact, error, definition, entry.held, own, relative, parts, kernel=kernel)
+
+    def _wide_kernel(self, entry: Entry, K: ex.Expression, held: Content, of: list[Combination]) -> Quantity:
+        """The same for more variables, all of them coordinates: then no error of an argument passes through K."""
+        forms = [argument.form for argument in of]
+        if not all(list(form.terms.values()) == [1] and not form.constant and not form.slack for form in forms):
+            raise NotUnderstood(f"{K}: an argument is no coordinate of the token")
+        own = [self._coordinate(next(iter(form.terms))) for form in forms]
+        others = [self._coordinate(name) for name in entry.tokens]
+        if len({*own}) < len(own) or len({*others}) < len(others):
+            raise NotUnderstood(f"{K} names a coordinate twice")
+        exact, error, noise = wide_kernel(self.reading, held, K, own, others, self.fine)
+        approximation: Part = ("separable-kernel", f"{K} by products")
+        definition = ex.Reduction("mean", substituted(K, [*map(ex.Own, own), *map(ex.Other, others)]))
+        total = error + around(noise)
+        return Quantity(exact, total, definition, entry.held, total, None, {approximation: magnitude(error), FOLDS: noise})
 
     def _coordinate(self, token: str) -> int:
         definition = self.known[token].definition

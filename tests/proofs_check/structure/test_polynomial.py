@@ -70,6 +70,14 @@ def test_cut_loses_at_most_what_it_says_and_shortens(p: Polynomial, bits: int) -
 
 
 @FEW
+@given(polynomials("uv"), st.integers(195, 260))
+def test_dust_is_dropped_and_counted(p: Polynomial, bits: int) -> None:
+    short, lost = p.times(fmpq(1, 2**bits)).cut()
+    assert (p.times(fmpq(1, 2**bits)) - short).l1() <= lost
+    assert all(abs(c) >= fmpq(1, 2**201) for c in short.terms.values())
+
+
+@FEW
 @given(polynomials("uv"), st.fractions(-1, 1), st.fractions(-1, 1))
 def test_l1_bounds_the_values(p: Polynomial, u: Fraction, v: Fraction) -> None:
     value = symbolic(p).subs({"u": sympy.Rational(u), "v": sympy.Rational(v)})
