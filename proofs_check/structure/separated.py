@@ -106,15 +106,23 @@ def separated(reading: Reading, held: Content, names: Names, others: Names, fine
         if len(mine) > 1 or len(theirs) > 1 or any(e > 1 for _, e in monomial):
             lost += rational_up(abs(c))
             continue
-        C[places[mine[0]] if mine else 0, at[theirs[0]] if theirs else 0] = int(c.p) / int(c.q)
+        C[places[mine[0]] if mine else 0, at[theirs[0]] if theirs else 0] = _rounded(c)
     if not lost <= fine:
         raise NotUnderstood("its channels hold no sum of functions of the token times means")
     W = np.zeros((len(columns), len(means)))
     for row, (weights, _) in zip(W, columns.values(), strict=True):
         for k, c in weights.items():
-            row[k] = int(c.p) / int(c.q)
+            row[k] = _rounded(c)
     return _product(Side.of(own, names), C, W, np.array([spread for _, spread in columns.values()]), Side.of(pooled, others),
                     lost + sum(rational_up(one.polynomial.l1()) for one in held.noise.values()) + held.rest)
+
+
+def _rounded(c: fmpq) -> float:
+    """Return the nearest float64; where it may have lost more than a unit in the last place nothing is understood."""
+    nearest = int(c.p) / int(c.q)
+    if c and abs(nearest) < _LEAST:
+        raise NotUnderstood("a weight too small to be multiplied in floating point")
+    return nearest
 
 
 def _linear(reading: Reading, content: Content, means: dict[str, int], pooled: list[Content]) -> dict[int, fmpq]:
@@ -144,10 +152,11 @@ def _product(x: Side, C: Floats, W: Floats, w_noise: Floats, y: Side, rest: floa
     terms = len(C) + len(W) + len(W.T) + 32
     tensor = np.tensordot(x.coefficients, np.tensordot(A, y.coefficients, axes=(1, 0)), axes=(0, 0))
     missed = float(x.l1 @ size @ y.l1) * terms * 4 * _UNIT + _LEAST * size.size
+    missed += 2.0**-1000 * float(x.l1.sum()) * float(y.l1.sum()) * size.size  # entries of A that are too small for float64
     noise = y.mixed(A, x.noise) + x.mixed(A.T, y.noise) + x.mixed(C.T, w_noise)
     noise += float(x.noise @ size @ y.noise) + float(x.noise @ np.abs(C) @ w_noise)
     off = float(x.noise @ size @ y.l1 + x.l1 @ size @ y.noise) * terms * 4 * _UNIT  # rounding of A in what noise is multiplied by
-    return Separated(tensor, missed * (1 + 2.0**-30), (noise + off + rest) * (1 + 2.0**-30))
+    return Separated(tensor, missed * (1 + 2.0**-30), (noise + off + rest + _LEAST) * (1 + 2.0**-30))
 
 
 @functools.lru_cache(maxsize=2048)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import fmpq
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from constructions.continuous import ContinuousConstruction, construct_continuou
 from constructions.network.relu import MeanSumformer
 from constructions.targets.target import Target
 from proofs_check.kernel import Claim
+from proofs_check.structure import separated
 from proofs_check.structure.proof import Proved, prove
 from proofs_check.structure.reading import NotUnderstood
 from tests.proofs_check.structure.test_proof import arrays_of, changed, sequences
@@ -141,3 +143,11 @@ def test_however_small_the_claim_the_bound_is_above_a_sampled_error() -> None:
     construction, claim = built(BILINEAR, CASES[BILINEAR])
     found = proof(BILINEAR, claim=replace(claim, bound=Fraction(1, 10**6)))
     assert found.bound >= sampled(construction, construction.sumformer) > 1e-4
+
+
+def test_weights_that_float64_would_lose_are_not_understood() -> None:
+    assert separated._rounded(fmpq(0)) == 0.0
+    assert separated._rounded(fmpq(1, 3)) == 1 / 3
+    for c in (fmpq(1, 2**1080), fmpq(-1, 2**1000), fmpq(3, 2**2000)):
+        with pytest.raises(NotUnderstood, match="too small"):
+            separated._rounded(c)
