@@ -18,7 +18,7 @@ from proofs_check.enclosures import functions as on_intervals
 from proofs_check.enclosures.interval import Interval
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.averages import natural_range, quotient_range
-from proofs_check.structure.content import Content, affine, expanded
+from proofs_check.structure.content import Content, Definitions, affine, expanded
 from proofs_check.structure.derivation import Entry, Form, Held
 from proofs_check.structure.deviation import NotAnalytic, Placed, difference, polynomial_deviation, slope_range, table_deviation
 from proofs_check.structure.functions import value_range
@@ -339,10 +339,9 @@ class Rules:
             box.append(scale)
             changes[name] = _in_scale(name, place, scale)
             ranges.append(_ends(joined(argument.exact, argument.actual)))
-        copies = {v: c for v, c in self.reading.copies.items() if v not in names}
+        copies = Definitions({v: c for v, c in self.reading.copies.items() if v not in names})
         linear, beyond = self._linear_in_means(expanded(expanded(held, copies), self.reading.definitions))
-        pooled = linear.variables & self.reading.pooled.keys()
-        whole = expanded(linear, {v: self.reading.variables[v].scaled(self.reading.pooled[v]) for v in pooled})
+        whole = expanded(linear, self.reading.averaged)
         coordinates = [self._coordinate(name) for name in entry.tokens]
         others = [OTHER + str(c) for c in coordinates]
         if len(set(others)) < len(others):
