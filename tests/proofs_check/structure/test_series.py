@@ -27,7 +27,7 @@ def test_every_value_of_the_exact_expansion_is_in_the_range(a: Content, v: Conte
     definitions = _defined(v, w)
     low, high = SeriesOf(definitions).range(a)
     exact = expanded(a, definitions)
-    assert low <= centre(exact, at, {name: e["e"] for name in exact.noise}) <= high
+    assert low <= centre(exact, at, dict.fromkeys(exact.noise, e["e"])) <= high
 
 
 @FEW
