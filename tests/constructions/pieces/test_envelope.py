@@ -8,10 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import constructions.sumformers.compiler as compiler
 from constructions.continuous import sum_decomposition
 from constructions.pieces.envelope import Envelope
-from constructions.sumformers.compiler import DEFAULT_LIMITS, EXACT, Arithmetic, Program
+from constructions.pieces.forms import size
+from constructions.sumformers.limits import DEFAULT_LIMITS
+from constructions.sumformers.program import EXACT, Arithmetic, Program
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
 
@@ -58,6 +59,6 @@ def test_a_sweep_without_units_proves_what_the_writing_sweep_proves(name: str) -
     for arithmetic in (EXACT, Arithmetic.evaluated(53, 1000)):
         dry = program.swept(arithmetic, folds)
         sweep, _ = program._sweep(arithmetic, folds, dry=False)
-        assert [compiler.size(sweep.error(form)) for form in decomposition.outputs] == [
-            compiler.size(dry.sweep.error(form)) for form in decomposition.outputs]
+        assert [size(sweep.error(form)) for form in decomposition.outputs] == [
+            size(dry.sweep.error(form)) for form in decomposition.outputs]
         assert dry.sumformer.n_nonzero > 0
