@@ -11,6 +11,7 @@ from constructions.pieces.extremum import Exponential, Logarithm, Softening, Sof
 from constructions.pieces.forms import Quantity, ends
 from constructions.pieces.interpolation import interpolate
 from constructions.pieces.kernel import Kernels, Means
+from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
 from constructions.pieces.product import half_width
@@ -18,11 +19,53 @@ from constructions.pieces.quotient import Quotient, RefinedQuotient
 from constructions.pieces.univariate import Bases, Hinges, Univariate
 from constructions.sumformers.limits import Limits
 from constructions.sumformers.sum_decomposition import Decomposition
+from constructions.sumformers.tolerances import distributed, settle_quotients
 
 
-def concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
-             limits: Limits, extrema: Mapping[Node, Thermometer | Softening],
-             producer: Mapping[Quantity, Node]) -> Iterable[Node]:
+def concrete_nodes(decomposition: Decomposition, approximation: float, tolerance: float, widen: float, limits: Limits
+                   ) -> dict[Quantity, Node]:
+    """Decide tables, polynomials and kernels; return for each quantity the node that defines it, needed or not.
+
+    Args:
+        approximation: the error they may make together, same unit as the target.
+        tolerance: the whole error, for the quotients and for how far arguments may be off.
+        widen: how many times further they may be off.
+        limits: what may be built.
+
+    Raises:
+        Refused: a limit is exceeded.
+    """
+    settle_quotients(decomposition, tolerance)
+    tolerances, margins = distributed(decomposition, approximation, tolerance, widen)
+    bases, extra = Bases(), dict[Quantity, Node]()
+    made: dict[Quantity, Quantity] = {}
+    existing = {next(iter(node.inputs[0].terms)): node for node in decomposition.nodes if isinstance(node, Mean)}
+
+    def mean(quantity: Quantity) -> Quantity:
+        if quantity in existing:
+            return existing[quantity].outputs[0]
+        if quantity not in made:
+            node = Mean(quantity)
+            extra[node.outputs[0]] = node
+            made[quantity] = node.outputs[0]
+        return made[quantity]
+
+    abstract: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
+    producer = dict(abstract)
+    extrema = _order_statistic_designs(decomposition, tolerances, margins, limits)
+    for node in decomposition.nodes:
+        for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema, abstract):
+            producer |= dict.fromkeys(new.outputs, new)
+    for basis in bases.known.values():
+        producer |= dict.fromkeys(basis.outputs, basis)
+    for product in bases.products.values():
+        producer |= dict.fromkeys(product.outputs, product)
+    return producer | extra
+
+
+def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
+              limits: Limits, extrema: Mapping[Node, Thermometer | Softening],
+              producer: Mapping[Quantity, Node]) -> Iterable[Node]:
     """Return what is built for a node so that it errs by its tolerance where its argument is off by its margin.
 
     Args:
@@ -62,8 +105,8 @@ def _softened(node: OrderStatistic, soft: Softening, margin: float, mean: Means)
     return [exponential, logarithm, SoftExtremum(node, logarithm, sign)]
 
 
-def order_statistic_designs(decomposition: Decomposition, tolerances: Mapping[Node, float], margins: Mapping[Node, float],
-                            limits: Limits) -> dict[Node, Thermometer | Softening]:
+def _order_statistic_designs(decomposition: Decomposition, tolerances: Mapping[Node, float], margins: Mapping[Node, float],
+                             limits: Limits) -> dict[Node, Thermometer | Softening]:
     """Decide how order statistics are formed: one thermometer for all of the same quantity, as fine as the most demanding
     one needs, or, where only the largest and smallest values are wanted, softly, whichever has fewer parameters."""
     wanted: dict[object, list[OrderStatistic]] = {}

@@ -78,9 +78,7 @@ def _approximations(swept: Swept, bound: Fraction) -> list[Share]:
     """Divide the bound of expansions and tables among the nodes, in proportion to error times sensitivity."""
     program, weights = swept.program, dict[Node, Fraction]()
     for output in program.decomposition.outputs:
-        sensitivities = sensitivities_of(output)
-        for node in reversed(program.nodes):
-            node.backward(sensitivities)
+        sensitivities = sensitivities_of(output, program.nodes)
         for node in program.nodes:
             if isinstance(node, APPROXIMATIONS):
                 part = max(sensitivities.get(q, 0.0) * size(swept.sweep.local[q]) for q in node.outputs)

@@ -18,11 +18,10 @@ from constructions.pieces.forms import Form, Placed, Quantity, size, upward
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node, Sweep
 from constructions.pieces.square import Square
-from constructions.pieces.univariate import Bases
-from constructions.sumformers.concrete import concrete, order_statistic_designs
+from constructions.sumformers.concrete import concrete_nodes
 from constructions.sumformers.limits import Limits
 from constructions.sumformers.sum_decomposition import Decomposition
-from constructions.sumformers.tolerances import distributed, sensitivities_of, settle_quotients
+from constructions.sumformers.tolerances import sensitivities_of
 
 
 @dataclass(frozen=True)
@@ -61,32 +60,7 @@ class Program:
 
         Their intervals allow for arguments that are off by what the whole tolerance permits, times ``widen``.
         """
-        settle_quotients(decomposition, tolerance)
-        tolerances, margins = distributed(decomposition, approximation, tolerance, widen)
-        bases, extra = Bases(), dict[Quantity, Node]()
-        made: dict[Quantity, Quantity] = {}
-        existing = {next(iter(node.inputs[0].terms)): node for node in decomposition.nodes if isinstance(node, Mean)}
-
-        def mean(quantity: Quantity) -> Quantity:
-            if quantity in existing:
-                return existing[quantity].outputs[0]
-            if quantity not in made:
-                node = Mean(quantity)
-                extra[node.outputs[0]] = node
-                made[quantity] = node.outputs[0]
-            return made[quantity]
-
-        abstract: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
-        producer = dict(abstract)
-        extrema = order_statistic_designs(decomposition, tolerances, margins, limits)
-        for node in decomposition.nodes:
-            for new in concrete(node, tolerances, margins, bases, mean, limits, extrema, abstract):
-                producer |= dict.fromkeys(new.outputs, new)
-        for basis in bases.known.values():
-            producer |= dict.fromkeys(basis.outputs, basis)
-        for product in bases.products.values():
-            producer |= dict.fromkeys(product.outputs, product)
-        producer |= extra
+        producer = concrete_nodes(decomposition, approximation, tolerance, widen, limits)
         order = _sorted_from(decomposition.outputs, producer)
         means = [node for node in order if isinstance(node, Mean)]
         if len(means) > limits.max_latent:
@@ -110,9 +84,7 @@ class Program:
         """Return for each square the largest sensitivity of an output."""
         worst = np.zeros(len(self.squares))
         for output in self.decomposition.outputs:
-            sensitivities = sensitivities_of(output)
-            for node in reversed(self.nodes):
-                node.backward(sensitivities)
+            sensitivities_of(output, self.nodes)  # leaves its weight at each square
             worst = np.maximum(worst, [square.weight for square in self.squares])
         return worst
 
@@ -184,9 +156,7 @@ def _worst(program: Program, sweep: Sweep) -> str:
     """Name the node with the largest share of the error, by sensitivity."""
     best, name = -1.0, "the readout"
     for output in program.decomposition.outputs:
-        sensitivities = sensitivities_of(output)
-        for node in reversed(program.nodes):
-            node.backward(sensitivities)
+        sensitivities = sensitivities_of(output, program.nodes)
         for quantity, local in sweep.local.items():
             share = sensitivities.get(quantity, 0.0) * size(local)
             if share > best:

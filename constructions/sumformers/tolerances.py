@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from constructions.pieces.forms import Form, Quantity
 from constructions.pieces.kernel import Kernels
@@ -23,10 +24,12 @@ def abstract_nodes(decomposition: Decomposition) -> list[Node]:
     return [node for node in decomposition.nodes if isinstance(node, Univariate | Kernels | OrderStatistic)]
 
 
-def sensitivities_of(output: Form) -> Sensitivities:
-    """Start a backward pass at one output."""
+def sensitivities_of(output: Form, nodes: Sequence[Node]) -> Sensitivities:
+    """Return how far one output follows each quantity: a backward pass over nodes in an order in which they can be computed."""
     sensitivities = Sensitivities()
     pass_back(sensitivities, output, 1.0)
+    for node in reversed(nodes):
+        node.backward(sensitivities)
     return sensitivities
 
 
@@ -36,9 +39,7 @@ def settle_quotients(decomposition: Decomposition, tolerance: float) -> None:
     for quotient in found:
         quotient.loose = None
     for output in decomposition.outputs if found else ():
-        sensitivities = sensitivities_of(output)
-        for node in reversed(decomposition.nodes):
-            node.backward(sensitivities)
+        sensitivities = sensitivities_of(output, decomposition.nodes)
         for quotient in found:
             if quotient.loose is None:
                 quotient.settle(tolerance, sensitivities.get(quotient.outputs[0], 0.0))
@@ -46,44 +47,68 @@ def settle_quotients(decomposition: Decomposition, tolerance: float) -> None:
 
 def distributed(decomposition: Decomposition, approximation: float, tolerance: float,
                 widen: float) -> tuple[dict[Node, float], dict[Node, float]]:
-    """Split a share of the tolerance over the nodes that approximate, in proportion to what accuracy costs them."""
+    """Split a share of the tolerance over the nodes that approximate, in proportion to what accuracy costs them.
+
+    Args:
+        approximation: the share, same unit as the target.
+        tolerance: the whole.
+        widen: how many times further than the whole tolerance permits an argument may be off.
+
+    Returns:
+        for each node how far it may err, and its margin: how far its argument may be off.
+    """
     nodes = abstract_nodes(decomposition)
-    weight = dict.fromkeys(nodes, 0.0)
-    argument: dict[Quantity, float] = {}
-    relative: dict[Node, float | None] = {}
-    logarithms: dict[Quantity, float | None] = {}
-    for output in decomposition.outputs:
-        sensitivities = sensitivities_of(output)
-        for node in reversed(decomposition.nodes):
-            node.backward(sensitivities)
-        for node in nodes:
-            weight[node] = max([weight[node], *(sensitivities.get(q, 0.0) for q in node.outputs)])
-            logarithmic = sensitivities.of_logarithm(node.outputs[0])
-            earlier = relative.get(node, 0.0)
-            relative[node] = None if logarithmic is None or earlier is None else max(earlier, logarithmic)
-        for q, s in sensitivities.items():
-            argument[q] = max(argument.get(q, 0.0), s)
-            log_slope = sensitivities.of_logarithm(q)
-            known = logarithms.get(q, 0.0)
-            logarithms[q] = None if log_slope is None or known is None else max(known, log_slope)
+    slopes = _largest_slopes(decomposition, nodes)
     divisors = {node.reciprocal for node in decomposition.nodes if isinstance(node, Quotient)}
-    margins = {node: _margin(node, argument, tolerance, DIVISOR_MARGIN * widen if divisors & {*node.outputs} else widen)
+    margins = {node: _margin(node, slopes.argument, tolerance, DIVISOR_MARGIN * widen if divisors & {*node.outputs} else widen)
                for node in nodes}
     for node in nodes:
         if isinstance(node, Univariate):
-            node.relative_margin = _relative_margin(node, logarithms, tolerance, widen)
-    used = [node for node in nodes if weight[node] > 0]
+            node.relative_margin = _relative_margin(node, slopes.logarithm, tolerance, widen)
+    tolerances = _by_cost(approximation, [node for node in nodes if slopes.weight[node] > 0], slopes, margins)
+    return tolerances | {node: approximation for node in nodes if node not in tolerances}, margins
+
+
+@dataclass
+class _Slopes:
+    """The largest over all outputs: how far one follows a node or a quantity, and its logarithm (None: no bound)."""
+
+    weight: dict[Node, float]
+    relative: dict[Node, float | None] = field(default_factory=dict)
+    argument: dict[Quantity, float] = field(default_factory=dict)
+    logarithm: dict[Quantity, float | None] = field(default_factory=dict)
+
+
+def _largest_slopes(decomposition: Decomposition, nodes: Sequence[Node]) -> _Slopes:
+    found = _Slopes(dict.fromkeys(nodes, 0.0))
+    for output in decomposition.outputs:
+        sensitivities = sensitivities_of(output, decomposition.nodes)
+        for node in nodes:
+            found.weight[node] = max([found.weight[node], *(sensitivities.get(q, 0.0) for q in node.outputs)])
+            found.relative[node] = _larger(found.relative.get(node, 0.0), sensitivities.of_logarithm(node.outputs[0]))
+        for q, s in sensitivities.items():
+            found.argument[q] = max(found.argument.get(q, 0.0), s)
+            found.logarithm[q] = _larger(found.logarithm.get(q, 0.0), sensitivities.of_logarithm(q))
+    return found
+
+
+def _larger(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else max(a, b)
+
+
+def _by_cost(approximation: float, used: Sequence[Node], slopes: _Slopes, margins: Mapping[Node, float]) -> dict[Node, float]:
+    """Share out in proportion to elasticities, which depend on the tolerances themselves: three rounds."""
     elastic = dict.fromkeys(used, 1.0)
     tolerances: dict[Node, float] = {}
     for _ in range(3):
         whole = sum(elastic.values())
-        tolerances = {node: approximation * elastic[node] / whole / weight[node] for node in used}
+        tolerances = {node: approximation * elastic[node] / whole / slopes.weight[node] for node in used}
         for node in used:
             if isinstance(node, Univariate):
-                log_slope = relative[node]
-                node.relative_tolerance = min(0.3, tolerances[node] * weight[node] / log_slope) if log_slope else None
+                log_slope = slopes.relative[node]
+                node.relative_tolerance = min(0.3, tolerances[node] * slopes.weight[node] / log_slope) if log_slope else None
         elastic = {node: _elasticity(node, tolerances[node], margins[node]) for node in used}
-    return tolerances | {node: approximation for node in nodes if node not in tolerances}, margins
+    return tolerances
 
 
 def _elasticity(node: Node, tolerance: float, margin: float) -> float:
