@@ -307,7 +307,10 @@ def _shown_stream(n: int, streamed: dict[str, float]) -> str:
 def _shown_witness(found: Sampled) -> str:
     tokens = ["(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness]
     if found.counts is not None:
-        tokens = [token if times == 1 else f"{token} {times:,} times" for token, times in zip(tokens, found.counts, strict=True)]
+        often: dict[str, int] = {}
+        for token, times in zip(tokens, found.counts, strict=True):
+            often[token] = often.get(token, 0) + times
+        tokens = [token if times == 1 else f"{token} {times:,} times" for token, times in often.items()]
     return ", ".join(tokens if len(tokens) <= 8 else [*tokens[:4], f".. {len(tokens) - 8} more ..", *tokens[-4:]])
 
 
