@@ -16,8 +16,10 @@ from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import PoolingHead
 from constructions.sumformers.bernstein import bernstein, bernstein_degree_fits, slopes_that_occur
-from constructions.sumformers.compiler import DEFAULT_LIMITS, Compiled, Limits, compile_decomposition
+from constructions.sumformers.compiler import compile_decomposition
+from constructions.sumformers.error_budget import Compiled
 from constructions.sumformers.fitted import fit
+from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
 from constructions.targets import expression as ex

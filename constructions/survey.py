@@ -18,7 +18,7 @@ from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.planner import MAX_TABLE
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
-from constructions.sumformers.compiler import DEFAULT_LIMITS, Limits
+from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.targets.target import AnyTarget, Target
 
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry

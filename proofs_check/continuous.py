@@ -20,7 +20,7 @@ from constructions.number_formats import FORMATS, exact_number
 from constructions.pooling import pooling_head
 from constructions.progress import Report
 from constructions.storage import load_mean_sumformer, store_mean
-from constructions.sumformers.compiler import Limits
+from constructions.sumformers.limits import Limits
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.kernel import Claim, Status, Step, derive, reached

@@ -62,7 +62,12 @@ Seed = Annotated[int, typer.Option(
     parser=_whole_number, metavar="INTEGER", help="Seed of sampling and of the Performer's features.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Device = Annotated[str, typer.Option(help="Where to sample: auto, cpu or cuda.")]
-Samples = Annotated[int, typer.Option(parser=_whole_number, metavar="INTEGER", help="Sequences to sample; 0 to skip.")]
+Samples = Annotated[int | None, typer.Option(
+    parser=_whole_number, metavar="INTEGER", show_default=False,
+    help="Sequences to sample; 0 to skip. (default: 1,000,000, fewer where that would take long)")]
+Looks = Annotated[int | None, typer.Option(
+    "--samples", parser=_whole_number, metavar="INTEGER", show_default=False,
+    help="Sequences to sample. (default: 10,000,000, fewer where that would take long)")]
 ImportCallable = Annotated[bool, typer.Option("--import-callable", help="Import and call the Python callable the run names.")]
 OptionalRun = Annotated[str | None, typer.Argument(help="A run directory written by construct.", show_default=False)]
 Approximated = Annotated[str | None, typer.Option(
@@ -178,7 +183,7 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
               precision: Precision = "float64", linformer_k: LinformerK = 1, features: Features = 4, max_table: MaxTable = 2**24,
               max_latent: MaxLatent = 1024, positional: Positional = False,
               out: Annotated[str | None, typer.Option(help="New run directory. (default: runs/NAME)", show_default=False)] = None,
-              samples: Samples = 1_000_000, device: Device = "auto", seed: Seed = 0, json_: Json = False) -> None:
+              samples: Samples = None, device: Device = "auto", seed: Seed = 0, json_: Json = False) -> None:
     """Write the weights, prove the bound, and look for a counterexample."""
     from uat import commands
     from uat.request import Request
@@ -215,7 +220,7 @@ def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyL
 
 
 @app.command()
-def sample(run: Run, samples: Samples = 10_000_000, device: Device = "auto", seed: Seed = 0, n: Length = None,
+def sample(run: Run, samples: Looks = None, device: Device = "auto", seed: Seed = 0, n: Length = None,
            import_callable: ImportCallable = False, json_: Json = False) -> None:
     """Search a run directory for its worst error; a sampled error above the certified bound is a refutation."""
     from uat import commands

@@ -37,7 +37,7 @@ def plan(request: Request, *, as_json: bool) -> int:
     return 0 if any(c.parameters is not None for c in found) else 1
 
 
-def construct(request: Request, *, out: str | None, samples: int, device: str, as_json: bool) -> int:
+def construct(request: Request, *, out: str | None, samples: int | None, device: str, as_json: bool) -> int:
     """Build, prove, sample, write; return the exit code.
 
     A construction for every n is built once and sampled at all lengths asked for; any other is built for each of them.
@@ -119,7 +119,8 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     return 0 if isinstance(verdict, Certificate) else 1
 
 
-def sample(run: str, *, samples: int, device: str, seed: int, import_callable: bool, as_json: bool, n: int | None = None) -> int:
+def sample(run: str, *, samples: int | None, device: str, seed: int, import_callable: bool, as_json: bool,
+           n: int | None = None) -> int:
     """Search a stored run for its worst error, for a run about every n at any length; return the exit code."""
     _check_search(samples, device)
     if samples == 0:
@@ -199,8 +200,8 @@ def _tightness(claim: Claim, found: Sampled) -> float | None:
     return float(claim.bound) / found.maximum if found.maximum > 0 else None
 
 
-def _check_search(samples: int, device: str) -> None:
-    if samples < 0:
+def _check_search(samples: int | None, device: str) -> None:
+    if samples is not None and samples < 0:
         raise BadInput(f"--samples {samples}: expected a number >= 0")
     check_device(device)
 
@@ -307,7 +308,10 @@ def _shown_stream(n: int, streamed: dict[str, float]) -> str:
 def _shown_witness(found: Sampled) -> str:
     tokens = ["(" + ", ".join(f"{x:.17g}" for x in token) + ")" for token in found.witness]
     if found.counts is not None:
-        tokens = [token if times == 1 else f"{token} {times:,} times" for token, times in zip(tokens, found.counts, strict=True)]
+        often: dict[str, int] = {}
+        for token, times in zip(tokens, found.counts, strict=True):
+            often[token] = often.get(token, 0) + times
+        tokens = [token if times == 1 else f"{token} {times:,} times" for token, times in often.items()]
     return ", ".join(tokens if len(tokens) <= 8 else [*tokens[:4], f".. {len(tokens) - 8} more ..", *tokens[-4:]])
 
 

@@ -80,14 +80,14 @@ def prepare(request: Request, n: int | None) -> tuple[AnyTarget, GridPlan, tuple
                         max_table=request.max_table), heads
 
 
-def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int, device: str, report: Report) -> Outcome:
+def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int | None, device: str, report: Report) -> Outcome:
     """Choose a construction, build it, re-prove it from the weights, and look for a counterexample at every length.
 
     Args:
         request: what was asked for.
         n: the length to build for; None is the target's own.
         lengths: where to sample a construction for every n; others are sampled at their own length.
-        samples, device: of the search.
+        samples, device: of the search; None for the usual number of samples, 0 for none.
         report: progress.
     """
     watch = Stopwatch()
@@ -105,7 +105,7 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
             verdict = sharpened(verdict)  # the checker's own bound, which may be on either side of the builder's
         claim = verdict.claim
     sampled: tuple[Sampled, ...] = ()
-    if samples and isinstance(verdict, Certificate):
+    if samples != 0 and isinstance(verdict, Certificate):
         with watch("sample"):
             sampled = tuple(sample_construction(construction, length, claim.bound, samples=samples, device=device,
                                                 seed=request.seed, report=report)

@@ -15,7 +15,7 @@ from constructions.moduli import Modulus, declared
 from constructions.number_formats import FORMATS, NumberFormat, exact_number
 from constructions.planner import CODES
 from constructions.pooling import HEADS, PoolingHead, pooling_head
-from constructions.sumformers.compiler import Limits
+from constructions.sumformers.limits import Limits
 from constructions.survey import methods
 from constructions.targets.library import names_callable, resolve
 from constructions.targets.target import AnyTarget

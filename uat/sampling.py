@@ -16,6 +16,7 @@ from constructions.targets.target import AnyTarget, Target
 
 EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
 PROBES = 24
+USUAL, USUAL_OF_CONSTRUCT = 10_000_000, 1_000_000
 TOKENS = 30_000_000  # of a search of a continuous network, repeated ones once: hundreds of flops each
 ROUNDING = Fraction(1, 10**6)  # of the bound: an error in float64 counts against it beyond this
 PAIRS = 500_000_000  # of tokens, where f compares each with all others
@@ -59,9 +60,14 @@ class Sampled:
                 "device": self.device, "refutes": self.refutes}
 
 
-def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, *, samples: int, device: str, seed: int,
-                   report: Report) -> Sampled:
-    """Search for the worst error and confirm the witness with enclosures."""
+def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, *, samples: int | None, device: str, seed: int,
+                   report: Report, usual: int = USUAL) -> Sampled:
+    """Search for the worst error and confirm the witness with enclosures.
+
+    Args:
+        samples: sequences to look at; None for the usual number, or as many as take about a minute.
+        usual: this number.
+    """
     import numpy as np
     import torch
 
@@ -74,9 +80,8 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
 
     place = choose_device(device)
     evaluate, repeated = evaluator(sumformer, target, place), repetition(target, sumformer)
-    count = min(samples, EXACT_SAMPLES) if is_exact(evaluate) else samples
     length = target.n if repeated is None else repeated.different
-    count = max(1, min(count, TOKENS // length, PAIRS // length**2)) if isinstance(sumformer, MeanSumformer) else count
+    count = _affordable(usual, sumformer, length, is_exact(evaluate)) if samples is None else samples
     found = sample(target, evaluate, target.box, length, thresholds_of(sumformer, target), count, place, seed,
                    counting(report, "sampling", count), repeated=repeated)
     estimate = confirmed(target, sumformer, found)
@@ -93,7 +98,12 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     return replace(sampled, streamed=shown, refutes=sampled.refutes or Fraction(long.maximum) > bound * (1 + ROUNDING))
 
 
-def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int,
+def _affordable(usual: int, sumformer: AnySumformer, length: int, exactly: bool) -> int:
+    count = min(usual, EXACT_SAMPLES) if exactly else usual
+    return max(1, min(count, TOKENS // length, PAIRS // length**2)) if isinstance(sumformer, MeanSumformer) else count
+
+
+def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int | None,
                         device: str, seed: int, report: Report) -> Sampled:
     """Search at one length, and run every architecture densely on sequences that strain it."""
     import torch
@@ -103,7 +113,8 @@ def sample_construction(construction: Construction | ContinuousConstruction, n: 
     target, sumformer = construction.target, construction.sumformer
     if isinstance(target, Target) and n != target.n:
         target = Target.from_text(target.text, n=n, box=target.box, name=target.name, positional=target.positional)
-    sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report)
+    sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report,
+                             usual=USUAL_OF_CONSTRUCT)
     dtype = torch.float32 if construction.number_format.bits == 24 else torch.float64
     for architecture in construction.architectures:
         if isinstance(sumformer, MeanSumformer) and n != construction.target.n:

@@ -17,11 +17,15 @@ from fractions import Fraction
 
 from flint import fmpq
 
+from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, affine, expanded
+from proofs_check.structure.derivation import Entry
 from proofs_check.structure.matching import compared
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
+from proofs_check.structure.premises import Premises, ends, with_other
+from proofs_check.structure.quantity import Combination, Quantity, magnitude, merged
 from proofs_check.structure.reading import OTHER, Bend, NotUnderstood, Reading
 from proofs_check.structure.tables import Table
 
@@ -39,6 +43,25 @@ class Clamp:
     left: Fraction
     right: Fraction
     missed: Fraction
+
+
+def order_statistic(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
+    """The m-th largest of values that are off by e_k is off by a number between the least and the largest e_k."""
+    (u,), rank = of, entry.detail
+    if given.n is None or not 1 <= rank <= given.n:
+        raise NotUnderstood("an order statistic needs the number of tokens")
+    own = order_statistic_error(given.reading, held, u.content, rank, given.n, *ends(u.actual))
+    token = u.definition == ex.Own(0)
+    definition = ex.OrderStatistic(ex.Number(Fraction(rank))) if token else ranked(rank, given.n, u.definition)
+    parts = {("order-statistics", f"order({rank}) by a thermometer"): magnitude(own)}
+    return Quantity(u.exact, own + u.error, definition, entry.held, own, None, merged(parts, u.parts))
+
+
+def ranked(rank: int, n: int, u: ex.Expression) -> ex.Expression:
+    """Return the largest or the smallest value of a token function as an expression; the language has no word for the others."""
+    if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in u.walk()) or rank not in (1, n):
+        raise NotUnderstood("an order statistic of what is no coordinate of a token")
+    return ex.Reduction("max" if rank == 1 else "min", with_other(u))
 
 
 def order_statistic_error(reading: Reading, held: Content, u: Content, rank: int, n: int, low: float, high: float) -> Interval:

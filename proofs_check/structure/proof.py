@@ -26,9 +26,11 @@ from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry, Form
 from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.identity import Algebra
+from proofs_check.structure.mean_rules import NARROW
+from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import Part, Quantity, around, combination, joined, magnitude, merged
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, through
-from proofs_check.structure.rules import NARROW, Rules, enclosed
+from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 

@@ -23,7 +23,7 @@ from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
-from proofs_check.kernel import Claim
+from proofs_check.kernel import Claim, decimal_above
 from proofs_check.sampling import sample
 from proofs_check.structure.proof import prove
 from proofs_check.structure.reading import NotUnderstood
@@ -62,8 +62,13 @@ def sizes(name: str, eps: str) -> str:
     earlier = PROTOTYPE.get(name, (None, None, None))[EPS.index(eps)]
     scope = "every n" if decomposition.every_n else f"n = {target.n}"
     return (f"{name:15s} {float(Fraction(eps)):7.0e} {network.n_nonzero:8,d} {earlier or '-':>9} {network.d_latent:5d} "
-            f"{network.depth:6d} {float(compiled.bound):9.3g} {quoted:9.3g} {worst:9.3g} {quoted / worst:6.2f} "
+            f"{network.depth:6d} {above(compiled.bound):>11} {above(quoted):>11} {worst:9.3g} {quoted / worst:6.2f} "
             f"{float(compiled.bound) / worst:8.2f} {seconds:6.2f} s   {scope}")
+
+
+def above(bound: Fraction | float) -> str:
+    """Return a bound with four digits, rounded up."""
+    return decimal_above(Fraction(bound), 4) if math.isfinite(bound) else "-"
 
 
 def quoted_bound(network: MeanSumformer, derivation: Mapping[str, Any], target: Target, bound: Fraction, every_n: bool) -> float:
@@ -115,7 +120,8 @@ def main(arguments: list[str]) -> None:
 
 def print_sizes(names: list[str]) -> None:
     """Print sizes, errors and construction times."""
-    print("target              eps  non-zero prototype    d'  depth     builder certified   sampled  ratio (builder)  build, CPU")
+    print("target              eps  non-zero prototype    d'  depth     builder   certified   sampled  ratio (builder)  "
+          "build, CPU")
     for name in names or (known for known in PROTOTYPE if known != "gravity-2d"):  # half a minute by itself
         for eps in EPS:
             print(sizes(name, eps), flush=True)

@@ -16,7 +16,7 @@ from constructions.domains import Box
 from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer
 from constructions.pooling import pooling_head
-from constructions.sumformers.compiler import Limits
+from constructions.sumformers.limits import Limits
 from constructions.survey import cheapest, survey
 from constructions.targets.library import LIBRARY, resolve
 from constructions.targets.target import CallableTarget, Target

@@ -14,6 +14,9 @@ import pytest
 
 from uat import cli
 
+GRID = ("--method", "grid")
+SMALL = ("--target", "x*mean(y)", "--eps", "1/4", "--samples", "2000", *GRID)
+
 
 @dataclasses.dataclass(frozen=True)
 class Answer:

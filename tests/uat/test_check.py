@@ -135,7 +135,7 @@ def test_a_run_shows_every_constant_of_its_proof_beside_the_general_status(uat: 
 
 
 def test_a_run_about_a_callable_imports_it_only_when_told_to(uat: Uat) -> None:
-    target = ("--target", "tests.uat.test_cli:target_squared", "--eps", "1/2", "--lipschitz", "2")
+    target = ("--target", "tests.uat.callables:target_squared", "--eps", "1/2", "--lipschitz", "2")
     assert uat("construct", *target, "--samples", "0", "--out", "run", "--json").code == 0
     refused = uat("check", "--run", "run", *FAST)
     assert refused.code == 2

@@ -1,19 +1,13 @@
-"""Envelopes of bilinear forms: an upper bound at every point, attained, never above the l1 norms; and dry sweeps."""
+"""Envelopes of bilinear forms: an upper bound at every point, attained, never above the l1 norms."""
 
 from __future__ import annotations
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
 
-import constructions.sumformers.compiler as compiler
-from constructions.continuous import sum_decomposition
 from constructions.pieces.envelope import Envelope
-from constructions.sumformers.compiler import DEFAULT_LIMITS, EXACT, Arithmetic, Program
-from constructions.targets.library import resolve
-from constructions.targets.target import Target
 
 DEGREES = {1: tuple((j,) for j in range(7)), 2: tuple(itertools.product(range(4), range(3))),
            3: tuple(itertools.product(range(2), repeat=3))}
@@ -46,18 +40,3 @@ def test_a_larger_coefficient_is_seen_by_the_envelope() -> None:
     degrees = ((0,), (1,), (2,))
     small, large = (Envelope.of(matrix, np.zeros_like(A), degrees).total(np.ones(3)) for matrix in (A, 2 * A))
     assert 1.9 * small <= large
-
-
-@pytest.mark.parametrize("name", ["f", "max", "standardise"])
-def test_a_sweep_without_units_proves_what_the_writing_sweep_proves(name: str) -> None:
-    target = resolve(name, n=None, d=None, domain="0,1")
-    assert isinstance(target, Target)
-    decomposition = sum_decomposition(target, Fraction(1, 100))
-    program = Program.of(decomposition, 0.005, 0.01, 1.0, DEFAULT_LIMITS)
-    folds = np.full(len(program.squares), 9)
-    for arithmetic in (EXACT, Arithmetic.evaluated(53, 1000)):
-        dry = program.swept(arithmetic, folds)
-        sweep, _ = program._sweep(arithmetic, folds, dry=False)
-        assert [compiler.size(sweep.error(form)) for form in decomposition.outputs] == [
-            compiler.size(dry.sweep.error(form)) for form in decomposition.outputs]
-        assert dry.sumformer.n_nonzero > 0

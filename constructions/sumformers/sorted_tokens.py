@@ -1,0 +1,36 @@
+"""Reductions written over the sorted tokens: a mean, a sum or an extremum as a function of all order statistics
+(mathematics: order-statistics)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from constructions.sumformers.rewriting import substituted
+from constructions.targets import expression as ex
+
+MAX_SORTED = 12
+
+
+def at_every_rank(body: ex.Expression, n: int, column: int = 0) -> list[ex.Expression]:
+    """Put the largest token in the place of y, the second largest, .., the smallest."""
+    ranks = (ex.Number(Fraction(rank)) for rank in range(1, n + 1))
+    return [substituted(body, ex.OrderStatistic(rank, column=column)) for rank in ranks]
+
+
+def over_sorted(node: ex.Expression, n: int) -> ex.Expression:
+    """Replace mean, sum, max and min by their values on the order statistics."""
+    node = ex.mapped(node, lambda child: over_sorted(child, n))
+    if not isinstance(node, ex.Reduction):
+        return node
+    operator = {"max": "maximum", "min": "minimum"}.get(node.kind, "+")
+    total = chained(operator, at_every_rank(node.body, n))
+    return ex.Binary("/", total, ex.Number(Fraction(n))) if node.kind == "mean" else total
+
+
+def chained(operator: str, parts: Sequence[ex.Expression]) -> ex.Expression:
+    """Return parts[0] operator parts[1] operator .., left to right."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = ex.Binary(operator, total, part)
+    return total

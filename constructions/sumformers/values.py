@@ -1,0 +1,252 @@
+"""The algebra of values: constants, affine forms and smooth functions of one form, with powers of n carried along.
+
+Sums, products and functions along one direction stay one smooth function. Only where two different forms meet in a product or
+a kink is a node made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from flint import arb
+
+from constructions.errors import Refused
+from constructions.pieces.forms import Form, Quantity, ball, ends
+from constructions.pieces.mean import Rectified, Renamed
+from constructions.pieces.node import Node
+from constructions.pieces.product import Product
+from constructions.pieces.smooth import Smooth
+from constructions.pieces.univariate import Univariate
+from constructions.sumformers.natural_range import constant_ball
+from constructions.sumformers.rewriting import coefficients, composed, without_factor
+from constructions.targets import expression as ex
+
+T = ex.Own(0)
+ONE = ex.Number(Fraction(1))
+
+
+@dataclass(frozen=True)
+class Value:
+    """n^order times: a constant tree, an affine ``form``, or a smooth ``tree`` of the affine form ``argument``."""
+
+    tree: ex.Expression | None = None
+    argument: Form | None = None
+    form: Form | None = None
+    order: int = 0
+
+    @property
+    def constant(self) -> bool:
+        """Whether it is a number."""
+        return self.form is None and self.argument is None
+
+
+@dataclass(eq=False)
+class Algebra:
+    """Arithmetic of values, and the nodes made so far, each once.
+
+    Attributes:
+        n: tokens of a sequence, used only where the target itself depends on n.
+        every_n: whether it was not used yet.
+        nodes: in an order in which they can be computed.
+        made: the first output of each, by what it is.
+    """
+
+    n: int
+    every_n: bool = True
+    nodes: list[Node] = field(default_factory=list)
+    made: dict[object, Quantity] = field(default_factory=dict)
+
+    def concrete(self, value: Value) -> Value:
+        """Multiply a power of n out; from there on the construction is for this n."""
+        if value.order == 0:
+            return value
+        self.every_n = False
+        return self.scaled(replace(value, order=0), ex.Number(Fraction(self.n) ** value.order))
+
+    def scaled(self, value: Value, factor: ex.Expression) -> Value:
+        """Return a value times a constant; times an irrational one, a form carries how far it was rounded."""
+        rational = ex.rational_value(factor)
+        if rational == 1:
+            return value
+        if value.form is not None:
+            if rational is None:
+                middle, radius = _rational(constant_ball(factor))
+                slack = radius * Fraction(ends(abs(value.form.range()))[1])
+                scaled = value.form * middle
+                return replace(value, form=replace(scaled, slack=scaled.slack + slack))
+            return replace(value, form=value.form * rational)
+        return replace(value, tree=ex.Binary("*", factor, tree_of(value)))
+
+    def sum(self, a: Value, b: Value) -> Value:
+        """Return a + b: along one direction a smooth function, otherwise a form."""
+        if a.order != b.order:
+            a, b = self.concrete(a), self.concrete(b)
+        order = a.order
+        if a.constant and b.constant:
+            return Value(tree=ex.Binary("+", tree_of(a), tree_of(b)), order=order)
+        if a.argument is not None and (b.constant or self.parallel(a, b)):
+            return replace(self._combined("+", a, b), order=order)
+        if b.argument is not None and self.parallel(a, b):
+            return replace(self._combined("+", a, b), order=order)
+        total = self.form(replace(a, order=0)) + self.form(replace(b, order=0))
+        if total.terms or total.slack:  # an irrational constant stays a form: it carries how far it was rounded
+            return Value(form=total, order=order)
+        return Value(tree=ex.Number(total.constant), order=order)
+
+    def product(self, factors: Sequence[Value]) -> Value:
+        """Return the product, those along one direction multiplied first, constants last."""
+        order = sum(value.order for value in factors)
+        constants = [tree_of(value) for value in factors if value.constant]
+        others = self._grouped([replace(value, order=0) for value in factors if not value.constant])
+        if not others:
+            result = Value(tree=constants[0])
+        else:
+            result = others[0]
+            for other in others[1:]:
+                result = self._times(result, other)
+        start = 0 if others else 1
+        for constant in constants[start:]:
+            result = self.scaled(result, constant)
+        return replace(result, order=order)
+
+    def _grouped(self, values: list[Value]) -> list[Value]:
+        """Multiply values along the same direction into one smooth function of it."""
+        groups: list[Value] = []
+        for value in values:
+            for i, group in enumerate(groups):
+                if self.parallel(group, value):
+                    groups[i] = self._combined("*", group, value)
+                    break
+            else:
+                groups.append(value)
+        return groups
+
+    def _times(self, a: Value, b: Value) -> Value:
+        p, q = self.form(a), self.form(b)
+        if not p.terms or not q.terms:  # a constant in disguise, x**0 for one
+            constant, other = (p, q) if not p.terms else (q, p)
+            if constant.slack:
+                raise Refused(f"the constant {shown(constant)} is not rational")
+            return self.scaled(Value(form=other) if other.terms else Value(tree=ex.Number(other.constant)),
+                                ex.Number(constant.constant))
+        key = ("product", frozenset({p.key(), q.key()}))
+        if key not in self.made:
+            self.add(key, Product(f"({shown(p)})*({shown(q)})", p, q, p.range() * q.range()))
+        return Value(form=Form.of(self.made[key]))
+
+    def function(self, outer: ex.Expression, value: Value) -> Value:
+        """Return a smooth function, ``outer``, of a value."""
+        value = self.concrete(value)
+        if value.constant:
+            return Value(tree=composed(outer, tree_of(value)))
+        inner = self.as_smooth(value)
+        return replace(inner, tree=composed(outer, tree_of(inner)))
+
+    def as_smooth(self, value: Value) -> Value:
+        """Write a form as a function of its direction."""
+        if value.form is None:
+            return value
+        if value.form.slack:
+            name = self.renamed(value.form, value.form.range(), "form")
+            return Value(tree=T, argument=name)
+        direction, a, b = value.form.proportional()
+        tree: ex.Expression = T if a == 1 else ex.Binary("*", ex.Number(a), T)
+        return Value(tree=tree if b == 0 else ex.Binary("+", tree, ex.Number(b)), argument=direction)
+
+    def parallel(self, a: Value, b: Value) -> bool:
+        """Say whether two values are functions of the same form."""
+        if a.constant or b.constant:
+            return False
+        return self.as_smooth(a).argument == self.as_smooth(b).argument
+
+    def _combined(self, operator: str, a: Value, b: Value) -> Value:
+        a, b = (value if value.constant else self.as_smooth(value) for value in (a, b))
+        argument = a.argument if a.argument is not None else b.argument
+        return Value(tree=ex.Binary(operator, tree_of(a), tree_of(b)), argument=argument)
+
+    def form(self, value: Value) -> Form:
+        """Return an affine form with the value, making a node for a smooth function."""
+        value = self.concrete(value)
+        if value.form is not None:
+            return value.form
+        tree = tree_of(value)
+        if value.argument is None:
+            exact = ex.rational_value(tree)
+            if exact is not None:
+                return Form(constant=exact)
+            middle, radius = _rational(constant_ball(tree))
+            return Form(constant=middle, slack=radius)
+        factor, tree = without_factor(tree)
+        polynomial = coefficients(tree)
+        if polynomial is not None:
+            return self._polynomial(polynomial, value.argument) * factor
+        if isinstance(tree, ex.Binary) and tree.operator in "+-":
+            parts = [Value(tree=part, argument=value.argument) for part in (tree.left, tree.right)]
+            if any(coefficients(part) is not None for part in (tree.left, tree.right)):
+                left, right = (self.form(part) for part in parts)
+                return (left + right if tree.operator == "+" else left - right) * factor
+        key = ("smooth", tree, value.argument.key())
+        if key not in self.made:
+            self.add(key, Univariate(Smooth(tree), value.argument))
+        return Form.of(self.made[key]) * factor
+
+    def _polynomial(self, c: Sequence[Fraction], t: Form) -> Form:
+        """Return c_0 + c_1 t + c_2 t^2 + ..: all of degree 2 share one square, others are one monic node without affine part."""
+        affine = (t * c[1]).shifted(c[0]) if len(c) > 1 else Form(constant=c[0])
+        if len(c) <= 2:
+            return affine
+        tree: ex.Expression = ex.Power(T, ex.Number(Fraction(len(c) - 1)))
+        for k in range(len(c) - 2, 1, -1):
+            if c[k]:
+                power = ex.Power(T, ex.Number(Fraction(k)))
+                tree = ex.Binary("+", tree, ex.Binary("*", ex.Number(c[k] / c[-1]), power))
+        key = ("smooth", tree, t.key())
+        if key not in self.made:
+            self.add(key, Univariate(Smooth(tree), t))
+        return affine + Form.of(self.made[key]) * c[-1]
+
+    def renamed(self, form: Form, values: arb, name: str) -> Form:
+        """Return a form as one quantity, with a range that may be sharper than the form shows."""
+        key = ("renamed", form.key(), form.slack)
+        if key not in self.made:
+            self.add(key, Renamed(name, form, values))
+        return Form.of(self.made[key])
+
+    def rectified(self, form: Form) -> Form:
+        """Return max(form, 0), without a node where its sign is known."""
+        low, high = ends(form.range())
+        if low >= 0:
+            return form
+        if high <= 0:
+            return Form()
+        key = ("relu", form.key())
+        if key not in self.made:
+            self.add(key, Rectified(f"relu({shown(form)})", form, arb(0).union(form.range().upper())))
+        return Form.of(self.made[key])
+
+    def add(self, key: object, node: Node) -> None:
+        """Make a node; ``key`` is what it is looked up by when the same is wanted again."""
+        self.nodes.append(node)
+        self.made[key] = node.outputs[0]
+
+
+def tree_of(value: Value) -> ex.Expression:
+    """Return the tree of a constant or a smooth function."""
+    if value.tree is None:
+        raise TypeError("a form has no tree")
+    return value.tree
+
+
+def _rational(value: arb) -> tuple[Fraction, Fraction]:
+    """Return a rational number and a bound of its distance from every point of a ball."""
+    if not value.is_finite():
+        raise Refused("a constant of the target is not finite")
+    middle = Fraction(float(value.mid()))
+    return middle, Fraction(ends(abs(value - ball(middle)))[1])
+
+
+def shown(form: Form) -> str:
+    """Return a form as text, the first three terms."""
+    return " + ".join([f"{c}*{q.name}" if c != 1 else q.name for q, c in form.terms.items()][:3])

@@ -1,0 +1,139 @@
+"""Products and quotients of two forms: the errors of both through p q and p/q, what they have in common counted once."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from flint import fmpq
+
+from constructions.targets import expression as ex
+from proofs_check.enclosures.interval import Interval
+from proofs_check.structure.averages import quotient_range
+from proofs_check.structure.content import Content, affine
+from proofs_check.structure.derivation import Entry, Form
+from proofs_check.structure.premises import FOLDS, ONE, Premises, ends, substituted
+from proofs_check.structure.quantity import (
+    Combination,
+    Quantity,
+    around,
+    combination,
+    common,
+    joined,
+    magnitude,
+    merged,
+    scaled,
+    shared,
+)
+from proofs_check.structure.ratio import Joint, MeanOfKernel, joint_errors, relative_error
+from proofs_check.structure.reading import NotUnderstood
+from proofs_check.structure.squares import rational
+
+PARTS = 24  # of the range of a divisor
+QUOTIENT_PARTS = 16  # of the range of a quotient of means of kernels
+
+
+def product(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
+    """|p' q' - p q| with p' = p + e_p, q' = q + e_q is |p e_q + q e_p + e_p e_q|."""
+    p, q = of
+    own = given.gap(held, _times(p, q))
+    passed = p.exact * q.error + q.exact * p.error + p.error * q.error
+    parts = merged({FOLDS: magnitude(own)}, scaled(p.parts, magnitude(q.exact)), scaled(q.parts, magnitude(p.exact)))
+    return Quantity(p.exact * q.exact, own + passed, ex.Binary("*", p.definition, q.definition), entry.held, own, None, parts)
+
+
+def _times(p: Combination, q: Combination) -> Content:
+    return p.content * q.content  # not expanded: what the product and its factors share cancels
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """p/q, p'/q' - p/q, r' q' - 1 and r' - 1/q' for the reciprocal r' that the network holds."""
+
+    exact: Interval
+    passed: Interval
+    off: Interval
+    local: Interval
+
+    def plain(self, p: Interval) -> Interval:
+        """Enclose p' r' - p/q."""
+        return shared(p * self.local, (self.exact + self.passed) * self.off) + self.passed
+
+    def refined(self, c: Fraction) -> Interval:
+        """Enclose c p' r' (2 - q' r') - p/q = c (p'/q') (1 - off^2) - p/q."""
+        kept = Interval.constant(c) * (ONE - self.off**2)
+        return self.passed * kept + self.exact * (kept - ONE)
+
+
+@dataclass(eq=False)
+class Quotients:
+    """Quotients, each of which is asked for more than once; what two means of kernels have in common is found once."""
+
+    given: Premises
+    joints: dict[str, tuple[list[tuple[Interval, Joint | None]], Interval | None]] = field(default_factory=dict)
+
+    def quotient(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
+        """F = p/q and F' = p'/q'; with r' = (1 + lambda)/q' the network forms F' (1 + lambda), or c F' (1 - lambda^2)."""
+        (p, q), r = of, self.given.known[entry.reciprocal]
+        ratios, single = self.ratios(entry), self._single(entry.reciprocal)
+        wanted = _times(p, single)
+        if entry.refined:
+            twice = affine([(Content.constant(fmpq(2)), fmpq(1)), (q.content * single.content, fmpq(-1))])
+            wanted = Content.constant(rational(entry.refined)) * wanted * twice
+        own, exact = self.given.gap(held, wanted), functools.reduce(joined, (ratio.exact for ratio in ratios))
+        errors = [ratio.refined(entry.refined) if entry.refined else ratio.plain(p.actual) for ratio in ratios]
+        error = own + functools.reduce(joined, errors)
+        least = 1 / max(float(q.actual.mignitude()), 1e-300)
+        local = {key: value for key, value in r.parts.items() if key not in q.parts}
+        rough = max(magnitude(ratio.off) for ratio in ratios) if entry.refined else 1.0  # it counts squared
+        parts = merged({FOLDS: magnitude(own)}, scaled(local, magnitude(p.actual) * rough), scaled(p.parts, least),
+                       scaled(q.parts, magnitude(exact) * least))
+        return Quantity(exact, error, ex.Binary("/", p.definition, q.definition), entry.held, None, None, parts)
+
+    def ratios(self, entry: Entry) -> list[Ratio]:
+        """Return what is known of p/q, of p'/q' - p/q and of r' q' - 1, for parts of the ranges of p/q and q' that cover them."""
+        p, q = (combination(form, self.given.known, self.given.reading) for form in entry.of)
+        r = self.given.known[entry.reciprocal]
+        inverse = substituted(ex.Power(ex.Own(0), ex.Number(Fraction(-1))), [q.definition])
+        if r.local is None or r.form != entry.of[1] or r.definition != inverse:
+            raise NotUnderstood(f"{entry.reciprocal} is not the reciprocal of the denominator")
+        exact = common(p.exact / q.exact, Interval.of(*quotient_range(p.definition, q.definition, self.given.reading.sides)))
+        low, high = ends(q.actual)
+        if not low > 0:
+            return [Ratio(exact, (p.error - exact * q.error) / q.actual, q.actual * r.local, r.local)]
+        joints, below = self._joint(entry, exact)
+        cuts = [low, *(float(cut) for cut in np.geomspace(low, high, PARTS + 1)[1:-1]), high]
+        found = []
+        for part in (Interval.of(a, max(a, b)) for a, b in itertools.pairwise(cuts)):
+            local = r.local if r.local_at is None else common(r.local, r.local_at(*ends(part)))
+            off = part * local if r.local_relative is None else common(part * local, r.local_relative)
+            for value, joint in joints:
+                passed = (p.error - value * q.error) / part
+                if joint is not None and below is not None:
+                    passed = shared(passed, joint.relative / (ONE + below) + around(joint.absolute) / part)
+                found.append(Ratio(value, passed, off, local))
+        return found
+
+    def _joint(self, entry: Entry, exact: Interval) -> tuple[list[tuple[Interval, Joint | None]], Interval | None]:
+        """Return parts of the quotient's range, what is known of the errors of both means in each, and of the divisor's."""
+        p, q = (self._mean_of_kernel(form) for form in entry.of)
+        if p is None or q is None or not p.beside(q):
+            return [(exact, None)], None
+        if entry.name not in self.joints:
+            cuts = np.linspace(*ends(exact), QUOTIENT_PARTS + 1)
+            parts = [(float(a), float(b)) for a, b in itertools.pairwise(cuts)]
+            joints = zip(parts, joint_errors(p, q, parts), strict=True)
+            self.joints[entry.name] = [(Interval.of(*part), one) for part, one in joints], relative_error(q)
+        return self.joints[entry.name]
+
+    def _mean_of_kernel(self, form: Form) -> MeanOfKernel | None:
+        """Return the kernel where a form is one mean of a kernel, itself."""
+        if list(form.terms.values()) != [Fraction(1)] or form.constant or form.slack:
+            return None
+        return self.given.known[next(iter(form.terms))].kernel
+
+    def _single(self, name: str) -> Combination:
+        return combination(Form({name: Fraction(1)}, Fraction(0), Fraction(0)), self.given.known, self.given.reading)

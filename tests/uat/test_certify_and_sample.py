@@ -1,0 +1,106 @@
+"""uat certify and uat sample: what a run directory proves, and what is no run directory or was changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.proofs_check.test_run_files import edit, rehash, written
+from tests.uat.conftest import Uat
+
+
+@pytest.mark.parametrize("command", ["certify", "sample"])
+def test_a_callable_that_a_run_names_is_not_imported_without_the_users_word(command: str, uat: Uat, tmp_path: Path) -> None:
+    edit(written(tmp_path / "run"), "plan.json", lambda plan: plan.update(callable=True, expression="this_module_raises:f"))
+    rehash(tmp_path / "run")
+    (tmp_path / "this_module_raises.py").write_text("raise SystemExit('imported')")
+    answer = uat(command, "run")
+    assert answer.code == 2
+    assert "--import-callable" in answer.message
+    assert "this_module_raises" not in sys.modules
+
+
+@pytest.mark.parametrize("command", ["certify", "sample"])
+def test_what_is_no_run_directory_is_bad_input(command: str, uat: Uat, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("text")
+    for place in ("nowhere", "empty", "file", "x" * 300, ""):
+        answer = uat(command, place)
+        assert answer.code == 2
+        assert "not a run directory" in answer.message
+    missing = uat(command)
+    assert missing.code == 2
+    assert "missing argument" in missing.message.lower()
+
+
+@pytest.mark.parametrize("command", ["certify", "sample"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "exact.json", "network.json", "plan.json", "certificate.json"])
+def test_a_changed_byte_is_refused_by_name(command: str, name: str, uat: Uat, tmp_path: Path) -> None:
+    run = written(tmp_path / "run")
+    content = (run / name).read_bytes()
+    changed = content.replace(b"mean", b"max ", 1) if b"mean" in content else content + b"\n"
+    (run / name).write_bytes(changed)
+    answer = uat(command, "run")
+    assert answer.code == 1
+    assert f"refused: run/{name}: changed since" in answer.message
+
+
+@pytest.mark.parametrize("command", ["certify", "sample"])
+@pytest.mark.parametrize(("name", "change"), [
+    ("plan.json", lambda document: []), ("network.json", lambda document: []),
+    ("network.json", lambda document: document.update(nodes=None)), ("plan.json", lambda document: document.update(n="many")),
+    ("plan.json", lambda document: document.update(domain=[["0", "1/0"]])),
+    ("plan.json", lambda document: document.update(domain=[[0, float("inf")]])),
+    ("plan.json", lambda document: document.update(expression="x +")),
+    ("certificate.json", lambda document: document.update(claim=3)),
+    ("certificate.json", lambda document: document["claim"].update(bound=float("inf"))),
+    ("network.json", lambda document: document["nodes"][0].update(reads=[["x.0", 1, 2]])),
+    ("network.json", lambda document: document["nodes"].append(3)),
+    ("network.json", lambda document: document["phi"].update(nodes="two")),
+])
+def test_a_run_whose_description_makes_no_sense_is_bad_input_even_with_fitting_hashes(
+        command: str, name: str, change: Callable[[Any], Any], uat: Uat, tmp_path: Path) -> None:
+    edit(written(tmp_path / "run"), name, change)
+    rehash(tmp_path / "run")
+    answer = uat(command, "run")
+    assert answer.code == 2, answer
+    assert answer.err.startswith("error: ")
+    assert "Traceback" not in answer.err
+
+
+def test_a_newer_format_is_bad_input(uat: Uat, tmp_path: Path) -> None:
+    edit(written(tmp_path / "run"), "certificate.json", lambda document: document.update(format="uat-certificate/2"))
+    answer = uat("certify", "run")
+    assert answer.code == 2
+    assert "a newer uat may have written it" in answer.message
+
+
+def damage_table(run: Path, amount: float) -> None:
+    """Move one table value and make the hashes fit again."""
+    from safetensors.numpy import load_file, save_file
+
+    arrays = load_file(run / "weights.safetensors")
+    arrays["nodes.3.values"][40] += amount
+    save_file(arrays, run / "weights.safetensors")
+    rehash(run)
+
+
+def test_a_damaged_table_with_fitting_hashes_is_refuted_by_sampling_and_not_certified(uat: Uat, tmp_path: Path) -> None:
+    damage_table(written(tmp_path / "run"), 2.0)
+    sampled = uat("sample", "run", "--samples", "5000", "--json")
+    assert sampled.code == 1
+    assert sampled.json["refutes"]
+    assert sampled.json["sampled_max"] > Fraction(sampled.json["certified_bound_exact"])
+    shown = uat("sample", "run", "--samples", "5000")
+    assert shown.code == 1
+    assert "refuted" in shown.out
+    assert "witness" in shown.out
+    certified = uat("certify", "run", "--json")
+    assert certified.code == 1
+    assert certified.json["certified_bound"] is None
+    assert certified.json["status"] == "undecided"

@@ -1,0 +1,195 @@
+"""uat construct: a certificate, a sandwich, a run directory, or nothing at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from proofs_check.kernel import Refuted, Undecided
+from tests.uat.conftest import GRID, SMALL, Uat
+from uat import pipeline
+
+CONSTRUCT_KEYS = {"target", "expression", "n", "d", "d_out", "domain", "eps", "method", "d_latent", "certified_bound",
+                  "certified_bound_exact", "status", "assumptions", "sampled_max", "tightness", "budget", "architectures",
+                  "seconds", "run"}
+CERTIFY_KEYS = {"certified_bound", "claimed_bound", "status", "method", "assumptions", "seconds"}
+
+
+def test_construct_certify_and_sample_agree_and_print_the_documented_keys(uat: Uat, tmp_path: Path) -> None:
+    built = uat("construct", *SMALL, "--out", "new/run", "--json")
+    assert (built.code, built.err) == (0, "")
+    record = built.json
+    assert set(record) >= CONSTRUCT_KEYS
+    assert set(record["architectures"]) == {"sumformer", "transformer", "linformer", "performer", "performer-normalised"}
+    for row in record["architectures"].values():
+        assert set(row) == {"n_parameters", "n_nonzero", "depth", "width", "max_deviation"}
+        assert row["max_deviation"] == 0
+    assert all({"step", "bound"} <= set(step) for step in record["budget"])
+    bound = Fraction(record["certified_bound_exact"])
+    assert sum(Fraction(step["bound"]) for step in record["budget"]) == bound <= Fraction(record["eps"])
+    assert bound <= Fraction(record["certified_bound"])
+    assert record["sampled_max"] <= bound
+    assert record["tightness"] == pytest.approx(float(bound) / record["sampled_max"])
+    assert record["status"] == "certified"
+
+    certified = uat("certify", record["run"], "--json")
+    assert certified.code == 0
+    assert set(certified.json) >= CERTIFY_KEYS
+    assert certified.json["certified_bound"] == certified.json["claimed_bound"] == record["certified_bound"]
+
+    sampled = uat("sample", record["run"], "--samples", "2000", "--json")
+    assert sampled.code == 0
+    assert sampled.json["sampled_max"] <= bound
+    assert not sampled.json["refutes"]
+    assert np.shape(sampled.json["witness"]) == (3, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_the_screen_says_bound_architectures_sandwich_and_place(uat: Uat) -> None:
+    shown = uat("construct", *SMALL, "--out", "run")
+    assert shown.code == 0
+    for word in ("certified", "||f - T|| <=", "transformer", "linformer", "performer", "tightness", "witness", "written to run"):
+        assert word in shown.out
+    again = uat("certify", "run")
+    assert again.code == 0
+    assert "re-proved from run" in again.out
+    assert uat("sample", "run", "--samples", "500").code == 0
+
+
+@pytest.mark.parametrize("options", [
+    ("--target", "x[0]*mean(y[1])", "--n", "2", "--d", "2", "--eps", "1/2"),
+    ("--target", "moments", "--n", "2", "--eps", "1/4", "--architecture", "linformer,performer", "--linformer-k", "2"),
+    ("--target", "max", "--domain", "1/3,2/3", "--eps", "1/20", "--architecture", "sumformer"),
+    ("--target", "own-times-mean", "--eps", "1/4", "--code", "packed", "--precision", "float32", "--architecture", "transformer"),
+    ("--target", "own-times-mean", "--eps", "1/60", "--n", "2", "--code", "positional", "--architecture", "sumformer"),
+], ids=lambda options: " ".join(options))
+def test_options_lead_to_a_certificate(options: tuple[str, ...], uat: Uat) -> None:
+    built = uat("construct", *options, *GRID, "--samples", "500", "--json", "--out", "run")
+    assert built.code == 0, built.err
+    assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"]) <= Fraction(built.json["eps"])
+    assert uat("certify", "run").code == 0
+
+
+def test_a_callable_is_certified_on_its_declared_constant(uat: Uat) -> None:
+    built = uat("construct", "--target", "tests.uat.callables:target_squared", "--lipschitz", "2", "--eps", "1/4", "--samples",
+                "500", "--json", "--out", "run")
+    assert built.code == 0, built.err
+    assert built.json["status"] == "assumed"
+    assert any("Lipschitz constant at most 2" in assumption for assumption in built.json["assumptions"])
+    assert uat("certify", "run", "--import-callable", "--json").json["status"] == "assumed"
+    assert uat("sample", "run", "--import-callable", "--samples", "500").code == 0
+
+
+def test_without_samples_nothing_is_sampled(uat: Uat) -> None:
+    built = uat("construct", *SMALL[:4], *GRID, "--samples", "0", "--json", "--out", "run")
+    assert built.code == 0
+    assert built.json["sampled_max"] is None
+    assert built.json["tightness"] is None
+
+
+def test_a_run_without_a_name_goes_to_runs(uat: Uat, tmp_path: Path) -> None:
+    options = (*SMALL[:4], *GRID, "--samples", "0", "--architecture", "sumformer", "--json")
+    names = [uat("construct", *options).json["run"] for _ in range(2)]
+    assert names == ["runs/x-mean-y-n3-eps1_4", "runs/x-mean-y-n3-eps1_4-2"]
+    assert all((tmp_path / name / "certificate.json").is_file() for name in names)
+
+
+def test_an_eps_with_hundreds_of_digits_does_not_make_an_impossible_folder(uat: Uat) -> None:
+    assert uat("construct", "--target", "x*mean(y)", "--eps", f"0.25{'0' * 300}", "--samples", "0", "--architecture",
+               "sumformer", *GRID).code == 0
+
+
+def test_a_construction_for_every_length_is_built_once_and_sampled_at_every_length_asked_for(uat: Uat) -> None:
+    built = uat("construct", "--target", "x*mean(y)", "--eps", "1e-4", "--n", "2,3,16", "--samples", "2000", "--json")
+    assert (built.code, built.err) == (0, "")
+    record = built.json
+    assert record["every_n"] is True
+    assert record["method"] == "sum-decomposition"
+    assert record["run"] == "runs/x-mean-y-eps1e-4"
+    assert [found["n"] for found in record["samples_by_length"]] == [2, 3, 16]
+    bound = Fraction(record["certified_bound_exact"])
+    assert sum(Fraction(step["bound"]) for step in record["budget"]) == bound <= Fraction(record["eps"])
+    assert all(found["sampled_max"] <= bound for found in record["samples_by_length"])
+    assert all(row["max_deviation"] < 1e-12 for row in record["architectures"].values())
+    assert uat("certify", record["run"]).code == 0
+    longer = uat("sample", record["run"], "--n", "40", "--samples", "500", "--json").json
+    assert (longer["n"], longer["refutes"]) == (40, False)
+    assert "for every n >= 2" in uat("certify", record["run"]).out
+
+
+def test_a_construction_for_one_length_is_built_for_each(uat: Uat) -> None:
+    built = uat("construct", "--target", "max", "--eps", "1/10", "--n", "2,3", "--samples", "500", "--json", "--out", "run",
+                "--architecture", "transformer")
+    assert built.code == 0
+    assert [(record["n"], record["run"], record["every_n"]) for record in built.json["runs"]] == [
+        (2, "run-n2", False), (3, "run-n3", False)]
+    refused = uat("sample", "run-n2", "--n", "3")
+    assert refused.code == 2
+    assert "about n = 2 alone" in refused.message
+
+
+def test_positions_make_a_target_that_is_not_equivariant_in_the_tokens(uat: Uat) -> None:
+    options = ("--target", "mean(y)*i/n", "--eps", "1/50", "--samples", "500", "--json")
+    built = uat("construct", *options, "--positional", "--out", "run")
+    assert built.code == 0, built.err
+    assert built.json["d"] == 2
+    assert uat("certify", "run").code == 0
+    without = uat("construct", *options)
+    assert without.code == 2
+    assert "--positional" in without.message
+
+
+def test_a_construction_that_sampling_contradicts_is_not_written(uat: Uat, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pipeline.sample_construction
+
+    def found(*arguments: Any, **options: Any) -> Any:
+        return dataclasses.replace(real(*arguments, **options), maximum=7.0, refutes=True)
+
+    monkeypatch.setattr(pipeline, "sample_construction", found)
+    answer = uat("construct", *SMALL, "--out", "run", "--json")
+    assert answer.code == 1
+    assert answer.json["run"] is None
+    assert answer.json["certified_bound"] is None
+    assert answer.json["status"] == "refuted"
+    assert not list(tmp_path.iterdir())
+    shown = uat("construct", *SMALL, "--out", "run")
+    assert shown.code == 1
+    assert "refuted" in shown.out
+
+
+@pytest.mark.parametrize(("kind", "status"), [(Undecided, "undecided"), (Refuted, "refuted")])
+def test_what_is_not_certified_ends_in_1_with_the_reason(kind: type, status: str, uat: Uat, tmp_path: Path,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pipeline.certify
+
+    def not_certified(*arguments: Any) -> Any:
+        verdict = real(*arguments)
+        best = (Fraction(1, 2),) if kind is Undecided else ()
+        return kind(verdict.claim, verdict.steps, "for a reason", *best)
+
+    monkeypatch.setattr(pipeline, "certify", not_certified)
+    answer = uat("construct", *SMALL, "--out", "run", "--json")
+    assert answer.code == 1
+    assert (answer.json["status"], answer.json["reason"], answer.json["run"]) == (status, "for a reason", None)
+    assert answer.json["certified_bound"] is None
+    shown = uat("construct", *SMALL, "--out", "run")
+    assert shown.code == 1
+    assert "for a reason" in shown.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_leaves_one_line_and_no_folder(uat: Uat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "sample_construction", interrupted)
+    answer = uat("construct", *SMALL, "--out", "run")
+    assert (answer.code, answer.out) == (130, "")
+    assert answer.err.splitlines()[-1] == "interrupted: nothing was written"
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,77 @@
+"""uat plan: what construct would build, every construction, and an answer to any text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from constructions.targets.library import LIBRARY
+from tests.strategies import fuzz, mutated
+from tests.uat.conftest import GRID, Uat, run_main
+from uat import pipeline
+
+
+@pytest.mark.parametrize("options", [("--target", "f", "--eps", "1/10"), ("--target", "plane-like", "--eps", "1", "--n", "2"),
+                                     ("--target", "own-times-mean", "--eps", "1/5", "--n", "4", "--code", "packed")])
+def test_what_plan_predicts_is_what_construct_builds(options: tuple[str, ...], uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = tuple("(x[0]*mean(y[1]), x[1])" if word == "plane-like" else word for word in options)
+    options += (*GRID, *(("--d", "2") if "x[0]" in options[1] else ()))
+    outcomes: list[pipeline.Outcome] = []
+    run = pipeline.run
+    monkeypatch.setattr(pipeline, "run", lambda *a, **k: outcomes.append(run(*a, **k)) or outcomes[-1])
+    planned = uat("plan", *options, "--json").json
+    assert uat("construct", *options, "--samples", "0", "--json", "--out", "run").code == 0
+    (built,) = outcomes
+    table = built.construction.sumformer.psi.nodes[-1].table
+    codes = built.construction.sumformer.phi.nodes[-1].table
+    assert planned["table_entries"] == len(table.values) == planned["cells"] * planned["multisets"]
+    assert planned["cells"] == len(codes.values)
+    assert planned["table_bytes"] == table.values.nbytes
+    assert planned["d_latent"] == built.construction.sumformer.d_latent
+    assert planned["d_out"] == table.width
+    assert planned["bits"] >= planned["information_bits"]
+
+
+def test_plan_compares_the_codes_for_people(uat: Uat) -> None:
+    shown = uat("plan", "--target", "f", "--eps", "1/10", *GRID)
+    assert shown.code == 0
+    for word in ("table entries", "positional", "bose-chowla", "packed", "information bound", "(chosen)"):
+        assert word in shown.out
+
+
+def test_plan_lists_every_construction_and_why_others_do_not_apply(uat: Uat) -> None:
+    planned = uat("plan", "--target", "f", "--eps", "1e-2", "--json").json
+    assert planned["method"] == "sum-decomposition"
+    rows = {row["method"]: row for row in planned["constructions"]}
+    assert set(rows) == {"grid", "sum-decomposition", "power-sums", "order-statistics"}
+    assert rows["sum-decomposition"]["every_n"] is True
+    assert rows["grid"]["at_least"] is True
+    assert "not a polynomial" in rows["power-sums"]["reason"]
+    shown = uat("plan", "--target", "f", "--eps", "1e-2")
+    assert "sum-decomposition (chosen)" in shown.out
+    assert uat("plan", "--target", "log(x)", "--eps", "1e-2").code == 1
+
+
+_NUMBERS = st.one_of(st.text(max_size=12), st.sampled_from([
+    "1/4", "0.5", "1e-1", "-1", "0", "nan", "1e999", "1_0", " 1 ", "1e3", "٣", "1e-301", "9" * 401, "0x1", "1/3/4"]))
+_DOMAINS = st.one_of(st.just("0,1"), st.text(max_size=12), st.tuples(_NUMBERS, _NUMBERS).map(",".join), st.just("-1,2;0,1"))
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(target=st.one_of(fuzz(), mutated(), st.sampled_from(sorted(LIBRARY)), st.just("x*mean(y)")), eps=_NUMBERS, domain=_DOMAINS)
+@example(target="f", eps="1/4", domain="0,1")
+@example(target="x*mean(y)", eps="1e-300", domain="0,1")
+@example(target="exp(exp(x))", eps="1", domain="0,1e3")
+@example(target="x**200", eps="1/4", domain="-1e3,1e3")
+@example(target="x", eps="1/4", domain="1e299,1e300")
+@example(target="1e-200*x*1e-200", eps="1e-300", domain="0,1")
+def test_no_text_is_ever_answered_with_a_traceback(target: str, eps: str, domain: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        arguments = ["plan", f"--target={target}", f"--eps={eps}", f"--domain={domain}", "--max-table=1000", "--method=grid",
+                     "--json"]
+        assert run_main(patch, arguments) in (0, 1, 2)
+
+
+def test_a_domain_near_the_largest_float_is_refused_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_main(monkeypatch, ["plan", "--target=x*mean(y)", "--eps=1e300", "--domain=-1e300,1e300"]) == 1
