@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from flint import fmpq
 
-from proofs_check.structure.polynomial import CONSTANT, ZERO, Polynomial, combined
+from proofs_check.structure.polynomial import CONSTANT, ZERO, Monomial, Polynomial, combined
 from proofs_check.structure.ranges import polynomial_size, rational_up, total_size
 
 _UP = 1 + 2.0**-40
+ONE = fmpq(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,10 @@ class Content:
             return self
         return Content(self.main, {**self.noise, name: Noise(Polynomial.constant(factor), rational_up(abs(factor)))}, self.rest)
 
-    def renamed(self, names: Mapping[str, Polynomial], suffix: str) -> Content:
-        """Put other variables in the place of some, and call every eps by another name: the same thing at another token."""
-        noise = {name + suffix: Noise(n.polynomial.substituted(names), n.bound) for name, n in self.noise.items()}
-        return Content(self.main.substituted(names), noise, self.rest)
+    def renamed(self, names: Mapping[str, str], suffix: str) -> Content:
+        """Call variables, and every eps, by other names: the same thing at another token."""
+        noise = {name + suffix: Noise(n.polynomial.renamed(names), n.bound) for name, n in self.noise.items()}
+        return Content(self.main.renamed(names), noise, self.rest)
 
 
 def dyadic(value: float) -> fmpq:
@@ -134,7 +135,7 @@ def tidy(content: Content) -> Content:
     return Content(main, noise, (content.rest + rational_up(lost)) * _UP if lost else content.rest)
 
 
-def expanded(content: Content, definitions: Mapping[str, Content]) -> Content:
+def expanded(content: Content, definitions: Definitions) -> Content:
     """Put the definitions of variables in their place."""
     if not content.variables & definitions.keys():
         return content
@@ -150,23 +151,41 @@ def expanded(content: Content, definitions: Mapping[str, Content]) -> Content:
     return Content(result.main, noise, rest * _UP)
 
 
-def _substituted(polynomial: Polynomial, definitions: Mapping[str, Content]) -> Content:
+class Definitions(dict[str, Content]):
+    """Contents by the name of the variable that stands for them; products of them are formed once.
+
+    What was formed is forgotten where a name is given a second time.
+    """
+
+    def __init__(self, contents: Mapping[str, Content] | None = None) -> None:
+        super().__init__(contents or {})
+        self._products: dict[Monomial, Content] = {}
+
+    def __setitem__(self, name: str, content: Content) -> None:
+        if name in self:
+            self._products.clear()
+        super().__setitem__(name, content)
+
+    def product(self, monomial: Monomial) -> Content:
+        """Return a product of powers of the variables, at least one."""
+        (name, exponent), *others = monomial
+        if len(monomial) == exponent == 1:
+            return self[name]
+        if monomial not in self._products:
+            lower = ((name, exponent - 1), *others) if exponent > 1 else tuple(others)
+            self._products[monomial] = self.product(lower) * self[name]
+        return self._products[monomial]
+
+
+def _substituted(polynomial: Polynomial, definitions: Definitions) -> Content:
     if not polynomial.variables & definitions.keys():
         return Content(polynomial)
-    powers: dict[tuple[str, int], Content] = {}
-
-    def power(name: str, exponent: int) -> Content:
-        if (name, exponent) not in powers:
-            powers[name, exponent] = definitions[name] if exponent == 1 else power(name, exponent - 1) * definitions[name]
-        return powers[name, exponent]
-
     total: list[tuple[Content, fmpq]] = []
     for outer, inner in polynomial.by(definitions).items():
-        if len(outer) == 1 and inner.terms.keys() == {CONSTANT}:  # a number times a power: nothing to multiply out
-            total.append((power(*outer[0]), inner.at_zero))
-            continue
-        part = Content(inner)
-        for name, exponent in outer:
-            part = part * power(name, exponent)
-        total.append((part, fmpq(1)))
+        if not outer:
+            total.append((Content(inner), ONE))
+        elif inner.terms.keys() == {CONSTANT}:  # a number times a product: nothing to multiply out
+            total.append((definitions.product(outer), inner.at_zero))
+        else:
+            total.append((Content(inner) * definitions.product(outer), ONE))
     return affine(total)

@@ -11,7 +11,7 @@ from flint import fmpq
 from constructions.network.relu import mean_of
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval
-from proofs_check.structure.content import Content, expanded
+from proofs_check.structure.content import Content, Definitions, expanded
 from proofs_check.structure.derivation import Entry, Held
 from proofs_check.structure.deviation import difference
 from proofs_check.structure.functions import value_range
@@ -118,10 +118,9 @@ def _arguments(given: Premises, K: ex.Expression, held: Content, of: list[Combin
 
 def _at_other(given: Premises, held: Content, names: list[str]) -> tuple[Content, float]:
     """Return the function of the own token and y whose mean over y the channels hold, and what it leaves out."""
-    copies = {v: c for v, c in given.reading.copies.items() if v not in names}
+    copies = Definitions({v: c for v, c in given.reading.copies.items() if v not in names})
     linear, beyond = _linear_in_means(given, expanded(expanded(held, copies), given.reading.definitions))
-    pooled = linear.variables & given.reading.pooled.keys()
-    return expanded(linear, {v: given.reading.variables[v].scaled(given.reading.pooled[v]) for v in pooled}), beyond
+    return expanded(linear, given.reading.averaged), beyond
 
 
 def _linear_in_means(given: Premises, held: Content) -> tuple[Content, float]:

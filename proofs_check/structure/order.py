@@ -132,7 +132,7 @@ def _at_token(reading: Reading, argument: Content) -> Content:
     means = {name for name in whole.main.variables if name in reading.pooled}
     if whole.noise or any(sum(e for _, e in outer) > 1 for outer in whole.main.by(means)):
         raise NotUnderstood("an argument that is not linear in means")
-    return expanded(whole, {name: reading.variables[name].scaled(reading.pooled[name]) for name in means})
+    return expanded(whole, reading.averaged)
 
 
 def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable[[Fraction], Fraction], set[Fraction], Fraction]:

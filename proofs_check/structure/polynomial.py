@@ -101,6 +101,13 @@ class Polynomial:
                 lost += UNIT
         return Polynomial(short), lost
 
+    def renamed(self, names: Mapping[str, str]) -> Polynomial:
+        """Call variables by other names, no two by one name (ValueError)."""
+        terms = {tuple(sorted((names.get(name, name), exponent) for name, exponent in m)): c for m, c in self.terms.items()}
+        if len({names.get(name, name) for name in self.variables}) < len(self.variables):
+            raise ValueError("two variables are called by one name")
+        return Polynomial(terms)
+
     def substituted(self, values: Mapping[str, Polynomial]) -> Polynomial:
         """Put polynomials in the place of variables."""
         if not self.variables & values.keys():

@@ -38,7 +38,7 @@ def rational_up(value: fmpq) -> float:
 def polynomial_range(polynomial: Polynomial) -> Range:
     """Enclose the values on [-1, 1]^p; parts without a common variable are bounded one by one."""
     low, high = rational_down(polynomial.at_zero), rational_up(polynomial.at_zero)
-    for part in _independent(polynomial):
+    for part in independent(polynomial):
         a, b = _component_range(part)
         low, high = low + a, high + b
     return widened(low, high)
@@ -56,7 +56,8 @@ def widened(low: float, high: float) -> Range:
     return low - size, high + size
 
 
-def _independent(polynomial: Polynomial) -> list[Polynomial]:
+def independent(polynomial: Polynomial) -> list[Polynomial]:
+    """Return the parts without a common variable, and without the constant."""
     groups: list[tuple[set[str], dict[Monomial, fmpq]]] = []
     for monomial, c in polynomial.terms.items():
         if monomial == CONSTANT:

@@ -19,10 +19,11 @@ from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.folds import Chain, chains
-from proofs_check.structure.content import Content, Noise, affine, collapsed, dyadic, expanded, squared, tidy
+from proofs_check.structure.content import Content, Definitions, Noise, affine, collapsed, dyadic, expanded, squared, tidy
 from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
+from proofs_check.structure.series import NoSeries, SeriesOf
 from proofs_check.structure.squares import quadratic, rational
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
@@ -56,6 +57,7 @@ class Reading:
         copies: the other channel variables, as contents.
         bends: tables, by the variable that stands for their output.
         pooled: by mean variable, what the pooled channel holds at the token y.
+        averaged: the same, scaled as the mean variable is.
         facts: combinations of channels whose range is known to be narrower than their contents show.
         products: by two variables, a third one that stands for the product of their numbers, whose range is known to be narrow.
         seen: by layer and unit, the range of what the unit rectifies; folds are left out.
@@ -64,13 +66,17 @@ class Reading:
     sides: Sequence[tuple[Fraction, Fraction]]
     contents: dict[str, Content] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
-    definitions: dict[str, Content] = field(default_factory=dict)
-    copies: dict[str, Content] = field(default_factory=dict)
+    definitions: Definitions = field(default_factory=Definitions)
+    copies: Definitions = field(default_factory=Definitions)
     bends: dict[str, Bend] = field(default_factory=dict)
     pooled: dict[str, Content] = field(default_factory=dict)
+    averaged: Definitions = field(default_factory=Definitions)
     facts: list[tuple[Held, float, float]] = field(default_factory=list)
     seen: dict[Place, Range] = field(default_factory=dict)
     products: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._defined, self._averaged = SeriesOf(self.definitions), SeriesOf(self.averaged)
 
     def start(self, network: MeanSumformer) -> None:
         """Name the token's coordinates."""
@@ -88,12 +94,13 @@ class Reading:
             self.variables[name] = Variable.of(low, high)
             self.contents[name] = self.variables[name].content(name)
             self.pooled[name] = self.at_other(collapsed(expanded(held, self.definitions), f"pooled {channel}"))
+            self.averaged[name] = self.variables[name].scaled(self.pooled[name])
 
     def at_other(self, content: Content) -> Content:
         """Return the same function of the token at another token, y."""
         names = {name: OTHER + name.removeprefix(TOKEN) for name in content.variables}
         self.variables |= {other: self.variables[name] for name, other in names.items()}
-        return content.renamed({name: Polynomial.variable(other) for name, other in names.items()}, " at y")
+        return content.renamed(names, " at y")
 
     def read(self, layer: ReluLayer, unit: int, *, bias: bool) -> Content:
         """Return what a unit sees, with or without its bias."""
@@ -103,6 +110,11 @@ class Reading:
 
     def range(self, content: Content) -> Range:
         """Enclose the values; a form that is linear in means ranges where what is averaged does."""
+        if not self.facts and not self.products and content.variables & self.definitions.keys():
+            try:
+                return self._defined.range(content, self.pooled)
+            except NoSeries:
+                pass
         content = expanded(content, self.definitions)
         ranges = [self._range(content)]
         ranges += [self._range(other) for other in self.with_products(self.whole(content))] if self.products else []
@@ -161,7 +173,13 @@ class Reading:
             return widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
         means = {name for name in main.variables if name in self.pooled}
         if means and all(sum(e for _, e in outer) <= 1 for outer in main.by(means)):
-            whole = expanded(Content(main), {name: self.variables[name].scaled(self.pooled[name]) for name in means})
+            try:
+                low, high = self._averaged.range(Content(main))
+            except NoSeries:
+                pass
+            else:
+                return low - spread * (1 + 2.0**-40), high + spread * (1 + 2.0**-40)
+            whole = expanded(Content(main), self.averaged)
             main, spread = whole.main, spread + whole.sharp_spread()
         low, high = polynomial_range(main)
         return low - spread * (1 + 2.0**-40), high + spread * (1 + 2.0**-40)
@@ -175,7 +193,7 @@ class Reading:
         name = f"channel.{channel}"
         while name in self.variables:  # it has been added to since it was named
             name += "'"
-        variable = self.variables[name] = Variable.of(*self.range(whole))
+        variable = self.variables[name] = Variable.of(*self.range(held))
         simple = len(whole.variables) == 1 or all(v.startswith(TOKEN) for v in whole.variables)
         if simple:
             whole = collapsed(whole, name)

@@ -9,7 +9,7 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs_check.structure.content import Content, affine, collapsed, expanded, squared, tidy
+from proofs_check.structure.content import Content, Definitions, affine, collapsed, expanded, squared, tidy
 from proofs_check.structure.polynomial import Polynomial
 from tests.proofs_check.structure.draws import Point, centre, contents, points, rationals
 
@@ -63,7 +63,7 @@ def test_expansion_puts_definitions_in_their_place(a: Content, v: Content, w: Co
     if any(abs(number) > 1 for number in numbers.values()):
         return
     true = actual(a, {**at, **numbers}, eps, r)
-    found = expanded(a, {"v": inside[0], "w": inside[1]})
+    found = expanded(a, Definitions({"v": inside[0], "w": inside[1]}))
     assert not found.variables & {"v", "w"}
     assert allows(found, at, eps, true)
     assert abs(true - centre(Content(found.main), at, eps)) <= Fraction(found.spread)
@@ -112,6 +112,6 @@ def test_a_rest_has_no_square() -> None:
 
 def test_another_token_has_other_noise() -> None:
     here = Content(Polynomial.variable("x.0")).with_noise("e", fmpq(1, 2))
-    there = here.renamed({"x.0": Polynomial.variable("y.0")}, " at y")
+    there = here.renamed({"x.0": "y.0"}, " at y")
     assert there.variables == {"y.0"}
     assert (here - there).sharp_spread() == pytest.approx(1.0)

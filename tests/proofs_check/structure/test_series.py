@@ -1,0 +1,67 @@
+"""Ranges without multiplying out: they hold what the exact expansion holds, and are hardly wider."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from flint import fmpq
+from hypothesis import assume, given, settings
+
+from proofs_check.structure.content import Content, Definitions, affine, expanded
+from proofs_check.structure.polynomial import Polynomial
+from proofs_check.structure.ranges import polynomial_range
+from proofs_check.structure.series import NoSeries, SeriesOf
+from tests.proofs_check.structure.draws import Point, centre, contents, points
+
+FEW = settings(max_examples=60, deadline=None)
+
+
+def _defined(v: Content, w: Content) -> Definitions:
+    return Definitions({"v": v, "w": w})
+
+
+@FEW
+@given(contents("vw"), contents("x", ("e1",)), contents("xy", ("e2",)), points("xy"), points("e"))
+def test_every_value_of_the_exact_expansion_is_in_the_range(a: Content, v: Content, w: Content, at: Point, e: Point) -> None:
+    definitions = _defined(v, w)
+    low, high = SeriesOf(definitions).range(a)
+    exact = expanded(a, definitions)
+    assert low <= centre(exact, at, dict.fromkeys(exact.noise, e["e"])) <= high
+
+
+@FEW
+@given(contents("vw", ()), contents("x", ("e1",)), contents("y", ("e2",)))
+def test_it_is_hardly_wider_than_through_the_exact_expansion(a: Content, v: Content, w: Content) -> None:
+    definitions = _defined(v, w)
+    exact = expanded(a, definitions)
+    assume(len(exact.main.terms) > 1)
+    low, high = SeriesOf(definitions).range(a)
+    ends, spread = polynomial_range(exact.main), exact.sharp_spread()
+    slack = 1e-2 * spread + 1e-9 * (1 + float(Fraction(int(exact.main.l1().p), int(exact.main.l1().q))))
+    assert ends[0] - spread - slack <= low
+    assert high <= ends[1] + spread + slack
+
+
+def test_large_terms_that_cancel_leave_a_range_that_holds_the_rounding() -> None:
+    third, huge = fmpq(1, 3), fmpq(10**15)
+    v = Content(Polynomial.variable("x").times(third))
+    w = affine([(v, fmpq(1)), (Content(Polynomial.variable("x")), fmpq(1, 10**16))])
+    a = affine([(Content(Polynomial.variable("v")), huge), (Content(Polynomial.variable("w")), -huge)])
+    low, high = SeriesOf(_defined(v, w)).range(a)
+    assert low <= -0.1
+    assert high >= 0.1  # the difference is x / 10, far below the last place of what cancels
+
+
+def test_a_definition_that_is_given_anew_is_not_the_old_one() -> None:
+    definitions = _defined(Content(Polynomial.variable("x")), Content(Polynomial.variable("y")))
+    series, square = SeriesOf(definitions), Content(Polynomial.variable("v") * Polynomial.variable("w"))
+    assert series.range(square)[1] == pytest.approx(1.0)
+    definitions["v"] = Content(Polynomial.variable("x").times(fmpq(5)))
+    assert series.range(square)[1] == pytest.approx(5.0)
+
+
+def test_a_definition_times_another_variable_is_left_to_the_exact_expansion() -> None:
+    definitions = _defined(Content(Polynomial.variable("x")), Content(Polynomial.variable("y")))
+    with pytest.raises(NoSeries):
+        SeriesOf(definitions).range(Content(Polynomial.variable("v") * Polynomial.variable("t")))
