@@ -21,7 +21,7 @@ from constructions.pooling import ARCHITECTURES, pooling_head
 from constructions.targets.library import resolve
 from proofs_check.steps import all_steps
 from tests.benchmarks import structure
-from tests.benchmarks.continuous import above
+from tests.benchmarks.printed import above
 from uat.command_reference import page
 
 ROOT = Path(__file__).parent.parent

@@ -23,11 +23,12 @@ from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
-from proofs_check.kernel import Claim, decimal_above
+from proofs_check.kernel import Claim
 from proofs_check.sampling import sample
 from proofs_check.structure.proof import prove
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.witness import evaluator, repetition, thresholds_of
+from tests.benchmarks.printed import above
 
 EPS = ("1/100", "1/10000", "1/1000000")
 # Non-zero parameters of the prototype, float64 without outward rounding, at the same tolerances (None: not reached).
@@ -64,11 +65,6 @@ def sizes(name: str, eps: str) -> str:
     return (f"{name:15s} {float(Fraction(eps)):7.0e} {network.n_nonzero:8,d} {earlier or '-':>9} {network.d_latent:5d} "
             f"{network.depth:6d} {above(compiled.bound):>11} {above(quoted):>11} {worst:9.3g} {quoted / worst:6.2f} "
             f"{float(compiled.bound) / worst:8.2f} {seconds:6.2f} s   {scope}")
-
-
-def above(bound: Fraction | float) -> str:
-    """Return a bound with four digits, rounded up."""
-    return decimal_above(Fraction(bound), 4) if math.isfinite(bound) else "-"
 
 
 def quoted_bound(network: MeanSumformer, derivation: Mapping[str, Any], target: Target, bound: Fraction, every_n: bool) -> float:

@@ -10,6 +10,7 @@ from constructions.errors import Refused
 from constructions.targets.target import Target
 from proofs_check.structure.proof import prove
 from proofs_check.structure.reading import NotUnderstood
+from tests.benchmarks.printed import above
 from uat import pipeline
 from uat.request import Request
 
@@ -36,7 +37,7 @@ def row(name: str, eps: str) -> str:
     except NotUnderstood as reason:
         return f"{name:16s} {eps}  not read by structure: {str(reason)[:70]}"
     end = time.process_time()
-    return (f"{name:16s} {eps} {built.sumformer.n_nonzero:9,d} {float(built.bound):11.4g} {found.bound:11.4g} "
+    return (f"{name:16s} {eps} {built.sumformer.n_nonzero:9,d} {above(built.bound):>11} {above(found.bound):>11} "
             f"{found.bound / float(built.bound):6.3f} {middle - start:7.2f} s {end - middle:7.2f} s   "
             f"{'algebra' if found.identities else 'identity not shown'}")
 
