@@ -12,7 +12,7 @@ import numpy as np
 from constructions.construct import plan
 from constructions.continuous import CONSTRUCTIONS, compile_target
 from constructions.domains import cells_needed
-from constructions.errors import BadInput, Refused, nearest
+from constructions.errors import Refused
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.planner import MAX_TABLE
@@ -76,12 +76,6 @@ def cheapest(candidates: Sequence[Candidate]) -> Candidate:
         hint = "\n--method fit tries a polynomial whose error is proved by subdivision" if len(candidates) > 1 else ""
         raise Refused("no construction applies:\n" + "\n".join(f"  {c.method}: {c.reason}" for c in candidates) + hint)
     return min(usable, key=lambda c: (c.parameters or 0, not c.every_n))
-
-
-def check_method(method: str) -> None:
-    """Refuse an unknown name."""
-    if method not in methods():
-        raise BadInput(f"--method {method!r}: {nearest(method, methods())}")
 
 
 def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,

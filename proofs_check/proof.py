@@ -15,8 +15,6 @@ from typing import Any
 
 from proofs_check.kernel import Status
 
-STRONG = (Status.PROVED, Status.CERTIFIED, Status.ASSUMED, Status.SAMPLED)
-
 
 class Method(Enum):
     """How a check finds out; each shows something different."""

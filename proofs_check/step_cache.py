@@ -13,12 +13,12 @@ import os
 import platform
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proofs_check.kernel import Status
+from proofs_check.library_versions import library_version
 from proofs_check.proof import CheckResult, StepResult
 
 if TYPE_CHECKING:
@@ -130,14 +130,7 @@ def _path(module: str) -> Path | None:
 
 @cache
 def _versions() -> tuple[str, ...]:
-    return (platform.python_version(), *(f"{name} {_version(name)}" for name in LIBRARIES))
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "-"
+    return (platform.python_version(), *(f"{name} {library_version(name)}" for name in LIBRARIES))
 
 
 def _to_json(result: StepResult) -> dict[str, Any]:

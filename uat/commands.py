@@ -21,7 +21,7 @@ from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
 from uat.request import Request, Subdivision, Trained
-from uat.run_directory import choose_directory, method_text, write_run
+from uat.run_directory import choose_directory, method_text, status_text, write_run
 from uat.sampling import Sampled, sample_network
 
 
@@ -189,9 +189,7 @@ def architecture_rows(outcome: pipeline.Outcome) -> list[dict[str, Any]]:
 
 
 def _verdict_entries(verdict: Verdict) -> dict[str, Any]:
-    status = verdict.status.value if isinstance(verdict, Certificate) else (
-        "refuted" if isinstance(verdict, Refuted) else "undecided")
-    return {"status": status, "reason": None if isinstance(verdict, Certificate) else verdict.reason,
+    return {"status": status_text(verdict), "reason": None if isinstance(verdict, Certificate) else verdict.reason,
             "assumptions": list(verdict.assumptions) if isinstance(verdict, Certificate) else [],
             "budget": [step.to_json() for step in verdict.steps]}
 
@@ -269,8 +267,7 @@ def _show_verdict(verdict: Verdict, title: str) -> None:
                   + (f"  ({show.escape(title)})" if title else ""))
         out.print("assuming: " + "; ".join(show.escape(text) for text in verdict.assumptions))
         return
-    word = "refuted" if isinstance(verdict, Refuted) else "undecided"
-    out.print(f"\n[bold red]{word}[/bold red]: {show.escape(verdict.reason)}")
+    out.print(f"\n[bold red]{status_text(verdict)}[/bold red]: {show.escape(verdict.reason)}")
     best = None if isinstance(verdict, Refuted) else verdict.best_bound
     out.print(f"claimed bound {show.bound_text(claim.bound)}, best bound proved {show.bound_text(best)}")
 

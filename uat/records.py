@@ -13,18 +13,18 @@ import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from constructions.errors import BadInput
+from proofs_check.library_versions import library_version
 
 LIBRARIES = ("uat", "numpy", "scipy", "torch", "python-flint", "sympy", "safetensors")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of every library that a result depends on."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
+    return {"python": platform.python_version(), **{name: library_version(name) for name in LIBRARIES}}
 
 
 def made_by() -> dict[str, Any]:
@@ -42,16 +42,21 @@ def record(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": f"uat-{name}/1", "made_by": made_by(), **content}
 
 
+def read_json(path: Path) -> Any:
+    """Read a file of JSON; raises BadInput where it cannot be read as that."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as JSON: {error}") from None
+
+
 def read_record(path: Path, name: str) -> dict[str, Any]:
     """Read a record of one kind.
 
     Raises:
         BadInput: the file cannot be read, or is not a record of this kind.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as JSON: {error}") from None
+    content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != f"uat-{name}/1":
         given = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise BadInput(f"{path}: expected a record of format uat-{name}/1, got {given!r}")
@@ -64,10 +69,3 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -8,7 +8,7 @@ from typing import Any
 
 from constructions.errors import BadInput
 from constructions.storage import Stored
-from proofs_check.kernel import Certificate, Status, Verdict
+from proofs_check.kernel import Certificate, Refuted, Status, Verdict
 from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import CERTIFICATE_FORMAT, FILES, digest, file_sha256
 from uat.files import all_or_nothing, write_json
@@ -67,6 +67,13 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
         "tree": proof_tree(certificate).to_json(),
         "versions": versions(),
     }
+
+
+def status_text(verdict: Verdict) -> str:
+    """Return the status of a certificate, else undecided or refuted."""
+    if isinstance(verdict, Certificate):
+        return verdict.status.value
+    return (Status.REFUTED if isinstance(verdict, Refuted) else Status.UNDECIDED).value
 
 
 def method_text(verdict: Verdict) -> str:

@@ -79,11 +79,6 @@ def cut(box: Sequence[Range], pieces: int) -> list[Interval]:
     return [Interval(a.ravel(), b.ravel()) for a, b in zip(low_mesh, high_mesh, strict=True)]
 
 
-def hulled(values: Interval) -> Range:
-    """Return the hull of all entries."""
-    return float(np.min(values.lower)), float(np.max(values.upper))
-
-
 def on_complex_boxes(tree: ex.Expression, leaves: Sequence[acb]) -> acb:
     """Enclose the analytic continuation; not finite where it may fail to be analytic."""
     return walk(tree, leaves, lambda q: acb(fmpq(q.numerator, q.denominator)), acb(arb.pi()), _COMPLEX, _complex_power)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from constructions.errors import BadInput, nearest
 from uat import show
@@ -14,7 +14,7 @@ from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import FORMATS, drawn
 from uat.files import json_text, replace_file
 from uat.progress import progress
-from uat.records import read_record, record
+from uat.records import read_json, record
 from uat.stored_run import open_run
 
 FIGURES = {module.FIGURE.name: module.FIGURE
@@ -102,16 +102,16 @@ def stored_record(figure: Figure, folder: Path) -> Record | None:
     """Return the record of a figure among the files of a folder and of the folders in it, NAME.json before others."""
     files = [*folder.glob("*.json"), *folder.glob("*/*.json")]
     for path in sorted(files, key=lambda path: (path.name != f"{figure.name}.json", path)):
-        if _is_about(path, figure):
-            return read_record(path, figure.kind)
+        try:
+            content = read_json(path)
+        except BadInput:  # some other file
+            continue
+        if _is_about(content, figure):
+            return dict(content)
     return None
 
 
-def _is_about(path: Path, figure: Figure) -> bool:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+def _is_about(content: Any, figure: Figure) -> bool:
     title = figure.name if figure.gather is not None else figure.title
     return (isinstance(content, dict) and content.get("format") == f"uat-{figure.kind}/1"
             and (not title or content.get("name") == title))

@@ -10,6 +10,7 @@ from typing import Any
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict, decimal_above
 from proofs_check.proof_tree import proof_tree
 from uat.figures.budget import up_to
+from uat.run_directory import status_text
 from uat.sampling import Sampled
 
 BADGES = {"proved": "Proved", "assumed": "Holds only under an assumption", "stored": "As stored, not proved again now",
@@ -59,7 +60,7 @@ def known(claim: Claim, stored: Mapping[str, Any], verdict: Verdict | None, foun
         steps = [step.to_json() for step in verdict.steps]
         assumptions, best = list(verdict.assumptions), claim.bound
     else:
-        status, steps, tree, reason = _failed(verdict), [step.to_json() for step in verdict.steps], None, verdict.reason
+        status, steps, tree, reason = status_text(verdict), [step.to_json() for step in verdict.steps], None, verdict.reason
         assumptions, best = [], None if isinstance(verdict, Refuted) else verdict.best_bound
     if found is not None and found.refutes:
         status, tree = "refuted", None
@@ -72,10 +73,6 @@ def known(claim: Claim, stored: Mapping[str, Any], verdict: Verdict | None, foun
     state = status if status in ("refuted", "undecided") else "assumed" if extra or status == "assumed" else (
         "stored" if verdict is None else "proved")
     return Known(state, status, claim.bound, best, [_checked(step) for step in steps], tree, reason, extra, list(trust), method)
-
-
-def _failed(verdict: Verdict) -> str:
-    return "refuted" if isinstance(verdict, Refuted) else "undecided"
 
 
 def _checked(step: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from constructions.errors import BadInput, Refused
 from constructions.progress import Report
-from uat.records import read_record, record
+from uat.records import read_json, read_record, record
 from uat.tables.sources.source import Record, Settings, Source
 
 COLLECTION = "tables.json"
@@ -32,7 +32,7 @@ def read_folder(folder: Path, sources: Iterable[Source]) -> dict[str, Record]:
     """
     if not folder.is_dir():
         raise BadInput(f"--records {folder}: expected a folder of records")
-    contents = {file: _content(file) for file in sorted(folder.glob("*.json")) if file.name != COLLECTION}
+    contents = {file: read_json(file) for file in sorted(folder.glob("*.json")) if file.name != COLLECTION}
     inside = read_record(folder / COLLECTION, "tables")["records"] if (folder / COLLECTION).exists() else {}
     if not isinstance(inside, dict):
         raise BadInput(f"{folder / COLLECTION}: expected an object under 'records'")
@@ -67,13 +67,6 @@ def as_read(content: Mapping[str, Any]) -> Record:
     """Return a record as it will be read back, so that a table printed now and one printed from the file are the same."""
     found: Record = json.loads(json.dumps(content, allow_nan=False))
     return found
-
-
-def _content(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInput(f"{file}: cannot be read as JSON: {error}") from None
 
 
 def _is(content: Any, source: Source) -> bool:
