@@ -87,7 +87,7 @@ def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumf
     if not shares and bound:
         shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound)]
     parts = [*shares, *quantity_steps(proved, claim.scope)]
-    return _joined(polynomial, identity, parts, bound, heads, _evaluation(run, network, proved), claim)
+    return _joined(polynomial, identity, parts, bound, heads, _evaluation(run, claim, network, proved), claim)
 
 
 def _joined(polynomial: list[Step], identity: Step, parts: list[Step], bound: Fraction, heads: list[Step], evaluation: Step,
@@ -101,18 +101,17 @@ def _joined(polynomial: list[Step], identity: Step, parts: list[Step], bound: Fr
     return steps
 
 
-def _evaluation(run: RunFiles, network: MeanSumformer, proved: Proved) -> Step:
+def _evaluation(run: RunFiles, claim: Claim, network: MeanSumformer, proved: Proved) -> Step:
     """Bound what floating point does: any order of summation, sequences up to the stated length, the heads' own roundings."""
     number_format, longest = str(run.plan["number_format"]), int(run.plan["evaluated_up_to"])
     unit = float(FORMATS[number_format].unit_roundoff)
     # numerator and denominator of a normalised head, n sums each, a few operations a slot, four roundings of 1/n in the weights
     roundings = 2 * longest + 3 * slots(run) + 52
     error = Running(proved.reading, unit, 1.02 * roundings * unit).output_error(network)
-    networks = (SUMFORMER, *run.network["architectures"])
     what = f"evaluated in {number_format}, any order of summation, n <= {longest}"
     if not np.isfinite(error) or roundings * unit > 0.01:
-        return Step("evaluation", f"{what}: outside the rounding analysis", Status.UNDECIDED)
-    return Step("evaluation", what, Status.CERTIFIED, Fraction(error), says=Evaluated(networks, Fraction(error), longest))
+        return Step(EVALUATION, f"{what}: outside the rounding analysis", Status.UNDECIDED)
+    return Step(EVALUATION, what, Status.CERTIFIED, Fraction(error), says=Evaluated(claim.networks, Fraction(error), longest))
 
 
 def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str,
@@ -136,9 +135,8 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step
     shares = [share for share in built.compiled.shares if not (found and share.id == CLAIMED)]
     parts = [Step(share.id, share.what, Status.CERTIFIED, share.bound) for share in shares if share.id != EVALUATION]
     (rounding,) = (share for share in shares if share.id == EVALUATION)
-    networks = (SUMFORMER, *run.network["architectures"])
     evaluation = Step(EVALUATION, f"{rounding.what}, n <= {built.evaluated_up_to}", Status.CERTIFIED, rounding.bound,
-                      says=Evaluated(networks, rounding.bound, built.evaluated_up_to))
+                      says=Evaluated(claim.networks, rounding.bound, built.evaluated_up_to))
     return _joined(found, identity, parts, sum((part.bound for part in parts), Fraction(0)), heads, evaluation, claim)
 
 

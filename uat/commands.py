@@ -12,17 +12,16 @@ from rich.console import Console
 
 from constructions.construct import Construction
 from constructions.errors import BadInput
-from constructions.storage import load
 from proofs_check.certify import certify as certify_run
-from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
-from proofs_check.run_files import read_run, understanding
+from proofs_check.run_files import read_run
 from uat import pipeline, show
 from uat.progress import progress
 from uat.request import Request, Subdivision, Trained
 from uat.run_directory import choose_directory, method_text, status_text, write_run
-from uat.sampling import Sampled, sample_network
+from uat.sampling import Sampled
+from uat.stored_run import open_run
 
 
 def plan(request: Request, *, as_json: bool) -> int:
@@ -125,22 +124,21 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
     _check_search(samples, device)
     if samples == 0:
         raise BadInput("--samples 0: expected at least 1")
-    files = read_run(Path(run))
-    with understanding(run):
-        claim = Claim.from_json(files.certificate["claim"])
-        if n is not None and n != claim.n and not claim.every_n:
+    opened = open_run(run, import_callable=import_callable)
+    claim = opened.claim
+    if n is not None and n != claim.n:
+        if not claim.every_n:
             raise BadInput(f"--n {n}: the run is about n = {claim.n} alone")
-        target = read_target(files.plan if n is None else {**files.plan, "n": n}, import_callable)
-        sumformer = load(files.arrays, files.exact, files.network)
+        opened = opened.at(n)
     with progress() as report:
-        found = sample_network(target, sumformer, claim.bound, samples=samples, device=device, seed=seed, report=report)
+        found = opened.sample(samples, seed, report, device)
     tightness = _tightness(claim, found)
     if as_json:
         show.print_json({"certified_bound": show.bound_text(claim.bound), "certified_bound_exact": str(claim.bound),
                          **found.to_json(), "tightness": tightness})
     else:
-        _show_sample(show.console(), claim, found, "; ".join(files.certificate.get("assumptions", [])[:1])
-                     if files.certificate.get("status") == "assumed" else "")
+        _show_sample(show.console(), claim, found, "; ".join(opened.files.certificate.get("assumptions", [])[:1])
+                     if opened.files.certificate.get("status") == "assumed" else "")
     return 1 if found.refutes else 0
 
 

@@ -73,8 +73,8 @@ class StoredRun:
         """Whether the run is about float32."""
         return str(self.files.plan["number_format"]) == "float32"
 
-    def sample(self, samples: int, seed: int, report: Report, device: str = "cpu") -> Sampled:
-        """Search for the worst error; the witness is confirmed with enclosures (uat/sampling.py)."""
+    def sample(self, samples: int | None, seed: int, report: Report, device: str = "cpu") -> Sampled:
+        """Search for the worst error, by ``samples`` sequences or the usual number (uat/sampling.py)."""
         return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
                               report=report)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from uat.experiments.mixers import Head, Linformer, Performer, Softmax
-from uat.experiments.stacked import StackedLayers, StackedLinear, generators
+from uat.experiments.stacked import InTargetUnits, StackedLayers, StackedLinear, generators
 from uat.experiments.sumformers import Member, StackedSumformer
 
 ARCHITECTURES = ("transformer", "linformer", "performer", "sumformer")
@@ -16,11 +16,9 @@ WIDTH, BLOCKS, PROJECTIONS, FEATURES = 24, 2, 8, 32
 SUMFORMER_HIDDEN, SUMFORMER_LATENT = (32,) * 4, 16  # as many parameters as two blocks of width 24, within a tenth
 
 
-class StackedBlocks(nn.Module):
+class StackedBlocks(InTargetUnits):
     """Affine embedding, blocks X + FC(X + Att(X)) without layer norm as in the paper, linear readout."""
 
-    shift: Tensor
-    scale: Tensor
 
     def __init__(self, architecture: str, members: Sequence[str], d: int, d_out: int, n: int, seed: int) -> None:
         super().__init__()
@@ -31,13 +29,7 @@ class StackedBlocks(nn.Module):
         widths = [[width] * count for width in (WIDTH, 2 * WIDTH, WIDTH)]
         self.layers = nn.ModuleList(StackedLayers(widths, random) for _ in range(BLOCKS))
         self.readout = StackedLinear([WIDTH] * count, [d_out] * count, random)
-        self.register_buffer("shift", torch.zeros(count, 1, 1, d_out))
-        self.register_buffer("scale", torch.ones(count, 1, 1, d_out))
-
-    def standardise(self, shift: Tensor, scale: Tensor) -> None:
-        """Let the network work in units of the targets' mean and spread, (members or 1, 1, 1, d_out)."""
-        self.shift.copy_(shift)
-        self.scale.copy_(scale)
+        self.start_in_own_units(count, d_out)
 
     def prepared(self, tokens: Tensor) -> tuple[Tensor, ...]:
         """Return the input: all of it depends on weights."""

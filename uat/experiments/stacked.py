@@ -103,3 +103,20 @@ class StackedLayers(nn.Module):
     def linears(self) -> list[StackedLinear]:
         """Return the layers."""
         return [layer for layer in self.layers if isinstance(layer, StackedLinear)]
+
+
+class InTargetUnits(nn.Module):
+    """A stack whose outputs are in units of the targets' mean and spread."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def start_in_own_units(self, count: int, d_out: int) -> None:
+        """Let the outputs be as they are until the targets are known."""
+        self.register_buffer("shift", torch.zeros(count, 1, 1, d_out))
+        self.register_buffer("scale", torch.ones(count, 1, 1, d_out))
+
+    def standardise(self, shift: Tensor, scale: Tensor) -> None:
+        """Let the network work in units of the targets' mean and spread, (members or 1, 1, 1, d_out)."""
+        self.shift.copy_(shift)
+        self.scale.copy_(scale)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from uat.experiments.monomials import monomials
-from uat.experiments.stacked import HIDDEN, StackedLayers, StackedLinear, generators
+from uat.experiments.stacked import HIDDEN, InTargetUnits, StackedLayers, StackedLinear, generators
 
 KINDS = ("polynomial", "mlp")
 
@@ -27,11 +27,9 @@ class Member:
     d_latent: int
 
 
-class StackedSumformer(nn.Module):
+class StackedSumformer(InTargetUnits):
     """Sumformers of one kind on the same tokens, (batch, n, d) to (members, batch, n, d_out)."""
 
-    shift: Tensor
-    scale: Tensor
 
     def __init__(self, kind: str, members: Sequence[Member], d: int, d_out: int, seed: int,
                  hidden: Sequence[int] = HIDDEN) -> None:
@@ -47,13 +45,7 @@ class StackedSumformer(nn.Module):
         self.psi_own = StackedLinear([d] * count, first, random, bias=False, fan_in=fan)
         self.psi_mean = StackedLinear(latent, first, random, fan_in=fan)
         self.psi = StackedLayers([[width] * count for width in (*hidden, d_out)], random)
-        self.register_buffer("shift", torch.zeros(count, 1, 1, d_out))
-        self.register_buffer("scale", torch.ones(count, 1, 1, d_out))
-
-    def standardise(self, shift: Tensor, scale: Tensor) -> None:
-        """Let the network work in units of the targets' mean and spread, (members or 1, 1, 1, d_out)."""
-        self.shift.copy_(shift)
-        self.scale.copy_(scale)
+        self.start_in_own_units(count, d_out)
 
     def prepared(self, tokens: Tensor) -> tuple[Tensor, ...]:
         """Return what of the input does not depend on weights: the tokens, and the means of the monomials."""
