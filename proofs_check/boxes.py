@@ -94,6 +94,10 @@ class Comparison(abc.ABC):
         """Coordinates of a token."""
         return len(self.sides)
 
+    def cuts(self, boxes: Boxes, coordinate: np.ndarray) -> Floats:
+        """Return where each box, (boxes,), is to be bisected in the coordinate chosen for it: strictly inside, in the middle."""
+        return boxes.centre[np.arange(len(coordinate)), coordinate]
+
     def region(self, own: int) -> Region:
         """Return the chamber of sorted sequences for one rank of the own token."""
         lower, upper = zip(*self.sides, strict=True)

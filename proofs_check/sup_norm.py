@@ -3,11 +3,12 @@
 By symmetry the tokens descend in coordinate 0, one chamber for each rank of the own token (mathematics: symmetry-reduction). On
 a box with centre m and radii r, with e = f - T, g and H the gradient and Hessian of f and s the slopes of T,
 
-    |e(X)| <= |e(m)| + sum_v |g_v(m) - s_v| r_v + 1/2 sum_vw |H_vw| r_v r_w,
+    e(X) - e(m) = sum_v (g_v(m) - s_v) (X - m)_v + 1/2 sum_vw H_vw (X - m)_v (X - m)_w,
 
-where f has a kink in the box its slopes over the box take the place of g(m) and H. In deep networks T is also held between two
-linear functions (``relaxation.py``), which take the place of T(m) and s, and the smaller bound counts. Boxes whose bound is above
-the limit are bisected where it helps most. At any time max(settled, waiting) is a bound: the search may stop, be stored, go on.
+bounded by sizes and the signs of H_vv (``second_order.py``); where f has a kink in the box its slopes over the box take the place
+of g(m) and H. In deep networks T is also held between two linear functions (``relaxation.py``), which take the place of T(m) and
+s, and the smaller bound counts. Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of
+phi (``bends.py``). At any time max(settled, waiting) is a bound: the search may stop, be stored, go on.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ import numpy as np
 
 from constructions.network.relu import MeanSumformer
 from constructions.targets import expression as ex
+from proofs_check.bends import nearest, token_bends
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.domain import Tokens
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
-from proofs_check.propagate import Balls, Linearised, linearise
+from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
+from proofs_check.second_order import Curvature, total
 from proofs_check.selection import Forking
 from proofs_check.walker import Walker
 
@@ -75,6 +78,19 @@ class Problem(Comparison):
         """Judge boxes of one case by values and slopes."""
         return judge(self, batch, int(batch.case[0]))
 
+    def cuts(self, boxes: Boxes, coordinate: np.ndarray) -> Floats:
+        """Bisect where phi bends, if it does in the middle half: then the halves have fewer pieces each."""
+        middle, side = super().cuts(boxes, coordinate), boxes.upper - boxes.lower
+        return nearest(self._bends, middle, side[np.arange(len(coordinate)), coordinate] / 4)
+
+    @functools.cached_property
+    def _bends(self) -> Floats:
+        # chains of folds have a table of their slopes (``folds.py``); where f bends as well, its slopes over a box end at no
+        # floating point number, and both halves would have them all
+        if Parts.of(self.network).folds or any(_bends(node) for output in self.outputs for node in output.walk()):
+            return np.zeros(0)
+        return token_bends(self.network, *(float(end) for end in self.sides[0]))
+
     @functools.cached_property
     def digest(self) -> str:
         """Identify the problem: SHA-256 of expressions, lengths, domain and weights."""
@@ -105,23 +121,19 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     at_centre = Walker(points, chamber, Forking({}, len(centre), 0), second=False)
     narrow = at_centre.jet(output)
     gap = narrow.value - _interval(T)
-    parts, rough = np.zeros_like(centre), selector.rough
+    rough = selector.rough
     gradient = [_either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre)) for v in range(centre.shape[1])]
-    for (v, w), entry in wide.hessian.items():
-        size = np.where(rough, 0.0, up(up(entry.magnitude() * radii[:, v]) * radii[:, w]))
-        for k in (v, w):  # each unordered pair stands for two entries of H, unless v = w: half of each is its part
-            parts[:, k] += up(size / (4 if v == w else 2))
-    curvature = parts.sum(axis=1) * (1 + 2.0**-40)
-    for v, slope in enumerate(gradient):
-        parts[:, v] += up((slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v])).magnitude() * radii[:, v])
-    upper = up(gap.magnitude() + parts.sum(axis=1) * (1 + 2.0**-40))
+    curvature = Curvature.of(wide.hessian, radii, rough)
+    tilts = [slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v]) for v, slope in enumerate(gradient)]
+    rise, fall = curvature.rise(tilts), curvature.fall(tilts)
+    upper = up(np.maximum(gap.upper + total(rise), total(fall) - gap.lower))
     natural = _natural(wide.value, T, s, radii)
     upper = np.fmin(upper, natural)
     if lines is not None:
-        upper = np.fmin(upper, up(_between(narrow.value, gradient, lines, case // problem.n, radii) + curvature))
+        upper = np.fmin(upper, _between(narrow.value, gradient, lines, case // problem.n, curvature))
     upper = np.where(walker.undefined | np.isnan(upper), np.inf, upper)
     occurs = np.where(at_centre.undefined | np.isnan(gap.lower), 0.0, gap.mignitude())
-    return Judged(upper, np.nan_to_num(parts, nan=np.inf, posinf=np.inf), occurs)
+    return Judged(upper, np.nan_to_num(np.maximum(rise, fall), nan=np.inf, posinf=np.inf), occurs)
 
 
 def _network(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -> tuple[Linearised, Bounds | None]:
@@ -130,13 +142,12 @@ def _network(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -
     return relaxed(network, own, centres, radii, lines=())  # slopes bound the arguments well enough on boxes that get small
 
 
-def _between(f: Interval, gradient: Sequence[Interval], T: Bounds, output: int, radii: Floats) -> Floats:
-    """Bound what f at the centre and its gradient leave of |f - T|, T between two linear functions."""
-    sides, above, below = [], Interval.of(T.upper[:, output]) - f, f - Interval.of(T.lower[:, output])
-    for gap, slopes in ((below, T.lower_slopes), (above, T.upper_slopes)):
-        tilt = [up((slope - Interval.of(slopes[:, v, output])).magnitude() * radii[:, v]) for v, slope in enumerate(gradient)]
-        sides.append(gap.upper + np.sum(tilt, axis=0) * (1 + 2.0**-40))
-    return up(up(np.maximum(*sides)))
+def _between(f: Interval, gradient: Sequence[Interval], T: Bounds, output: int, curvature: Curvature) -> Floats:
+    """Bound what f at the centre, its gradient and its curvature leave of |f - T|, T between two linear functions."""
+    above, below = f - Interval.of(T.lower[:, output]), f - Interval.of(T.upper[:, output])
+    rise, fall = ([slope - Interval.of(slopes[:, v, output]) for v, slope in enumerate(gradient)]
+                  for slopes in (T.lower_slopes, T.upper_slopes))
+    return up(np.maximum(above.upper + total(curvature.rise(rise)), total(curvature.fall(fall)) - below.lower))
 
 
 def _natural(f: Interval, T: Balls, s: Balls, radii: Floats) -> Floats:
@@ -244,7 +255,8 @@ class Search:
         rest = replace(batch.take(open_), bound=bound[open_])
         widths = rest.upper - rest.lower
         finest = widths.max(axis=1, initial=0.0) <= FINEST * float(max(b - a for a, b in self.problem.sides))
-        children = _bisected(rest.take(~finest), _coordinate(widths, found.parts[open_])[~finest])
+        divided, coordinate = rest.take(~finest), _coordinate(widths, found.parts[open_])[~finest]
+        children = _bisected(divided, coordinate, self.problem.cuts(divided, coordinate))
         region = self.problem.region(int(batch.case[0]) % self.problem.n)
         lower, upper, meets = region.restrict(children.lower, children.upper)
         settled = max(float(bound[~open_].max(initial=0.0)), float(rest.bound[finest].max(initial=0.0)))
@@ -258,6 +270,13 @@ class Search:
             return None
         tokens = self.problem.region(case % self.problem.n).tokens(batch.centre[worst])
         return None if tokens is None else ErrorWitness(tokens, case % self.problem.n, case // self.problem.n, error)
+
+
+def _bends(node: ex.Expression) -> bool:
+    match node:
+        case ex.Apply(function=name) | ex.Binary(operator=name) | ex.Reduction(kind=name):
+            return name in ("abs", "relu", "max", "min", *ex.PAIRS)
+    return False
 
 
 def _largest(bound: Floats, count: int) -> np.ndarray:
@@ -274,10 +293,9 @@ def _coordinate(widths: Floats, parts: Floats) -> np.ndarray:
     return np.asarray(np.argmax(np.where(known[:, None] & (widths > 0), parts, widths), axis=1))
 
 
-def _bisected(boxes: Boxes, coordinate: np.ndarray) -> Boxes:
-    rows, middle = np.arange(len(coordinate)), boxes.centre[np.arange(len(coordinate)), coordinate]
-    halves = replace(boxes, level=boxes.level + 1)
+def _bisected(boxes: Boxes, coordinate: np.ndarray, place: Floats) -> Boxes:
+    rows, halves = np.arange(len(coordinate)), replace(boxes, level=boxes.level + 1)
     low, high = halves.take(rows), halves.take(rows)
-    low.upper[rows, coordinate] = middle
-    high.lower[rows, coordinate] = middle
+    low.upper[rows, coordinate] = place
+    high.lower[rows, coordinate] = place
     return Boxes.joined([low, high])
