@@ -236,12 +236,17 @@ def test_a_stored_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert str(file) in verdict.assumptions[0]
 
 
+def interrupted(_: Search) -> None:
+    """What Ctrl-C does between two rounds."""
+    raise KeyboardInterrupt
+
+
 def test_a_checkpoint_with_a_box_lost_proves_nothing(tmp_path: Path) -> None:
     """Boxes taken out of the file fit the domain all the same; only the count of what covers it tells."""
     claim, asked = problem_of(stored("attention"), None, Fraction(1, 50))
     file, stopped = tmp_path / "state.npz", Search.begin(asked, claim.bound)
     with pytest.raises(KeyboardInterrupt):
-        stopped.run(after_round=lambda state: signal.raise_signal(signal.SIGINT))
+        stopped.run(after_round=interrupted)
     store(stopped, file)
     assert isinstance(certify_by_subdivision(claim, asked, checkpoint=file)[0], Certificate)
     for damaged in (replace(stopped, waiting=stopped.waiting.take(slice(1, None))),

@@ -61,12 +61,16 @@ def test_ctrl_c_reports_what_was_proved_and_keeps_the_state(uat: Uat, tmp_path: 
     uat("construct", *MADE)
     command = [sys.executable, "-m", "uat", "certify", "run", "--method", "subdivision", "--n", "6", "--checkpoint", "state.npz"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}) as process:
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:  # not pytest's own
         until = time.monotonic() + 60
         while not (tmp_path / "state.npz").exists() and time.monotonic() < until:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 1, err
     assert "undecided" in out
     assert "state.npz" in out
