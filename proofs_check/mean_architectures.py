@@ -46,6 +46,11 @@ def slots(run: RunFiles) -> int:
     return max((len(array) for key, array in run.arrays.items() if key.endswith((".attention.F", ".attention.w"))), default=0)
 
 
+def scored(run: RunFiles) -> bool:
+    """Say whether a head multiplies the stream by queries or keys that are not zero, so that its size matters."""
+    return any(np.any(array) for key, array in run.arrays.items() if key.endswith((".attention.W_Q", ".attention.W_K")))
+
+
 def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: MeanSumformer, claim: Claim,
           number_format: str, largest: float) -> Step:
     step = pooling_step(name)
@@ -63,7 +68,7 @@ def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: Mea
 def _checked(name: str, mine: Mapping[str, np.ndarray], channels: list[str], pooling_block: int, network: MeanSumformer, n: int,
              number_format: str, largest: float) -> Fraction:
     """Return how far the head's factor is from that of a mean; raises Rejected where something is wrong."""
-    if channels != ["1", *network.channels]:
+    if channels != ["1", *network.channels] or len(set(channels)) < len(channels):
         raise Rejected(f"{name}: the stream is not [1 | x | phi | means | psi]")
     if pooling_block != len(network.phi):
         raise Rejected(f"{name}: block {pooling_block} pools, phi has {len(network.phi)} layers")
