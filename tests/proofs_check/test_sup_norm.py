@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.continuous import compile_target, construct_continuous
+from constructions.domains import Box
 from constructions.errors import BadInput, Refused
 from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.storage import store_mean
@@ -83,6 +84,28 @@ def test_an_every_n_run_is_proved_at_another_length() -> None:
     verdict, _ = certify_by_subdivision(*problem_of(stored("product"), 2, Fraction(1, 50)))
     assert isinstance(verdict, Certificate)
     assert verdict.claim.n == 2
+
+
+@pytest.mark.parametrize("change", [{"domain": [["0", "2"]]}, {"expression": "0*x"}, {"target": "another"}, {"d_out": 2},
+                                    {"domain": [["0", "1"], ["0", "1"]], "d": 2}])
+def test_a_claim_about_something_else_than_is_stored_is_bad_input(change: dict[str, object]) -> None:
+    run = stored("product")
+    claimed = replace(run, certificate={"claim": {**run.certificate["claim"], **change}})
+    with pytest.raises(BadInput, match="another target or domain"):
+        problem_of(claimed, None, Fraction(1, 50))
+
+
+@pytest.mark.parametrize(("tokens", "writes", "pooled", "readout", "word"), [
+    (("x.0",), ("c", "mean.c"), ("c",), ("mean.c",), "mean.c is a|changed after"),
+    (("x.0",), ("c", "c"), ("c",), ("c",), "a layer names"), (("x.0",), ("c", "e"), ("c", "c"), ("c",), "pooled"),
+    (("x.0",), ("c", "e"), ("c",), ("c", "c"), "readout"), (("x.0", "x.0"), ("c", "e"), ("c",), ("c",), "token")])
+def test_names_with_two_meanings_are_refused(tokens: tuple[str, ...], writes: tuple[str, ...], pooled: tuple[str, ...],
+                                             readout: tuple[str, ...], word: str) -> None:
+    phi = ReluLayer(("x.0",), np.ones((1, 1)), np.zeros(1), writes, np.ones((1, 2)))
+    network = MeanSumformer(tokens, (phi,), pooled, (), readout, np.ones((len(readout), 1)), np.zeros(1))
+    outputs = Target.from_text("x", n=2, box=Box.parse("0,1", 1), name="own").outputs
+    with pytest.raises(ValueError, match=word):
+        Problem.of(outputs, network, 2, ((Fraction(0), Fraction(1)),) * len(tokens))
 
 
 def test_four_dimensions_stay_undecided_with_a_bound() -> None:
