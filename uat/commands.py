@@ -111,7 +111,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     else:
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
         _show_proof(verdict)
-        show.console().print(f"an error of {search.occurs:.6g} certainly occurs at the centre of a box")
+        show.console().print(f"an error of {show.found_text(search.occurs)} certainly occurs at the centre of a box")
         if search.waiting.bound.size and not isinstance(verdict, Refuted):
             show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
                                  + ("" if asked.checkpoint is None else f", from {show.escape(asked.checkpoint)}"))
@@ -283,7 +283,7 @@ def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) ->
     out.print(f"read {found.tokens_read:,.0f} tokens a second{different}; {100 * found.bandwidth_share:.2g} % of the memory "
               f"bandwidth")
     relation = ">" if found.refutes else "<="
-    out.print(f"sandwich: sampled {found.maximum:.6g} {relation} certified {show.bound_text(claim.bound)}; "
+    out.print(f"sandwich: sampled {show.found_text(found.maximum)} {relation} certified {show.bound_text(claim.bound)}; "
               f"tightness {_shown_tightness(_tightness(claim, found))}")
     out.print(f"witness: token {found.own + 1} of X = [{_shown_witness(found)}]".replace("[", "\\["))
     if found.streamed is not None:

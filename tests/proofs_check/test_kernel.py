@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from proofs_check import kernel
 from proofs_check.companions import for_every_network
+from proofs_check.decimals import decimal_below
 from proofs_check.kernel import (
     Certificate,
     Claim,
@@ -224,6 +225,13 @@ def test_a_printed_bound_is_a_bound_and_within_one_unit_in_the_last_digit(value:
         unit = Fraction(10) ** (Decimal(text).adjusted() - digits + 1)
         assert shown - value < unit
         assert shown % unit == 0
+
+
+@given(st.one_of(FRACTIONS, WIDE), st.integers(2, 9))
+def test_a_printed_error_occurs_and_is_within_one_unit_in_the_last_digit(value: Fraction, digits: int) -> None:
+    shown = Fraction(decimal_below(value, digits))
+    assert shown <= value
+    assert not value or value < shown * (1 + Fraction(10) ** (1 - digits))
 
 
 @given(st.one_of(FRACTIONS, WIDE))
