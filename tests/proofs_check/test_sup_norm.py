@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -27,7 +28,7 @@ from constructions.storage import store_mean
 from constructions.targets.target import Target
 from proofs_check.checkpoints import resume, store
 from proofs_check.executors import executor
-from proofs_check.kernel import Certificate, Refuted, Undecided
+from proofs_check.kernel import Certificate, Refuted, Status, Undecided
 from proofs_check.run_files import RunFiles
 from proofs_check.subdivision import certify_by_subdivision, problem_of
 from proofs_check.sup_norm import Boxes, Problem, Search, judge
@@ -257,6 +258,7 @@ def test_a_stored_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     verdict, _ = certify_by_subdivision(*problem_of(stored("attention"), None, limit), checkpoint=file)
     assert isinstance(verdict, Certificate)
     assert str(file) in verdict.assumptions[0]
+    assert verdict.status is Status.ASSUMED  # whoever can write the file can forge what is in it
 
 
 def test_a_checkpoint_with_a_box_lost_proves_nothing(tmp_path: Path) -> None:
@@ -296,6 +298,28 @@ def test_a_checkpoint_of_something_else_is_bad_input(tmp_path: Path) -> None:
     file.write_bytes(b"not a checkpoint")
     with pytest.raises(BadInput, match="cannot be read"):
         resume(problem("attention"), search.limit, file)
+
+
+@pytest.mark.parametrize("change", [{"judged": np.array(np.inf)}, {"level": np.array([2**60, 0])}, {"case": np.array([0.5, 1.0])},
+                                    {"done": np.array([[0, 2**62, 1]])}, {"done": np.array([[0, -1, 1]])}])
+def test_a_checkpoint_with_absurd_numbers_is_bad_input(change: dict[str, np.ndarray], tmp_path: Path) -> None:
+    file, search = tmp_path / "state.npz", Search.begin(problem("attention"), Fraction(1, 50))
+    store(search, file)
+    with np.load(file) as state:
+        np.savez(file, **{**state, **change})
+    with pytest.raises(BadInput):
+        resume(problem("attention"), search.limit, file)
+
+
+def test_a_checkpoint_with_a_changed_byte_is_read_or_bad_input(tmp_path: Path) -> None:
+    file, asked = tmp_path / "state.npz", problem("attention")
+    search = Search.begin(asked, Fraction(1, 50))
+    store(search, file)
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 13):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1:])
+        with contextlib.suppress(BadInput):
+            resume(asked, search.limit, file)
 
 
 def test_processes_find_the_same() -> None:
