@@ -15,7 +15,7 @@ def stored_fraction(text: object) -> Fraction:
     >>> stored_fraction("-7/3")
     Fraction(-7, 3)
     """
-    if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,4300}(/[0-9]{1,4300})?", text):
+    if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,4300}(/(?!0+$)[0-9]{1,4300})?", text):
         raise ValueError(f"expected a fraction such as '7/3' as a string, got {str(text)[:40]!r}")
     return Fraction(text)
 

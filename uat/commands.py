@@ -15,7 +15,7 @@ from constructions.errors import BadInput
 from proofs_check.certify import certify as certify_run
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
-from proofs_check.run_files import read_run
+from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
 from uat.request import Request, Subdivision, Trained
@@ -98,7 +98,9 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
         claim, problem = problem_of_trained(target, Path(subject.network), subject.pooling, bound)
     else:
         files = read_run(Path(subject))
-        claim, problem = problem_of(files, asked.n, asked.tolerance(files.plan))
+        with understanding(subject):
+            bound = asked.tolerance(files.plan)
+        claim, problem = problem_of(files, asked.n, bound)
     with progress() as report, executor(asked.executor) as pool:
         verdict, search = certify_by_subdivision(
             claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool,
