@@ -47,7 +47,8 @@ def content(run: StoredRun, state: Known, found: Sampled | None, *, seconds: flo
         "commands": commands(run.path, plan, claim.networks, seed),
         "lines": 0 if state.tree is None else _lines(state.tree),
         "files": [(name, (run.path / name).stat().st_size, certificate["sha256"][name]) for name in FILES],
-        "digest": certificate["digest"], "versions_then": dict(certificate["versions"]), "made_by": made_by(), "method": state.method,
+        "digest": certificate["digest"], "versions_then": dict(certificate["versions"]), "made_by": made_by(),
+        "method": state.method,
     }
 
 
