@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, mean_of
-from proofs_check.architecture_check import LARGEST_WEIGHT, check_exponents, pooling_factor, pooling_step
+from proofs_check.architecture_check import ENDS, LARGEST_WEIGHT, check_exponents, pooling_factor, pooling_step
 from proofs_check.companions import SUMFORMER
 from proofs_check.kernel import Claim, Status, Step
 from proofs_check.propositions import Near
@@ -86,7 +86,7 @@ def _checked(name: str, mine: Mapping[str, np.ndarray], channels: list[str], poo
             raise Rejected(f"{name}: {key} is not that of the Sumformer")
     prefix = f"blocks.{pooling_block}.attention."
     head = {key.removeprefix(prefix): array for key, array in mine.items() if key.startswith(prefix)}
-    others = [key for key in mine if not key.startswith((prefix, "embed.", "readout."))]
+    others = [key for key in mine if not key.startswith(prefix) and key not in ENDS]
     if others:
         raise Rejected(f"{name}: array {others[0]} belongs to no block")
     if any(not np.all(np.abs(array) <= LARGEST_WEIGHT[number_format]) for array in head.values()):

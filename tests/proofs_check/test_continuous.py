@@ -149,6 +149,7 @@ DAMAGES: dict[str, Callable[[RunFiles], None]] = {
     "an architecture reads out something else": _largest("performer.readout.weight", lambda w: w * 1.01),
     "an array is added": lambda run: run.arrays.update({"psi.99.bias": np.zeros(1)}),
     "an architecture has an array more": lambda run: run.arrays.update({"performer.blocks.9.attention.W_V": np.zeros((1, 1))}),
+    "a readout has a bias": lambda run: run.arrays.update({"performer.readout.bias": np.ones(1)}),
     "a layer writes another channel": lambda run: run.network["psi"][0].update(writes=run.network["psi"][0]["writes"][::-1]),
     "another block pools": lambda run: run.network["architectures"]["performer"].update(pooling_block=1),
     "a channel of a stream is missing": lambda run: run.network["architectures"]["performer"]["channels"].pop() is None,
