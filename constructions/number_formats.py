@@ -18,7 +18,7 @@ def exact_number(text: object) -> Fraction:
     >>> exact_number("-7/3")
     Fraction(-7, 3)
     """
-    if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,4300}(/[0-9]{1,4300})?", text):
+    if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,4300}(/(?!0+$)[0-9]{1,4300})?", text):
         raise ValueError(f"expected a fraction such as '7/3' as a string, got {str(text)[:40]!r}")
     return Fraction(text)
 

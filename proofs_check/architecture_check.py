@@ -19,6 +19,7 @@ from proofs_check.step_network import Rejected, StoredNode
 Arrays = Mapping[str, np.ndarray]
 # Products of three such weights and a number of the stream stay finite, and 0 times them is 0.
 LARGEST_WEIGHT = {"float64": 2.0**200, "float32": 2.0**30, "exact": 2.0**200}
+ENDS = ("embed.weight", "embed.bias", "readout.weight")
 LARGEST_EXPONENT = 60.0  # exp(+-60) is far from over- and underflow in both formats
 
 
@@ -146,8 +147,8 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
     missing = set(network["outputs"]) - known
     if missing:
         raise Rejected(f"{architecture}: outputs {sorted(missing)} are never written")
-    used = {f"blocks.{i}.attention." for i, block in enumerate(description["blocks"]) if block["attention"]}
-    extra = [key for key in mine if not key.startswith(("embed.", "readout.", *used))]
+    used = tuple(f"blocks.{i}.attention." for i, block in enumerate(description["blocks"]) if block["attention"])
+    extra = [key for key in mine if not key.startswith(used) and key not in ENDS]
     if extra:
         raise Rejected(f"{architecture}: array {extra[0]} belongs to no block")
     return int(sizes[0])

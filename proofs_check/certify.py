@@ -66,7 +66,7 @@ def certify(run: RunFiles, report: Report = silent, max_boxes: int | None = None
             max_boxes = int(2_000_000 / max(1.0, target.n * target.d / 4) ** 3) + 100
         checker = _Checker(run, claim, plan, target, report, max_boxes)
         checker.run_all()
-    return conclude(claim, checker.steps, TRUST)
+    return conclude(claim, checker.steps, TRUST, floating_point=plan["number_format"] != "exact")
 
 
 def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
@@ -111,7 +111,8 @@ class _Checker:
         radius = max(axis.radius for axis in axes)
         moved = self._found(derive("composition", [covers, self._modulus()], id="piecewise-constant-error",
                                    statement=f"every token is within {decimal_above(radius)} of its cell's middle"))
-        values = self._values(axes, enumeration, decoded)
+        below = (decoded,) if evaluation.says else (decoded, evaluation)  # where nothing is claimed the proof says so
+        values = self._values(axes, enumeration, below)
         if values.says is not None:
             self.steps += for_every_network(derive("triangle inequality", [moved, values]), heads, evaluation)
 
@@ -156,15 +157,15 @@ class _Checker:
             heads.append(self._found(Step(
                 pooling_step(name), f"{name}: attention is exactly Sigma, blocks compute phi and psi", Status.PROVED,
                 says=Near(SUMFORMER, name, Fraction(0), self.claim.scope))))
-        agree = Evaluated(self.claim.networks, Fraction(0), None)
         if number_format == "exact":
             return heads, self._found(Step(
                 "evaluation", "sums are taken over exact integers; nothing is claimed of floating point",
-                Status.UNDECIDED if heads else Status.PROVED, says=agree))
+                Status.UNDECIDED if heads else Status.PROVED))
         gap = evaluation_gap(enumeration, nodes, number_format, self.claim.n, slots)
         return heads, self._found(Step(
             "evaluation", gap or f"in {number_format} all networks agree bit for bit with real arithmetic",
-            Status.UNDECIDED if gap else Status.PROVED, says=agree, premises=tuple(heads)))
+            Status.UNDECIDED if gap else Status.PROVED, says=Evaluated(self.claim.networks, Fraction(0), None),
+            premises=tuple(heads)))
 
     def _modulus(self) -> Step:
         lipschitz = exact_number(self.plan["lipschitz"])
@@ -182,20 +183,20 @@ class _Checker:
                   }.get(status, f"Lipschitz constant {float(lipschitz)} not proved within {found.boxes} boxes")
         return self._found(Step("modulus", f"{detail} ({found.boxes} boxes)", status, says=says))
 
-    def _values(self, axes: list[Axis], enumeration: Enumeration, decoded: Step) -> Step:
+    def _values(self, axes: list[Axis], enumeration: Enumeration, below: tuple[Step, ...]) -> Step:
         mesh = np.meshgrid(*(axis.middles for axis in axes), indexing="ij")
         middles = np.stack([m.ravel() for m in mesh], axis=-1)
         claimed, total = exact_number(self.plan["value_radius"]), len(enumeration.cells)
         if isinstance(self.target, CallableTarget):
-            return self._callable_values(middles, enumeration, claimed, decoded)
+            return self._callable_values(middles, enumeration, claimed, below)
         counted = counting(self.report, "table values", total)
         try:
             error = largest_value_error(self.target.outputs, middles, enumeration.cells, enumeration.outputs, counted)
         except ArithmeticError as problem:
             return self._found(Step("value-rounding", str(problem), Status.UNDECIDED))
-        return self._compare_values(error, claimed, f"{total} table values enclosed in balls", Status.CERTIFIED, "", decoded)
+        return self._compare_values(error, claimed, f"{total} table values enclosed in balls", Status.CERTIFIED, "", below)
 
-    def _callable_values(self, middles: np.ndarray, enumeration: Enumeration, claimed: Fraction, decoded: Step) -> Step:
+    def _callable_values(self, middles: np.ndarray, enumeration: Enumeration, claimed: Fraction, below: tuple[Step, ...]) -> Step:
         worst = 0.0
         for start in range(0, len(enumeration.cells), 2**16):
             part = slice(start, start + 2**16)
@@ -206,12 +207,12 @@ class _Checker:
             self.report("table values", start, len(enumeration.cells))
         return self._compare_values(Fraction(np.nextafter(worst, np.inf).item()), claimed,
                                     "table values compared with the callable", Status.ASSUMED,
-                                    f"the float64 values returned by {self.target.name} are its exact values", decoded)
+                                    f"the float64 values returned by {self.target.name} are its exact values", below)
 
     def _compare_values(self, error: Fraction, claimed: Fraction, what: str, status: Status, assumption: str,
-                        decoded: Step) -> Step:
+                        below: tuple[Step, ...]) -> Step:
         if error > claimed:
             return self._found(Step("value-rounding", f"a table value is {decimal_above(error)} away from f at its cell middle, "
                                     f"claimed {decimal_above(claimed)}", Status.UNDECIDED))
         return self._found(Step("value-rounding", f"{what}: within {decimal_above(claimed)} of f", status, claimed, assumption,
-                                Near(f"{TARGET}({MIDDLES})", SUMFORMER, claimed, self.claim.scope), (decoded,)))
+                                Near(f"{TARGET}({MIDDLES})", SUMFORMER, claimed, self.claim.scope), below))

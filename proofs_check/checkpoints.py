@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from proofs_check.boxes import Boxes, Comparison
 from proofs_check.sup_norm import Search
 
 FORMAT = "uat-subdivision/2"
+DEEPEST = 64  # bisections of a coordinate, more than a search makes
+# what numpy, zipfile and zlib raise where bytes were changed
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, ArithmeticError, RuntimeError, MemoryError,
+              zipfile.BadZipFile, zlib.error)
 
 
 def store(search: Search, path: Path) -> None:
@@ -42,27 +47,29 @@ def resume(problem: Comparison, limit: float, path: Path) -> Search:
         BadInput: the file cannot be read, is not a checkpoint, or belongs to another network, target, length or bound.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             state = {name: stored[name] for name in stored.files}
         boxes = Boxes(state["lower"], state["upper"], state["bound"], state["case"], state["level"])
         done = Counter({(int(case), int(level)): int(count) for case, level, count in state["done"]})
         found = Search(problem, float(state["limit"]), boxes, float(state["settled"]), int(state["judged"]),
                        float(state["occurs"]), done=done)
         about = str(state["format"]), str(state["problem"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise BadInput(f"{path}: cannot be read as a checkpoint of a subdivision ({error})") from None
     if about != (FORMAT, problem.digest):
         raise BadInput(f"{path}: the checkpoint belongs to another network, target, domain or length; name a new file")
     if found.limit != limit:
         raise BadInput(f"{path}: the checkpoint is about the bound {found.limit:g}, not {limit:g}; name a new file")
-    if not _well_formed(boxes, problem):
+    deepest = DEEPEST * problem.n * problem.d  # a level is an exponent in the rule that counts boxes
+    if not _well_formed(boxes, problem) or not all(0 <= level <= deepest for _, level in [*done, *boxes.leaves()]):
         raise BadInput(f"{path}: the checkpoint holds boxes that do not fit the domain")
     return found
 
 
 def _well_formed(boxes: Boxes, problem: Comparison) -> bool:
     shape = (boxes.bound.size, problem.n * problem.d)
-    if boxes.lower.shape != shape or boxes.upper.shape != shape:
+    integers = boxes.case.dtype.kind == boxes.level.dtype.kind == "i"
+    if boxes.lower.shape != shape or boxes.upper.shape != shape or not integers:
         return False
     sorted_ends = [np.all(np.diff(ends[:, ::problem.d], axis=1) <= 0) for ends in (boxes.lower, boxes.upper)]
     start = problem.start()

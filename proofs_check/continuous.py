@@ -22,16 +22,17 @@ from constructions.progress import Report
 from constructions.storage import load_mean_sumformer, store_mean
 from constructions.sumformers.limits import Limits
 from constructions.targets.target import AnyTarget, Target
+from proofs_check.architecture_check import LARGEST_WEIGHT
 from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.kernel import Claim, Status, Step, derive, reached
-from proofs_check.mean_architectures import architecture_steps, slots
+from proofs_check.mean_architectures import architecture_steps, scored, slots
 from proofs_check.propositions import TARGET, Evaluated, Near
 from proofs_check.quantity_steps import quantity_steps
 from proofs_check.run_files import RunFiles
 from proofs_check.stand_in import CLAIMED, POLYNOMIAL, polynomial_steps
 from proofs_check.structure.proof import Proved, prove
 from proofs_check.structure.reading import NotUnderstood
-from proofs_check.structure.rounding import Running
+from proofs_check.structure.rounding import Arithmetic, Running
 
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
             "from the target text and gave these weights, but not checked by other arithmetic")
@@ -104,14 +105,22 @@ def _joined(polynomial: list[Step], identity: Step, parts: list[Step], bound: Fr
 def _evaluation(run: RunFiles, claim: Claim, network: MeanSumformer, proved: Proved) -> Step:
     """Bound what floating point does: any order of summation, sequences up to the stated length, the heads' own roundings."""
     number_format, longest = str(run.plan["number_format"]), int(run.plan["evaluated_up_to"])
-    unit = float(FORMATS[number_format].unit_roundoff)
     # numerator and denominator of a normalised head, n sums each, a few operations a slot, four roundings of 1/n in the weights
     roundings = 2 * longest + 3 * slots(run) + 52
-    error = Running(proved.reading, unit, 1.02 * roundings * unit).output_error(network)
+    running = Running(proved.reading, Arithmetic.of(number_format, roundings, LARGEST_WEIGHT[number_format]))
+    error = running.output_error(network)
     what = f"evaluated in {number_format}, any order of summation, n <= {longest}"
-    if not np.isfinite(error) or roundings * unit > 0.01:
+    if not np.isfinite(error) or (scored(run) and not max(running.size.values()) <= LARGEST_IN_STREAM):
         return Step(EVALUATION, f"{what}: outside the rounding analysis", Status.UNDECIDED)
+    if not _are_numbers_of(number_format, run):
+        return Step(EVALUATION, f"{what}: a weight is not a {number_format} number", Status.UNDECIDED)
     return Step(EVALUATION, what, Status.CERTIFIED, Fraction(error), says=Evaluated(claim.networks, Fraction(error), longest))
+
+
+def _are_numbers_of(number_format: str, run: RunFiles) -> bool:
+    weights = [array for key, array in run.arrays.items() if key.startswith(("phi.", "psi.", "readout."))]
+    with np.errstate(all="ignore"):
+        return all(np.array_equal(array.astype(number_format), array) for array in weights)
 
 
 def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str,

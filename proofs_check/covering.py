@@ -20,13 +20,13 @@ def covering_steps(search: Search, scope: Scope, names: tuple[str, str], stateme
         scope: sequences of the search's length.
         names: of the two functions that were compared; both read the own token and functions of the multiset of all.
         statement: what was looked at.
-        assumption: what the search rests on, "" for nothing.
+        assumption: what the search rests on beside its own arithmetic, "" for nothing; then the bound is assumed.
 
     Returns:
         Steps that end in the bound; an undecided one if boxes were lost, as they would be from a damaged checkpoint.
     """
     bound, cases = Fraction(search.bound), search.problem.n * len(search.problem.outputs)
-    on_boxes = Step("subdivision", statement, Status.CERTIFIED, bound, assumption,
+    on_boxes = Step("subdivision", statement, Status.ASSUMED if assumption else Status.CERTIFIED, bound, assumption,
                     Near(*names, bound, replace(scope, descending=True, part="boxes")))
     symmetric = [Step("equivariance-semi-invariance", f"{name} reads its own token and the multiset of all", Status.PROVED,
                       says=Symmetric(name)) for name in names]

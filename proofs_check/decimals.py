@@ -1,4 +1,4 @@
-"""Exact numbers as text: fractions read back as stored, and decimals that are never below the bound they print."""
+"""Exact numbers as text: fractions read back as stored, decimals never below the bound they print or above what was found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def stored_fraction(text: object) -> Fraction:
     >>> stored_fraction("-7/3")
     Fraction(-7, 3)
     """
-    if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,4300}(/[0-9]{1,4300})?", text):
+    if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,4300}(/(?!0+$)[0-9]{1,4300})?", text):
         raise ValueError(f"expected a fraction such as '7/3' as a string, got {str(text)[:40]!r}")
     return Fraction(text)
 
@@ -33,6 +33,15 @@ def decimal_above(value: Fraction, digits: int = 6) -> str:
     if value < 0:
         return "-" + _rounded(-value, digits, up=False)
     return _rounded(value, digits, up=True)
+
+
+def decimal_below(value: Fraction, digits: int = 6) -> str:
+    """Return a decimal with the given significant digits at or below a value >= 0: what is printed certainly occurs.
+
+    >>> decimal_below(Fraction(2, 3), 3)
+    '0.666'
+    """
+    return decimal_above(-value, digits).removeprefix("-")
 
 
 def _rounded(value: Fraction, digits: int, *, up: bool) -> str:

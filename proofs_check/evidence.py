@@ -63,7 +63,7 @@ def identities(claims: Mapping[str, Any], what: str) -> Evidence:
             place = " at " + ", ".join(f"{s} = {v}" for s, v in values.items()) if values else ""
             return refuted(f"{name} is not an identity", f"{name}: the difference is {at_point}{place}")
         return Evidence(Status.UNDECIDED, f"{name}: sympy leaves {reduced}", 0)
-    return Evidence(Status.PROVED, what, len(claims))
+    return _all_hold(claims, what)
 
 
 def decided(claims: Mapping[str, bool | None], what: str) -> Evidence:
@@ -73,7 +73,11 @@ def decided(claims: Mapping[str, bool | None], what: str) -> Evidence:
             return Evidence(Status.UNDECIDED, f"undecided: {name}", len(claims))
         if not holds:
             return refuted(f"false: {name}", name, len(claims))
-    return Evidence(Status.PROVED, what, len(claims))
+    return _all_hold(claims, what)
+
+
+def _all_hold(claims: Mapping[str, Any], what: str) -> Evidence:
+    return Evidence(Status.PROVED, what, len(claims)) if claims else Evidence(Status.UNDECIDED, "nothing was looked at", 0)
 
 
 def property_based(strategy: Any, objection: Callable[[Any], Objection], *, cases: int, seed: int, what: str) -> Evidence:

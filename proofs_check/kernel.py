@@ -2,8 +2,7 @@
 
 A proof is a tree. Its leaves are steps that a checker established, each with a status; its branches are rules, and a rule
 computes what it says from its premises, exactly, or refuses. :func:`conclude` runs every rule again. A certificate is an upper
-bound of ||f - T|| over the whole domain; a sampled step cannot carry one. A sampled estimate is a lower bound with a witness and
-is another type: neither converts into the other.
+bound of ||f - T|| over the whole domain; a sampled step cannot carry one. A sampled estimate, a lower bound, is another type.
 """
 
 from __future__ import annotations
@@ -89,9 +88,8 @@ def _composition(premises: Sequence[Step]) -> Near:
     """||X - q(X)|| <= r, g with Lipschitz constant L, on one scope: ||g - g(q)|| <= L r."""
     moved, outer = _near(premises[0]), premises[1].says
     _require(moved.first == SEQUENCE, "the argument is not the sequence")
-    if not isinstance(outer, Lipschitz):
-        raise Unsound("no Lipschitz constant")
-    _require(outer.scope == moved.scope and outer.constant >= 0, "bounds on different scopes")
+    if not isinstance(outer, Lipschitz) or outer.scope != moved.scope or outer.constant < 0:
+        raise Unsound("no Lipschitz constant on the same scope")
     return Near(outer.function, f"{outer.function}({moved.second})", outer.constant * moved.bound, moved.scope)
 
 
@@ -133,7 +131,7 @@ def _evaluation(premises: Sequence[Step]) -> Near:
     one, rounding = _near(premises[0]), premises[1].says
     if not isinstance(rounding, Evaluated) or one.second not in rounding.networks:
         raise Unsound(f"nothing is known of {one.second} in floating point")
-    return Near(one.first, evaluated(one.second), one.bound + rounding.bound, replace(one.scope, longest=rounding.longest))
+    return Near(one.first, evaluated(one.second), one.bound + rounding.bound, one.scope.until(rounding.longest))
 
 
 def _monotonicity(premises: Sequence[Step], bound: Fraction) -> Proposition:
@@ -149,7 +147,8 @@ def _conjunction(premises: Sequence[Step], networks: tuple[str, ...], floating_p
     scopes = {found[name].scope for name in networks if name in found}
     _require(len(scopes) == 1 and all(near.first == TARGET for near in found.values()), "bounds of different things")
     (scope,) = scopes
-    _require(scope == Scope(scope.box, scope.n), "a bound for some of the sequences only")
+    _require(scope == Scope(scope.box, scope.n) and not any(near.scope.empty for near in found.values()),
+             "a bound for some of the sequences only, or for none")
     wanted = {*networks, *(map(evaluated, networks) if floating_point else ())}
     _require(wanted == set(found), f"nothing bounds ||f - {min(wanted - set(found), default='T')}||")
     _require(all(replace(near.scope, longest=None) == scope for near in found.values()), "bounds on different scopes")
@@ -280,7 +279,8 @@ def _compared(claim: Claim, conclusion: Step, trust: Sequence[str]) -> Verdict:
     proof = tuple(reached([conclusion]))
     named = tuple(step for step in proof if step.id)
     total = conclusion.says.bound if isinstance(conclusion.says, Whole) else Fraction(0)
-    if any(step.bound < 0 for step in proof) or sum((step.bound for step in proof), Fraction(0)) != total:
+    negative = any(min(step.bound, getattr(step.says, "bound", 0)) < 0 for step in proof)
+    if negative or sum((step.bound for step in proof), Fraction(0)) != total:
         return Undecided(claim, named, "the shares of the steps do not add up to what they prove", None)
     if total > claim.bound:
         return Undecided(claim, named, f"the steps add up to {decimal_above(total)}, more than the claimed "

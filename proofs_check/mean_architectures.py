@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, mean_of
-from proofs_check.architecture_check import LARGEST_WEIGHT, check_exponents, pooling_factor, pooling_step
+from proofs_check.architecture_check import ENDS, LARGEST_WEIGHT, check_exponents, pooling_factor, pooling_step
 from proofs_check.companions import SUMFORMER
 from proofs_check.kernel import Claim, Status, Step
 from proofs_check.propositions import Near
@@ -46,6 +46,11 @@ def slots(run: RunFiles) -> int:
     return max((len(array) for key, array in run.arrays.items() if key.endswith((".attention.F", ".attention.w"))), default=0)
 
 
+def scored(run: RunFiles) -> bool:
+    """Say whether a head multiplies the stream by queries or keys that are not zero, so that its size matters."""
+    return any(np.any(array) for key, array in run.arrays.items() if key.endswith((".attention.W_Q", ".attention.W_K")))
+
+
 def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: MeanSumformer, claim: Claim,
           number_format: str, largest: float) -> Step:
     step = pooling_step(name)
@@ -63,7 +68,7 @@ def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: Mea
 def _checked(name: str, mine: Mapping[str, np.ndarray], channels: list[str], pooling_block: int, network: MeanSumformer, n: int,
              number_format: str, largest: float) -> Fraction:
     """Return how far the head's factor is from that of a mean; raises Rejected where something is wrong."""
-    if channels != ["1", *network.channels]:
+    if channels != ["1", *network.channels] or len(set(channels)) < len(channels):
         raise Rejected(f"{name}: the stream is not [1 | x | phi | means | psi]")
     if pooling_block != len(network.phi):
         raise Rejected(f"{name}: block {pooling_block} pools, phi has {len(network.phi)} layers")
@@ -81,7 +86,7 @@ def _checked(name: str, mine: Mapping[str, np.ndarray], channels: list[str], poo
             raise Rejected(f"{name}: {key} is not that of the Sumformer")
     prefix = f"blocks.{pooling_block}.attention."
     head = {key.removeprefix(prefix): array for key, array in mine.items() if key.startswith(prefix)}
-    others = [key for key in mine if not key.startswith((prefix, "embed.", "readout."))]
+    others = [key for key in mine if not key.startswith(prefix) and key not in ENDS]
     if others:
         raise Rejected(f"{name}: array {others[0]} belongs to no block")
     if any(not np.all(np.abs(array) <= LARGEST_WEIGHT[number_format]) for array in head.values()):

@@ -7,7 +7,7 @@ are sup norms over tokens and coordinates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from proofs_check.decimals import decimal_above
@@ -34,6 +34,15 @@ class Scope:
     longest: int | None = None
     descending: bool = False
     part: str = "sequences"
+
+    @property
+    def empty(self) -> bool:
+        """Whether none of its lengths is short enough."""
+        return self.longest is not None and self.longest < (2 if self.n is None else self.n)
+
+    def until(self, longest: int | None) -> Scope:
+        """Return its sequences of at most so many tokens, all of them for None."""
+        return replace(self, longest=min((end for end in (self.longest, longest) if end is not None), default=None))
 
     def __str__(self) -> str:
         length = f"n = {self.n}" if self.n is not None else "every n >= 2" if self.longest is None else f"n <= {self.longest}"

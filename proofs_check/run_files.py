@@ -40,7 +40,7 @@ def read_run(path: Path) -> RunFiles:
     certificate = read_certificate(path)
     for name in FILES:
         _refuse_changed(path / name, certificate["sha256"].get(name))
-    documents = {name: _json(path / name) for name in FILES if name.endswith(".json")}
+    documents = {name: _object(path / name) for name in FILES if name.endswith(".json")}
     return RunFiles(_safetensors(path / "weights.safetensors"), documents["exact.json"], documents["network.json"],
                     documents["plan.json"], certificate)
 
@@ -67,7 +67,11 @@ def read_certificate(path: Path) -> dict[str, Any]:
     if certificate.get("format") != CERTIFICATE_FORMAT:
         raise BadInput(f"{path / 'certificate.json'}: format {certificate.get('format')!r}, this version reads "
                        f"{CERTIFICATE_FORMAT!r} (a newer uat may have written it)")
-    if certificate.get("digest") != digest(certificate):
+    try:
+        content = digest(certificate)
+    except (ValueError, RecursionError) as error:  # half a surrogate pair, or too deep to be written
+        raise BadInput(f"{path / 'certificate.json'}: cannot be written again as JSON ({error})") from None
+    if certificate.get("digest") != content:
         raise Refused(f"{path / 'certificate.json'}: changed since it was written (its digest does not fit its content)")
     return certificate
 
@@ -96,6 +100,13 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: cannot be read as JSON ({error})") from None
+
+
+def _object(path: Path) -> dict[str, Any]:
+    content = _json(path)
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: expected a JSON object")
+    return content
 
 
 def _safetensors(path: Path) -> dict[str, np.ndarray]:

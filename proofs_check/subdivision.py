@@ -43,7 +43,8 @@ def problem_of(run: RunFiles, n: int | None, bound: Fraction) -> tuple[Claim, Pr
         bound: of the error at that length.
 
     Raises:
-        BadInput: the run is about another length alone, or its files do not have the documented structure.
+        BadInput: the run is about another length alone or claims something else than it holds, or its files do not have the
+            documented structure.
         Refused: subdivision does not apply to this run.
     """
     with understanding("run directory"):
@@ -55,8 +56,11 @@ def problem_of(run: RunFiles, n: int | None, bound: Fraction) -> tuple[Claim, Pr
         length = claim.n if n is None else n
         target = read_target({**run.plan, "n": length}, import_callable=False)
         target = _coverable(target)
+        compared = Claim(target.name, target.text, length, target.d, target.d_out, target.box.sides, ("sumformer",), bound)
+        if compared != replace(claim, n=length, networks=("sumformer",), every_n=False, bound=bound):
+            raise BadInput("the run's claim is about another target or domain than the one stored")
         problem = Problem.of(target.outputs, load_mean_sumformer(run.arrays, run.network), length, target.box.sides)
-    return replace(claim, n=length, networks=("sumformer",), every_n=False, bound=bound), problem
+    return compared, problem
 
 
 def problem_of_trained(target: AnyTarget, path: Path, pooling: str, bound: Fraction) -> tuple[Claim, Problem]:

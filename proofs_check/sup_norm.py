@@ -29,6 +29,7 @@ from constructions.network.relu import MeanSumformer
 from constructions.targets import expression as ex
 from proofs_check.bends import nearest, token_bends
 from proofs_check.boxes import Boxes, Comparison, Judged
+from proofs_check.channels import ambiguity
 from proofs_check.domain import Tokens
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
@@ -67,8 +68,10 @@ class Problem(Comparison):
         """Specialise the expressions to n.
 
         Raises:
-            ValueError: the network has other inputs or outputs than the target, or n < 1.
+            ValueError: the network has other inputs or outputs than the target, or names with two meanings; or n < 1.
         """
+        if problem := ambiguity(network):
+            raise ValueError(problem)
         if n < 1 or len(network.tokens) != len(sides) or network.d_out != len(outputs):
             raise ValueError(f"a network with {len(network.tokens)} inputs and {network.d_out} outputs does not fit a target "
                              f"with {len(sides)} inputs and {len(outputs)} outputs at n = {n}")

@@ -15,7 +15,7 @@ from constructions.errors import BadInput
 from proofs_check.certify import certify as certify_run
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
-from proofs_check.run_files import read_run
+from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
 from uat.request import Request, Subdivision, Trained
@@ -98,7 +98,9 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
         claim, problem = problem_of_trained(target, Path(subject.network), subject.pooling, bound)
     else:
         files = read_run(Path(subject))
-        claim, problem = problem_of(files, asked.n, asked.tolerance(files.plan))
+        with understanding(subject):
+            bound = asked.tolerance(files.plan)
+        claim, problem = problem_of(files, asked.n, bound)
     with progress() as report, executor(asked.executor) as pool:
         verdict, search = certify_by_subdivision(
             claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool,
@@ -111,7 +113,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     else:
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
         _show_proof(verdict)
-        show.console().print(f"an error of {search.occurs:.6g} certainly occurs at the centre of a box")
+        show.console().print(f"an error of {show.found_text(search.occurs)} certainly occurs at the centre of a box")
         if search.waiting.bound.size and not isinstance(verdict, Refuted):
             show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
                                  + ("" if asked.checkpoint is None else f", from {show.escape(asked.checkpoint)}"))
@@ -283,7 +285,7 @@ def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) ->
     out.print(f"read {found.tokens_read:,.0f} tokens a second{different}; {100 * found.bandwidth_share:.2g} % of the memory "
               f"bandwidth")
     relation = ">" if found.refutes else "<="
-    out.print(f"sandwich: sampled {found.maximum:.6g} {relation} certified {show.bound_text(claim.bound)}; "
+    out.print(f"sandwich: sampled {show.found_text(found.maximum)} {relation} certified {show.bound_text(claim.bound)}; "
               f"tightness {_shown_tightness(_tightness(claim, found))}")
     out.print(f"witness: token {found.own + 1} of X = [{_shown_witness(found)}]".replace("[", "\\["))
     if found.streamed is not None:

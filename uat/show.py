@@ -18,7 +18,8 @@ from constructions.pooling import PoolingHead
 from constructions.survey import Candidate, cheapest
 from constructions.targets.library import LIBRARY
 from constructions.targets.target import AnyTarget
-from proofs_check.kernel import CHECKED, Certificate, Step, decimal_above
+from proofs_check.decimals import decimal_above, decimal_below
+from proofs_check.kernel import CHECKED, Certificate, Step
 from proofs_check.proof_tree import Branch, proof_tree
 
 
@@ -161,6 +162,11 @@ def architecture_table(rows: Sequence[dict[str, Any]]) -> Table:
 def bound_text(value: Fraction | None) -> str:
     """Return a bound as a decimal rounded up, or a dash."""
     return "-" if value is None else decimal_above(value)
+
+
+def found_text(error: float) -> str:
+    """Return an error that occurs as a decimal rounded down."""
+    return decimal_below(Fraction(error))
 
 
 def _table(*columns: str) -> Table:

@@ -80,7 +80,7 @@ class TorchFeedForward(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         """Map each token by itself; holds a piece of the hidden layer at a time."""
         numbers, units = PIECES.get(X.device.type, LARGE_PIECES)
-        units = min(units, len(self.relu))
+        units = max(1, min(units, len(self.relu)))  # a block without units has one empty piece
         pieces = [self._tokens(rows, units) for rows in torch.split(X.reshape(-1, X.shape[-1]), numbers // units)]
         return torch.cat(pieces).reshape(X.shape)
 

@@ -45,7 +45,7 @@ class Code:
         ``roundings`` is the number of rounded operations between a code and Sigma - phi (Higham 2002, lemma 3.1). Thresholds
         sit half-way between integers; a quarter leaves room for them to be rounded themselves.
         """
-        if self.largest_sigma >= number_format.largest_integer // 4:
+        if self.largest_sigma >= number_format.largest_integer // 4 or roundings * number_format.unit_roundoff >= 1:
             return False
         return number_format.sum_error(roundings) * self.largest_sigma < Fraction(1, 4)
 

@@ -17,6 +17,7 @@ from proofs_check.structure.polynomial import CONSTANT, ZERO, Monomial, Polynomi
 from proofs_check.structure.ranges import polynomial_size, rational_up, total_size
 
 _UP = 1 + 2.0**-40
+_TINY = 2.0**-1070  # above what a few operations on subnormal numbers lose
 ONE = fmpq(1)
 
 
@@ -65,10 +66,10 @@ class Content:
         parts: dict[str, list[tuple[Polynomial, float]]] = {}
         for mine, factor, size in ((self.noise, other.main, b), (other.noise, self.main, a)):
             for name, noise in mine.items():
-                parts.setdefault(name, []).append((noise.polynomial * factor, noise.bound * size))
+                parts.setdefault(name, []).append((noise.polynomial * factor, _product(noise.bound, size)))
         joined = {name: Noise(combined((p, fmpq(1)) for p, _ in found), sum(bound for _, bound in found) * _UP)
                   for name, found in parts.items()}
-        rest = a * other.rest + b * self.rest + self.spread * other.spread
+        rest = _product(a, other.rest) + _product(b, self.rest) + _product(self.spread, other.spread)
         return tidy(Content(self.main * other.main, joined, rest * _UP))
 
     def with_noise(self, name: str, factor: fmpq) -> Content:
@@ -83,6 +84,11 @@ class Content:
         """Call variables, and every eps, by other names: the same thing at another token."""
         noise = {name + suffix: Noise(n.polynomial.renamed(names), n.bound) for name, n in self.noise.items()}
         return Content(self.main.renamed(names), noise, self.rest)
+
+
+def _product(a: float, b: float) -> float:
+    """Bound a product of two numbers >= 0; it is 0 only if one of them is, so that no weight makes up for what underflows."""
+    return a * b * _UP + _TINY if a and b else 0.0
 
 
 def dyadic(value: float) -> fmpq:
@@ -102,9 +108,9 @@ def squared(content: Content, name: str) -> Content:
         raise ValueError("the rest has no eps")
     spread = content.spread if content.spread < 2.0**-20 else content.sharp_spread()
     size = polynomial_size(content.main) if content.noise else 0.0
-    noise = {key: Noise((one.polynomial * content.main).times(fmpq(2)), 2 * one.bound * size * _UP)
+    noise = {key: Noise((one.polynomial * content.main).times(fmpq(2)), 2 * _product(one.bound, size))
              for key, one in content.noise.items()}
-    half = dyadic(spread * spread / 2 * _UP)
+    half = dyadic(_product(spread, spread)) / 2
     main = content.main * content.main + Polynomial.constant(half)
     return tidy(Content(main, noise).with_noise(name, half))
 
@@ -118,8 +124,8 @@ def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = ZERO) -> Cont
         for name, noise in content.noise.items():
             noises.setdefault(name, []).append((noise, factor))
     joined = {name: Noise(combined((n.polynomial, f) for n, f in found),
-                          sum(n.bound * rational_up(abs(f)) for n, f in found) * _UP) for name, found in noises.items()}
-    rest = sum(content.rest * rational_up(abs(factor)) for content, factor in kept if content.rest) * _UP
+                          sum(_product(n.bound, rational_up(abs(f))) for n, f in found) * _UP) for name, found in noises.items()}
+    rest = sum(_product(content.rest, rational_up(abs(factor))) for content, factor in kept if content.rest) * _UP
     return Content(main, {name: n for name, n in joined.items() if n.polynomial.terms}, rest)
 
 

@@ -21,7 +21,7 @@ from proofs_check.structure.premises import FOLDS, Premises, ends, in_scale, sub
 from proofs_check.structure.quantity import ZERO, Combination, Part, Quantity, around, joined, magnitude, merged, scaled
 from proofs_check.structure.ranges import polynomial_size, series_range, total_size, widened
 from proofs_check.structure.ratio import MeanOfKernel, relative_error
-from proofs_check.structure.reading import OTHER, NotUnderstood
+from proofs_check.structure.reading import OTHER, TOKEN, NotUnderstood
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 from proofs_check.structure.wide_kernel import wide_kernel
@@ -83,7 +83,8 @@ def kernel(given: Premises, entry: Entry, held: Content, of: list[Combination]) 
     leaves = [argument.definition for argument in of] + [ex.Other(c) for c in coordinates]
     relative, kernel = None, None
     own_scales = scales == [given.reading.variables[name] for name in (*names, *others)]
-    if own_scales and all(isinstance(argument.definition, ex.Own) for argument in of):  # z is exact
+    # z is exact: what is called a coordinate is read from that coordinate
+    if own_scales and [TOKEN + str(c) for c in map(_own_coordinate, of)] == names:
         content = Content(whole.main, whole.noise, whole.rest + beyond)
         kernel = MeanOfKernel(content, expansion, off, (*names, *others), tuple(scales), K, len(names))
     if kernel is not None and float(exact.lower) > 0:
@@ -146,6 +147,10 @@ def _coordinate(given: Premises, token: str) -> int:
     if not isinstance(definition, ex.Own):
         raise NotUnderstood(f"{token} is no coordinate of a token")
     return definition.coordinate
+
+
+def _own_coordinate(argument: Combination) -> int | None:
+    return argument.definition.coordinate if isinstance(argument.definition, ex.Own) else None
 
 
 def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: int) -> tuple[float, float]:

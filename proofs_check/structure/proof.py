@@ -18,6 +18,7 @@ from flint import fmpq
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.targets import expression as ex
 from constructions.targets.target import Target
+from proofs_check.channels import ambiguity
 from proofs_check.enclosures.interval import Interval
 from proofs_check.folds import chains
 from proofs_check.kernel import Claim
@@ -221,7 +222,7 @@ def _refuse_wide(entry: Entry) -> None:
 
 
 def _check_names(network: MeanSumformer) -> None:
-    """Refuse weights that are no numbers, channels listed twice, and channels that are added to after they were used.
+    """Refuse weights that are no numbers, names with two meanings, and channels that are added to after they were used.
 
     What was proved of a channel of the token, of phi or of a mean is about its value before psi.
     """
@@ -229,11 +230,11 @@ def _check_names(network: MeanSumformer) -> None:
     arrays = [array for layer in layers for array in (layer.W_1, layer.bias, layer.W_2)]
     if not all(np.isfinite(array).all() for array in (*arrays, network.W_out, network.b_out)):
         raise NotUnderstood("a weight is no number")
-    if any(len(set(names)) < len(names) for layer in layers for names in (layer.reads, layer.writes)):
-        raise NotUnderstood("a layer names a channel twice")
+    if problem := ambiguity(network):
+        raise NotUnderstood(problem)
     tokens, means = set(network.tokens), set(map(mean_of, network.pooled))
     before = tokens.union(*(layer.writes for layer in network.phi))
-    changed = _added_to(network.phi) & tokens | _added_to(network.psi) & (before | means) | before & means
+    changed = _added_to(network.phi) & tokens | _added_to(network.psi) & (before | means)
     if changed:
         raise NotUnderstood(f"{min(changed)} is changed after it was read")
 

@@ -5,6 +5,7 @@
     units that read one form:                 slope of their sum * error of the form + their own roundings
     a chain of folds:                         |W - real W| grows by the roundings alone, each fold being 1-Lipschitz
     a mean in a head:                         errors are averaged; its roundings and its defect are relative
+    a product that is subnormal:              one more ``tiny``, whatever its size
 
 An error of one channel passes through slopes of single units and chains, not through the slopes of whole quantities: coarse, but
 a few thousand roundings are 10^-12, far below what is being certified.
@@ -26,23 +27,51 @@ _UP = 1 + 2.0**-30
 LARGEST_SUM = 0.01  # gamma_k <= 1.02 k u as long as k u stays below it
 
 
-@dataclass
-class Running:
-    """Bounds of the error and of the size of every channel.
+@dataclass(frozen=True)
+class Arithmetic:
+    """A number format with gradual underflow, and how means are taken in it.
 
     Attributes:
-        unit: 2^-53 or 2^-24.
-        pooling: relative error of a mean over tokens.
+        unit: unit roundoff, 2^-53 or 2^-24.
+        tiny: the least positive number.
+        largest: the largest one.
+        roundings: operations on the way to a mean over tokens.
+        factor: the largest weight of a head, which numbers meet on this way.
     """
 
-    reading: Reading
     unit: float
-    pooling: float
+    tiny: float
+    largest: float
+    roundings: int
+    factor: float
+
+    @staticmethod
+    def of(number_format: str, roundings: int, factor: float) -> Arithmetic:
+        """Look up an IEEE 754 format."""
+        limits = np.finfo(number_format)
+        return Arithmetic(float(limits.epsneg), float(limits.smallest_subnormal), float(limits.max), roundings, factor)
+
+    def gamma(self, terms: int) -> float:
+        """Bound the relative error of so many roundings."""
+        return 1.02 * terms * self.unit if terms * self.unit <= LARGEST_SUM else np.inf
+
+    def mean(self, size: float) -> float:
+        """Bound the error of a mean of exact numbers of at most that size."""
+        return self.gamma(self.roundings) * size + self.roundings * self.factor * self.tiny
+
+
+@dataclass
+class Running:
+    """Bounds of the error and of the size of every channel; no intermediate number is larger than ``greatest``."""
+
+    reading: Reading
+    arithmetic: Arithmetic
     error: dict[str, float] = field(default_factory=dict)
     size: dict[str, float] = field(default_factory=dict)
+    greatest: float = 0.0
 
     def output_error(self, network: MeanSumformer) -> float:
-        """Bound the error of the computed outputs; infinite where the analysis does not apply."""
+        """Bound the error of the computed outputs; infinite where the analysis does not apply, or a number may overflow."""
         for channel, (low, high) in zip(network.tokens, self.reading.sides, strict=True):
             self.error[channel], self.size[channel] = 0.0, float(max(abs(low), abs(high))) * _UP
         in_psi = [channel for layer in network.psi for channel in layer.reads]
@@ -51,16 +80,23 @@ class Running:
             mean = mean_of(channel)
             self.size[mean] = self.size.get(channel, 0.0)
             before = self.error.get(channel, 0.0)
-            self.error[mean] = (before + self.pooling * (self.size[mean] + before)) * _UP
+            self.error[mean] = (before + self.arithmetic.mean(self.size[mean] + before)) * _UP
+            self._meets((self.size[mean] + before) * self.arithmetic.roundings * self.arithmetic.factor)
         self._through(network.psi, [*self.size], network.readout)
         weights = np.abs(network.W_out)
         read = np.array([self.error.get(channel, 0.0) for channel in network.readout])
         sizes = np.array([self.size.get(channel, 0.0) for channel in network.readout])
-        total = weights.T @ read + self._gamma(len(network.readout) + 2) * (weights.T @ (sizes + read) + np.abs(network.b_out))
-        return float(total.max()) * _UP
+        products = weights.T @ (sizes + read) + np.abs(network.b_out)
+        self._meets(float(products.max()))
+        total = weights.T @ read + self._dot(len(network.readout) + 2, products)
+        return float(total.max()) * _UP if self.greatest * _UP <= self.arithmetic.largest else np.inf
 
-    def _gamma(self, terms: int) -> float:
-        return 1.02 * terms * self.unit if terms * self.unit <= LARGEST_SUM else np.inf
+    def _dot(self, terms: int, products: float) -> float:
+        """Bound the error of a sum of so many products, which add up to at most ``products`` in size."""
+        return self.arithmetic.gamma(terms) * products + 2 * terms * self.arithmetic.tiny
+
+    def _meets(self, size: float) -> None:
+        self.greatest = max(self.greatest, 2 * size)  # what was rounded on the way is no larger than twice that
 
     def _through(self, layers: Sequence[ReluLayer], known: Sequence[str], read_later: Sequence[str]) -> None:
         found = chains(layers, known, read_later)
@@ -80,9 +116,10 @@ class Running:
             for channel, (error, size) in added[at].items():
                 self.size[channel] = (self.size.get(channel, 0.0) + size) * _UP
                 total = self.error.get(channel, 0.0) + error
-                summed = self._gamma(summands.get(channel, 0) + 1) * size
+                summed = self._dot(summands.get(channel, 0) + 1, size)
                 # the addition to the stream rounds once more, in every layer that writes to the channel
-                self.error[channel] = (total + summed + 2 * self.unit * (self.size[channel] + total + summed)) * _UP
+                self.error[channel] = (total + summed + 2 * self.arithmetic.unit * (self.size[channel] + total + summed)) * _UP
+                self._meets(self.size[channel] + self.error[channel])
 
     def _read(self, layer: ReluLayer, unit: int) -> tuple[float, float]:
         """Return the error that a unit takes over from its channels, and the size of the products it adds up."""
@@ -95,7 +132,8 @@ class Running:
         taken, products = self._read(layer, units[0])
         terms = int(np.count_nonzero(layer.W_1[:, units[0]]))
         common = taken
-        own = {unit: self._gamma(terms + 1) * (products + abs(layer.bias[unit])) for unit in units}  # each in an order of its own
+        own = {unit: self._dot(terms + 1, products + abs(layer.bias[unit])) for unit in units}  # each in an order of its own
+        self._meets(products + float(np.abs(layer.bias[units]).max()))
         high = {unit: max(0.0, self.reading.seen[layer, unit][1]) for unit in units}
         for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
             weights = layer.W_2[units, k]
@@ -109,14 +147,15 @@ class Running:
         at, head = chain.members[0]
         taken, products = self._read(layers[at], head)
         terms = int(np.count_nonzero(layers[at].W_1[:, head]))
-        start = taken + self._gamma(terms + 1) * (products + abs(layers[at].bias[head]))
+        start = taken + self._dot(terms + 1, products + abs(layers[at].bias[head]))
+        self._meets(products + abs(layers[at].bias[head]))
         for target in chain.targets:
             weights = np.abs(chain.weights(layers, target))
             steepest = float(quadratic(chain.weights(layers, target)).steepest) * _UP
             reach = max(abs(end) for end in self.reading.seen[layers[at], head]) + start
             sizes = weights * np.concatenate([[reach], reach * 0.5 ** np.arange(len(weights) - 1)])
             # three roundings a fold, of numbers up to 2^(1 - s)
-            _put(added[at], target, steepest * start + float(weights.sum()) * 16 * self.unit, 0.0)
+            _put(added[at], target, steepest * start + float(weights.sum()) * 16 * self.arithmetic.unit, 0.0)
             for (place, _), size in zip(chain.members, sizes, strict=True):
                 if size:
                     _put(added[place], target, 0.0, float(size))

@@ -17,7 +17,8 @@ from constructions.moduli import Modulus, derived
 from constructions.storage import load_sumformer, store
 from constructions.targets.target import Target
 from proofs_check.certify import TRUST, certify, read_target
-from proofs_check.kernel import Certificate, Claim, Status, Undecided
+from proofs_check.kernel import Certificate, Claim, Status, Undecided, reached
+from proofs_check.propositions import Evaluated
 from proofs_check.run_files import RunFiles
 from proofs_check.sampling import sample
 from proofs_check.witness import confirmed, evaluator, thresholds_of
@@ -45,6 +46,14 @@ def test_a_declared_constant_is_named_among_the_assumptions(name: str) -> None:
     verdict = certify(built(name)[2])
     assert isinstance(verdict, Certificate)
     assert any("Lipschitz constant at most 2 (declared" in assumption for assumption in verdict.assumptions)
+
+
+def test_what_is_summed_over_integers_says_nothing_of_floating_point() -> None:
+    verdict = certify(built("huge integers")[2])
+    assert isinstance(verdict, Certificate)
+    assert not [step for step in reached([verdict.conclusion]) if isinstance(step.says, Evaluated)]
+    assert "nothing is claimed of floating point" in {step.id: step for step in verdict.steps}["evaluation"].statement
+    assert [step for step in certify(built("product")[2]).steps if isinstance(step.says, Evaluated)]
 
 
 @pytest.mark.parametrize("name", ["product", "plane", "packed", "thirds", "wide", "float32"])

@@ -32,6 +32,7 @@ REQUESTS = {
     "cubic": (Request("figure-2", "1/2", n=3), "power-sums"),
     "sorted": (Request("range", "1/10", n=3), "order-statistics"),
     "float32": (Request("x*mean(y)", "1/100", precision="float32"), "sum-decomposition"),
+    "huge": (Request("x*mean(y)", "1e38", domain="0,1e20"), "sum-decomposition"),
     "position": (Request("mean(y)*i/n", "1/50", positional=True), "sum-decomposition"),
     "plane": (Request("(x[0]*mean(y[1]), mean(exp(x[1]*y[0])))", "1/20", n=2, d=2), "sum-decomposition"),
 }
@@ -117,6 +118,17 @@ def _claim_of_another(run: RunFiles) -> None:
     run.certificate["claim"].update(copy.deepcopy(built("cubic")[1].certificate["claim"]))
 
 
+def _one_name(run: RunFiles) -> None:
+    """Call the channel of the result 1: in the Sumformer it starts at 0, in a stream at 1."""
+    (old,) = run.network["readout"]
+    text = json.dumps({key: run.network[key] for key in run.network}).replace(f'"{old}"', '"1"')
+    run.network.update(json.loads(text))  # type: ignore[attr-defined]
+    for name, architecture in run.network["architectures"].items():
+        at = len(architecture["channels"]) - 1 - architecture["channels"][::-1].index("1")
+        for array in (run.arrays[f"{name}.embed.bias"], run.arrays[f"{name}.readout.weight"]):
+            array[at], array[0] = array[at] + array[0], 0.0
+
+
 DAMAGES: dict[str, Callable[[RunFiles], None]] = {
     "a weight of phi or psi moves": _largest("psi.1.W_1", lambda w: w * 1.1),
     "a bias moves": _largest("psi.1.bias", lambda w: w + 0.1),
@@ -137,6 +149,7 @@ DAMAGES: dict[str, Callable[[RunFiles], None]] = {
     "an architecture reads out something else": _largest("performer.readout.weight", lambda w: w * 1.01),
     "an array is added": lambda run: run.arrays.update({"psi.99.bias": np.zeros(1)}),
     "an architecture has an array more": lambda run: run.arrays.update({"performer.blocks.9.attention.W_V": np.zeros((1, 1))}),
+    "a readout has a bias": lambda run: run.arrays.update({"performer.readout.bias": np.ones(1)}),
     "a layer writes another channel": lambda run: run.network["psi"][0].update(writes=run.network["psi"][0]["writes"][::-1]),
     "another block pools": lambda run: run.network["architectures"]["performer"].update(pooling_block=1),
     "a channel of a stream is missing": lambda run: run.network["architectures"]["performer"]["channels"].pop() is None,
@@ -148,6 +161,9 @@ DAMAGES: dict[str, Callable[[RunFiles], None]] = {
     "the claimed bound is half of what was proved": _bounded_by(Fraction(1, 2)),
     "the claimed bound is two percent below what was proved": _bounded_by(Fraction(98, 100)),
     "the claimed bound is negative": _claim(bound="-1/100"),
+    "evaluation is bounded for shorter sequences only": lambda run: run.plan.update(evaluated_up_to=1),
+    "evaluation is bounded for a negative length": lambda run: run.plan.update(evaluated_up_to=-26),
+    "two channels of a stream have one name": _one_name,
     "the plan names a coarser format": lambda run: run.plan.update(number_format="float32", evaluated_up_to=10**9),
 }
 
@@ -211,6 +227,25 @@ def test_a_bound_for_one_length_cannot_be_claimed_for_every_length() -> None:
     run = fresh("largest")
     run.certificate["claim"]["every_n"] = True
     assert not isinstance(proved(run), Certificate)
+
+
+def test_weights_that_float32_would_round_are_not_certified_in_float32() -> None:
+    run = fresh("product")
+    run.certificate["claim"].update(bound="1/10")
+    assert isinstance(proved(run), Certificate)
+    run.plan.update(number_format="float32")  # type: ignore[attr-defined]
+    verdict = proved(run)
+    assert not isinstance(verdict, Certificate)
+    assert "not a float32 number" in verdict.reason
+
+
+def test_a_head_with_queries_is_certified_only_where_the_stream_is_small() -> None:
+    """Over the reals keys of 0 make all scores equal; in floating point queries of 1e20 make the kernel overflow."""
+    for name, held in (("product", True), ("huge", False)):
+        run = fresh(name)
+        assert isinstance(proved(run), Certificate)
+        run.arrays["performer-normalised.blocks.0.attention.W_Q"][1, 0] = 2.0**-60
+        assert isinstance(proved(run), Certificate) == held
 
 
 def test_pooling_is_multiplied_out() -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from proofs_check import kernel
 from proofs_check.companions import for_every_network
+from proofs_check.decimals import decimal_below
 from proofs_check.kernel import (
     Certificate,
     Claim,
@@ -129,6 +130,28 @@ def test_a_negative_share_never_pays_for_another() -> None:
     assert "add up" in verdict.reason
 
 
+def test_a_negative_bound_never_pays_for_another_whatever_the_shares_are() -> None:
+    large, negative = link("f", "h", 2), link("h", "sumformer", Fraction(-7, 4))
+    steps = proof(replace(large, bound=Fraction(1, 4)), replace(negative, bound=Fraction(0)))
+    assert isinstance(conclude(CLAIM, steps, ()), Undecided)
+
+
+@pytest.mark.parametrize("longest", [2, 1, 0, -26])
+@pytest.mark.parametrize("every_n", [True, False])
+def test_floating_point_that_is_bounded_for_no_claimed_length_is_not_certified(longest: int, every_n: bool) -> None:
+    claim = replace(CLAIM, every_n=every_n)
+    links = [replace(one, says=replace(one.says, scope=claim.scope)) for one in (FIRST, SECOND, HEAD)]
+    short = replace(ROUNDING, says=Evaluated(claim.networks, Fraction(0), longest))
+    verdict = conclude(claim, proof(*links[:2], heads=(links[2],), rounding=short), ())
+    assert isinstance(verdict, Certificate) == (every_n and longest == 2)
+
+
+def test_an_evaluation_does_not_lengthen_a_bound_that_holds_for_short_sequences_only() -> None:
+    short = derive("evaluation", [link("f", "sumformer", scope=replace(SCOPE, n=None, longest=5)), ROUNDING])
+    assert isinstance(short.says, Near)
+    assert short.says.scope.longest == 5
+
+
 def test_a_share_that_is_not_what_the_step_says_is_no_budget() -> None:
     for share in (Fraction(0), Fraction(1, 4)):
         assert isinstance(conclude(CLAIM, proof(FIRST, replace(SECOND, bound=share)), ()), Undecided)
@@ -202,6 +225,13 @@ def test_a_printed_bound_is_a_bound_and_within_one_unit_in_the_last_digit(value:
         unit = Fraction(10) ** (Decimal(text).adjusted() - digits + 1)
         assert shown - value < unit
         assert shown % unit == 0
+
+
+@given(st.one_of(FRACTIONS, WIDE), st.integers(2, 9))
+def test_a_printed_error_occurs_and_is_within_one_unit_in_the_last_digit(value: Fraction, digits: int) -> None:
+    shown = Fraction(decimal_below(value, digits))
+    assert shown <= value
+    assert not value or value < shown * (1 + Fraction(10) ** (1 - digits))
 
 
 @given(st.one_of(FRACTIONS, WIDE))

@@ -71,6 +71,7 @@ def test_cases_prove_when_all_hold_and_refute_with_the_first_that_does_not() -> 
     found = every(range(5), lambda k: "k = 3" if k == 3 else "", "{} cases")
     assert (found.status, found.cases, found.witness) == (Status.REFUTED, 4, ("k = 3",))
     assert every([], lambda k: "", "{} cases").status is Status.UNDECIDED
+    assert identities({}, "").status is decided({}, "").status is Status.UNDECIDED
     assert counterexample([1], lambda k: ("a", "b"), "").witness == ("a", "b")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 from constructions.errors import BadInput, Refused
+from constructions.number_formats import exact_number
 from constructions.storage import load_sumformer
 from proofs_check.certify import certify
+from proofs_check.decimals import stored_fraction
 from proofs_check.kernel import Certificate
 from proofs_check.run_files import FILES, digest, file_sha256, read_certificate, read_run
 from tests.proofs_check.runs import built
@@ -131,6 +134,31 @@ def test_truncated_weights_with_fitting_hashes_are_bad_input(size: int, run: Pat
     rehash(run)
     with pytest.raises(BadInput, match="cannot be read as safetensors"):
         read_run(run)
+
+
+@pytest.mark.parametrize("content", ["null", "[]", "1", '"text"', "NaN"])
+@pytest.mark.parametrize("name", ["exact.json", "network.json", "plan.json"])
+def test_a_document_that_is_no_object_is_bad_input(name: str, content: str, run: Path) -> None:
+    (run / name).write_text(content, encoding="utf-8")
+    rehash(run)
+    with pytest.raises(BadInput, match="expected a JSON object"):
+        read_run(run)
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', "[" * 900 + "]" * 900])
+def test_a_certificate_that_cannot_be_hashed_is_refused(text: str, run: Path) -> None:
+    document = (run / "certificate.json").read_text(encoding="utf-8")
+    (run / "certificate.json").write_text('{"more": ' + text + "," + document.lstrip()[1:], encoding="utf-8")
+    with pytest.raises((BadInput, Refused), match=r"certificate\.json"):
+        read_certificate(run)
+
+
+@pytest.mark.parametrize("read", [stored_fraction, exact_number])
+@pytest.mark.parametrize("text", ["1/0", "-7/000", "1/", "/1", "1e5", "+1", " 1", "1\n", "\u0661", 1, None])
+def test_exact_numbers_are_spelt_in_one_way(read: Callable[[object], Fraction], text: object) -> None:
+    with pytest.raises(ValueError, match="expected a fraction"):
+        read(text)
+    assert read("-010/004") == Fraction(-5, 2)
 
 
 def test_weights_of_another_number_type_are_bad_input(run: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -20,13 +21,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.continuous import compile_target, construct_continuous
+from constructions.domains import Box
 from constructions.errors import BadInput, Refused
 from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.storage import store_mean
 from constructions.targets.target import Target
 from proofs_check.checkpoints import resume, store
 from proofs_check.executors import executor
-from proofs_check.kernel import Certificate, Refuted, Undecided
+from proofs_check.kernel import Certificate, Refuted, Status, Undecided
 from proofs_check.run_files import RunFiles
 from proofs_check.subdivision import certify_by_subdivision, problem_of
 from proofs_check.sup_norm import Boxes, Problem, Search, judge
@@ -83,6 +85,28 @@ def test_an_every_n_run_is_proved_at_another_length() -> None:
     verdict, _ = certify_by_subdivision(*problem_of(stored("product"), 2, Fraction(1, 50)))
     assert isinstance(verdict, Certificate)
     assert verdict.claim.n == 2
+
+
+@pytest.mark.parametrize("change", [{"domain": [["0", "2"]]}, {"expression": "0*x"}, {"target": "another"}, {"d_out": 2},
+                                    {"domain": [["0", "1"], ["0", "1"]], "d": 2}])
+def test_a_claim_about_something_else_than_is_stored_is_bad_input(change: dict[str, object]) -> None:
+    run = stored("product")
+    claimed = replace(run, certificate={"claim": {**run.certificate["claim"], **change}})
+    with pytest.raises(BadInput, match="another target or domain"):
+        problem_of(claimed, None, Fraction(1, 50))
+
+
+@pytest.mark.parametrize(("tokens", "writes", "pooled", "readout", "word"), [
+    (("x.0",), ("c", "mean.c"), ("c",), ("mean.c",), "mean.c is a|changed after"),
+    (("x.0",), ("c", "c"), ("c",), ("c",), "a layer names"), (("x.0",), ("c", "e"), ("c", "c"), ("c",), "pooled"),
+    (("x.0",), ("c", "e"), ("c",), ("c", "c"), "readout"), (("x.0", "x.0"), ("c", "e"), ("c",), ("c",), "token")])
+def test_names_with_two_meanings_are_refused(tokens: tuple[str, ...], writes: tuple[str, ...], pooled: tuple[str, ...],
+                                             readout: tuple[str, ...], word: str) -> None:
+    phi = ReluLayer(("x.0",), np.ones((1, 1)), np.zeros(1), writes, np.ones((1, 2)))
+    network = MeanSumformer(tokens, (phi,), pooled, (), readout, np.ones((len(readout), 1)), np.zeros(1))
+    outputs = Target.from_text("x", n=2, box=Box.parse("0,1", 1), name="own").outputs
+    with pytest.raises(ValueError, match=word):
+        Problem.of(outputs, network, 2, ((Fraction(0), Fraction(1)),) * len(tokens))
 
 
 def test_four_dimensions_stay_undecided_with_a_bound() -> None:
@@ -234,6 +258,7 @@ def test_a_stored_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     verdict, _ = certify_by_subdivision(*problem_of(stored("attention"), None, limit), checkpoint=file)
     assert isinstance(verdict, Certificate)
     assert str(file) in verdict.assumptions[0]
+    assert verdict.status is Status.ASSUMED  # whoever can write the file can forge what is in it
 
 
 def interrupted(_: Search) -> None:
@@ -278,6 +303,28 @@ def test_a_checkpoint_of_something_else_is_bad_input(tmp_path: Path) -> None:
     file.write_bytes(b"not a checkpoint")
     with pytest.raises(BadInput, match="cannot be read"):
         resume(problem("attention"), search.limit, file)
+
+
+@pytest.mark.parametrize("change", [{"judged": np.array(np.inf)}, {"level": np.array([2**60, 0])}, {"case": np.array([0.5, 1.0])},
+                                    {"done": np.array([[0, 2**62, 1]])}, {"done": np.array([[0, -1, 1]])}])
+def test_a_checkpoint_with_absurd_numbers_is_bad_input(change: dict[str, np.ndarray], tmp_path: Path) -> None:
+    file, search = tmp_path / "state.npz", Search.begin(problem("attention"), Fraction(1, 50))
+    store(search, file)
+    with np.load(file) as state:
+        np.savez(file, **{**state, **change})
+    with pytest.raises(BadInput):
+        resume(problem("attention"), search.limit, file)
+
+
+def test_a_checkpoint_with_a_changed_byte_is_read_or_bad_input(tmp_path: Path) -> None:
+    file, asked = tmp_path / "state.npz", problem("attention")
+    search = Search.begin(asked, Fraction(1, 50))
+    store(search, file)
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 13):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1:])
+        with contextlib.suppress(BadInput):
+            resume(asked, search.limit, file)
 
 
 def test_processes_find_the_same() -> None:

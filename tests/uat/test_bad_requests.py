@@ -72,6 +72,7 @@ REFUSED = [
     (("--target", "own-times-mean", "--n", "2", "--eps", "1/60", "--code", "positional"),
      ["positional", "--architecture sumformer"]),
     (("--target", "f", "--n", "999", *E, *GRID), ["999"]),
+    (("--target", "x*mean(y)", *E, *GRID, "--linformer-k", "9" * 20), ["no code", "survives pooling"]),
 ]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.proofs_check.test_run_files import edit, rehash
 from tests.uat.conftest import Uat
 
 MADE = ("--target", "mean(y*exp(x*y))/mean(exp(x*y))", "--eps", "1e-2", "--samples", "0", "--method", "sum-decomposition",
@@ -33,6 +34,16 @@ def test_a_run_is_certified_by_subdivision(uat: Uat) -> None:
     assert shown.code == 0
     assert "for T = sumformer" in shown.out
     assert "certainly occurs" in shown.out
+
+
+@pytest.mark.parametrize("eps", ["x", "1/0", "-1/2", 3, None])
+def test_a_plan_without_a_tolerance_is_bad_input(eps: object, uat: Uat, tmp_path: Path) -> None:
+    uat("construct", *MADE)
+    edit(tmp_path / "run", "plan.json", lambda plan: plan.update(eps=eps))
+    rehash(tmp_path / "run")
+    answer = uat("certify", "run", "--method", "subdivision", "--n", "2")
+    assert answer.code == 2
+    assert "expected" in answer.message
 
 
 def test_a_bound_that_is_too_small_is_refuted_with_a_witness(uat: Uat) -> None:

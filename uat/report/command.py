@@ -44,7 +44,7 @@ def report(run: str, *, out: str | None, samples: int, seed: int, recheck: bool,
         with understanding(run):
             state = known(opened.claim, stored, verdict, found, TRUST,
                           method_text(verdict) if isinstance(verdict, Certificate) else str(stored["method"]))
-        page = rendered(content(opened, state, found, seconds=proving, seed=seed))
+            page = rendered(content(opened, state, found, seconds=proving, seed=seed))
     replace_file(path, page)
     spent = time.perf_counter() - start
     colour = "green" if state.state == "proved" else "red" if state.state == "refuted" else "yellow"

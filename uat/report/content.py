@@ -10,7 +10,7 @@ import numpy as np
 
 from constructions.errors import Refused
 from constructions.progress import silent
-from proofs_check.kernel import decimal_above
+from proofs_check.decimals import decimal_above, decimal_below
 from proofs_check.run_files import FILES
 from uat.figures import band, budget, error_map
 from uat.figures.figure import Gathering
@@ -18,7 +18,7 @@ from uat.records import made_by
 from uat.report.meanings import meaning
 from uat.report.pictures import picture
 from uat.report.reproduce import commands
-from uat.report.ruler import decimal_below, ruler
+from uat.report.ruler import ruler
 from uat.report.sentences import headline, meaning_of, sequences, tightness, wrong_if
 from uat.report.verdict import BADGES, Known
 from uat.sampling import Sampled
@@ -47,7 +47,8 @@ def content(run: StoredRun, state: Known, found: Sampled | None, *, seconds: flo
         "commands": commands(run.path, plan, claim.networks, seed),
         "lines": 0 if state.tree is None else _lines(state.tree),
         "files": [(name, (run.path / name).stat().st_size, certificate["sha256"][name]) for name in FILES],
-        "digest": certificate["digest"], "versions_then": certificate["versions"], "made_by": made_by(), "method": state.method,
+        "digest": certificate["digest"], "versions_then": dict(certificate["versions"]), "made_by": made_by(),
+        "method": state.method,
     }
 
 

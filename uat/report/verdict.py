@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from proofs_check.kernel import Certificate, Claim, Refuted, Verdict, decimal_above
+from proofs_check.decimals import decimal_above, decimal_below
+from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
 from uat.figures.budget import up_to
 from uat.run_directory import status_text
@@ -64,7 +65,8 @@ def known(claim: Claim, stored: Mapping[str, Any], verdict: Verdict | None, foun
         assumptions, best = [], None if isinstance(verdict, Refuted) else verdict.best_bound
     if found is not None and found.refutes:
         status, tree = "refuted", None
-        reason = f"a sequence was found whose error {found.maximum:.6g} exceeds the claimed bound {decimal_above(claim.bound)}"
+        reason = (f"a sequence was found whose error {decimal_below(Fraction(found.maximum))} exceeds the claimed bound "
+                  f"{decimal_above(claim.bound)}")
     extra = [text for text in assumptions if text not in trust]
     if tree is not None and sum(Fraction(str(step["bound"])) for step in steps) > claim.bound:
         status, tree, best, reason = "undecided", None, None, "the shares that are stored add up to more than the bound"

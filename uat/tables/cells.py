@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
-from proofs_check.kernel import decimal_above
+from proofs_check.decimals import decimal_above, decimal_below
 from uat.tables.escaping import latex_text
 
 CSV_DIGITS = 6
@@ -69,8 +69,8 @@ def lower(value: Fraction | float | str | None, digits: int = 3) -> Cell:
     """
     if value is None:
         return missing()
-    exact = -Fraction(value)
-    return _number(decimal_above(exact, digits).removeprefix("-"), decimal_above(exact, CSV_DIGITS).removeprefix("-"))
+    exact = Fraction(value)
+    return _number(decimal_below(exact, digits), decimal_below(exact, CSV_DIGITS))
 
 
 def measured(value: float | None, digits: int = 2) -> Cell:

@@ -124,6 +124,16 @@ def test_the_size_of_the_pieces_does_not_matter(monkeypatch: pytest.MonkeyPatch)
     assert torch.equal(module(tokens), before)
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_block_that_pools_nothing_has_no_units_and_runs(name: str) -> None:
+    target = resolve("mean((y - mean(y))**2)", n=2, d=None, domain="-1/1000,1/1000")  # within the tolerance of a constant
+    built = construct_continuous(target, Fraction(1, 100), "sum-decomposition", [pooling_head(name)])
+    assert built.sumformer.d_latent == 0
+    tokens = torch.tensor([[[0.0], [1e-3]]], dtype=torch.float64)
+    values = TorchArchitecture.of(built.architectures[0])(tokens)
+    assert np.array_equal(values.numpy(), built.sumformer(tokens.numpy()))
+
+
 def test_float32_networks_run_in_float32_and_others_are_refused() -> None:
     sumformer = build(("x*mean(y)", "1/2", 2, 1, "auto"), FLOAT32)
     tokens = torch.from_numpy(probes(sumformer, 1, 500).astype(np.float32))

@@ -178,6 +178,12 @@ def test_too_many_digits_are_decoded_wrongly_and_refused(n: int, digits: int, nu
     assert not positional(digits, n).survives(number_format, 2 * n + 4)
 
 
+@pytest.mark.parametrize("roundings", [2**24, 2**53, 10**40])
+def test_no_code_survives_more_roundings_than_the_analysis_covers(roundings: int) -> None:
+    assert not positional(2, 2).survives(FLOAT32, roundings)
+    assert digits_per_channel(2, FLOAT32, roundings) == 1
+
+
 @given(cells=st.integers(1, 40), n=st.integers(2, 9), number_format=st.sampled_from([FLOAT32, FLOAT64]))
 @settings(max_examples=50, deadline=None)
 def test_a_packed_code_is_positional_inside_blocks(cells: int, n: int, number_format: NumberFormat) -> None:

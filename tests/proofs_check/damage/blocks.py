@@ -27,6 +27,10 @@ def _block_damage(architecture: str) -> None:
         readout = run.arrays[f"{architecture}.readout.weight"]
         readout[:] = np.roll(readout, 1, axis=0)
 
+    @damaged("product", f"{architecture} the readout has a bias")
+    def biased(run: RunFiles) -> None:
+        run.arrays[f"{architecture}.readout.bias"] = np.ones(1)  # type: ignore[index]
+
     @damaged("two outputs", f"{architecture} the readout exchanges the outputs")
     def exchanged(run: RunFiles) -> None:
         readout = run.arrays[f"{architecture}.readout.weight"]

@@ -9,7 +9,7 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs_check.structure.content import Content, Definitions, affine, collapsed, expanded, squared, tidy
+from proofs_check.structure.content import Content, Definitions, affine, collapsed, dyadic, expanded, squared, tidy
 from proofs_check.structure.polynomial import Polynomial
 from tests.proofs_check.structure.draws import Point, centre, contents, points, rationals
 
@@ -52,6 +52,19 @@ def test_a_square_contains_the_squares_for_some_new_eps(a: Content, at: Point, e
     true = centre(a, at, eps) ** 2
     low, high = (centre(found, at, {**eps, "new": sign}) for sign in (Fraction(-1), Fraction(1)))
     assert min(low, high) - Fraction(found.rest) <= true <= max(low, high) + Fraction(found.rest)
+
+
+@pytest.mark.parametrize("small", [1e-170, 1e-200, 5e-324])
+def test_what_is_too_small_for_a_float_is_not_lost(small: float) -> None:
+    """A later weight of 1e300 would show it."""
+    at, eps = {"u": Fraction(1)}, {"e1": Fraction(1), "e2": Fraction(1)}
+    noise, rest = Content(Polynomial({})).with_noise("e1", dyadic(small)), Content(Polynomial({}), {}, small)
+    large = Content(Polynomial.variable("u").times(dyadic(small)))
+    square = squared(noise, "new")
+    assert any(allows(square, at, {**eps, "new": sign}, Fraction(small) ** 2) for sign in (Fraction(-1), Fraction(1)))
+    assert allows(noise * rest, at, eps, Fraction(small) ** 2)
+    assert allows(rest * large, at, eps, Fraction(small) ** 2)
+    assert allows(affine([(rest, dyadic(small))]), at, eps, Fraction(small) ** 2)
 
 
 @FEW

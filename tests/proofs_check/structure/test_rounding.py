@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
-from proofs_check.structure.rounding import Running
+from proofs_check.structure.rounding import Arithmetic, Running
 from tests.proofs_check.structure.handmade import Unit, exact, folds, layer, square, stacked, sumformer
 from tests.proofs_check.structure.readings import read
 
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
 UNITS: dict[type[np.floating], float] = {np.float64: 2.0**-53, np.float32: 2.0**-24}
+COARSE = Arithmetic(2.0**-12, 2.0**-149, 2.0**127, 0, 1.0)
 
 
 def one_by_one(a: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -63,8 +64,7 @@ def gap(network: MeanSumformer, tokens: np.ndarray) -> float:
 
 
 def bound(network: MeanSumformer, kind: type[np.floating], n: int) -> float:
-    unit = UNITS[kind]
-    return Running(read(network), unit, 1.02 * (n + 2) * unit).output_error(network)
+    return Running(read(network), Arithmetic.of(kind.__name__, n + 2, 1.0)).output_error(network)
 
 
 def many_small_units() -> MeanSumformer:
@@ -108,7 +108,7 @@ def test_random_layers_err_by_no_more(units: list[tuple[float, float, float]], t
     network = sumformer([first], ["d"], [second], {"o": 1.0, "c": -1.0})
     for kind in UNITS:
         sequence = np.array(tokens, dtype=kind).reshape(1, -1, 1)
-        assert gap(network, sequence) <= bound(network, kind, len(tokens)) + 1e-40
+        assert gap(network, sequence) <= bound(network, kind, len(tokens))
 
 
 def test_hundreds_of_small_units_are_counted_one_by_one() -> None:
@@ -120,11 +120,32 @@ def test_hundreds_of_small_units_are_counted_one_by_one() -> None:
 
 def test_a_sum_too_long_for_the_analysis_has_no_bound() -> None:
     network = many_small_units()
-    assert Running(read(network), 2.0**-12, 0.0).output_error(network) == np.inf
+    assert Running(read(network), COARSE).output_error(network) == np.inf
 
 
 def test_a_mean_takes_over_the_errors_of_what_is_averaged_and_has_roundings_of_its_own() -> None:
     network = squares_of_means()
-    running = Running(read(network), 2.0**-24, 2.0**-10)
+    running = Running(read(network), Arithmetic.of("float32", 2**14, 1.0))
     running.output_error(network)
     assert running.error["mean.d"] >= running.error["d"] + 2.0**-10 * running.size["d"] > 2.0**-10
+
+
+def scaled(down: float, up: float) -> MeanSumformer:
+    """The identity, by a channel that is smaller or larger by down^2, up = 1/down."""
+    return sumformer([layer(({"x.0": down}, 0.0, {"c": down})), layer(({"c": up}, 0.0, {"o": up}))], [], [], {"o": 1.0})
+
+
+@pytest.mark.parametrize("exponent", [-80, 70])
+def test_what_underflows_or_overflows_is_in_the_bound(exponent: int) -> None:
+    network, tokens = scaled(2.0**exponent, 2.0**-exponent), np.ones((1, 2, 1), np.float32)
+    with np.errstate(all="ignore"):
+        wrong = computed(network, tokens, np.matmul)
+    assert not abs(wrong[0, 0, 0] - 1) < 0.5
+    assert not bound(network, np.float32, 2) < 0.5
+    assert bound(network, np.float64, 2) < 1e-14
+
+
+def test_a_mean_of_subnormal_numbers_is_off_by_some_of_them() -> None:
+    network = sumformer([layer(({"x.0": 2.0**-75}, 0.0, {"c": 2.0**-75}))], ["c"],
+                        [layer(({"mean.c": 2.0**75}, 0.0, {"o": 2.0**75}))], {"o": 1.0})
+    assert bound(network, np.float64, 3) < 1e-14 < 0.5 < bound(network, np.float32, 3)

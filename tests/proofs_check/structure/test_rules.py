@@ -103,6 +103,28 @@ def test_a_token_is_held_without_noise() -> None:
     assert Q(honest.bound) >= worst(network, lambda own, _: own)
 
 
+def products(own: str) -> MeanSumformer:
+    """3 + x mean(y) of two coordinates each, 4 x q = (x + q)^2 - (x - q)^2, with the given channel for x."""
+    plus = folds({own: 0.5, "mean.x.0": 0.5}, 1.0, {"o": square(1.0, 6)}, "u")
+    minus = folds({own: 0.5, "mean.x.0": -0.5}, 1.0, {"o": square(-1.0, 6)}, "v")
+    return sumformer([], ["x.0"], stacked(plus, minus), {"o": 1.0}, b=3.0, d=2)
+
+
+@pytest.mark.parametrize(("own", "known"), [("x.0", True), ("x.1", False)])
+def test_a_kernel_that_reads_another_coordinate_than_the_one_it_names_is_not_exact_in_it(own: str, known: bool) -> None:
+    """A quantity may be said to be x[0] and be held in x.1: it is off by as much, and so is what is made of it."""
+    called = entry("called", "renamed", {own: 1}, of=[form({"own": 1})], tree="form")
+    kernel = entry("k", "kernel", {"o": 1}, 3, of=[form({"called": 1})], tokens=["own"], tree="3 + x[0]*x[1]")
+    proved = bounded(products(own), "mean(3 + x[0]*y[0])", [TOKEN, called, kernel], form({"k": 1}), domain="-1,1", d=2)
+    tokens = np.array([[Q(1), Q(-1)], [Q(1), Q(0)]], dtype=object)
+    off = exact(products(own), tokens)[0, 0] / 4 - 1  # 3 + 1 * 1 is wanted
+    found = proved.quantities["k"]
+    assert proved.identities
+    assert proved.bound >= abs(4 * off)
+    assert (found.kernel is not None) == known
+    assert found.relative is None or float(found.relative.lower) <= off <= float(found.relative.upper)
+
+
 def test_a_kernel_may_not_name_one_coordinate_of_y_twice() -> None:
     network = sumformer([COPY], ["c"], [], {"mean.c": 1.0})
     kernel = entry("k", "kernel", {"mean.c": 1}, of=[], tokens=["own", "own"], tree="1/2 + 2*(x[0] - 1/2)*(x[1] - 1/2)")

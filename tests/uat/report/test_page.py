@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from proofs_check.certify import TRUST, certify
+from proofs_check.decimals import decimal_below
 from proofs_check.run_files import read_run
 from tests.uat.conftest import Uat
 from tests.uat.report import runs
 from tests.uat.report.document import Document, problems
 from uat.report.reproduce import commands
-from uat.report.ruler import decimal_below, ruler
+from uat.report.ruler import ruler
 from uat.report.verdict import known
 from uat.stored_run import open_run
 
@@ -91,6 +92,15 @@ def test_bad_input_is_answered_in_one_message(uat: Uat, arguments: tuple[str, ..
     answer = uat("report", *arguments)
     assert answer.code == 2
     assert message in answer.message
+
+
+@pytest.mark.parametrize("key", ["versions", "budget", "assumptions"])
+def test_a_certificate_without_a_documented_part_is_bad_input(key: str, uat: Uat) -> None:
+    run = runs.proved(uat)
+    runs.rewritten(run, {"certificate.json": lambda certificate: certificate.update({key: None})})
+    answer = uat("report", "run", "--no-recheck", "--samples", "0")
+    assert answer.code == 2
+    assert "docs/formats.md" in answer.message
 
 
 def test_a_callable_is_not_imported_unless_that_is_allowed(uat: Uat) -> None:

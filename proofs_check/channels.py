@@ -1,0 +1,17 @@
+"""Whether the names in a stored ReLU Sumformer mean one thing: every checker then reads the same function."""
+
+from __future__ import annotations
+
+from constructions.network.relu import MeanSumformer, mean_of
+
+
+def ambiguity(network: MeanSumformer) -> str:
+    """Return what could be read in two ways, "" if nothing can: a name listed twice, or a mean called like another channel."""
+    layers = (*network.phi, *network.psi)
+    if any(len(set(names)) < len(names) for layer in layers for names in (layer.reads, layer.writes)):
+        return "a layer names a channel twice"
+    for what, names in (("token", network.tokens), ("pooled", network.pooled), ("readout", network.readout)):
+        if len(set(names)) < len(names):
+            return f"a {what} channel is listed twice"
+    both = set(network.tokens).union(*(layer.writes for layer in network.phi)) & set(map(mean_of, network.pooled))
+    return f"{min(both)} is changed after it was read: it is a mean and another channel" if both else ""
