@@ -7,18 +7,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from proofs_check.kernel import decimal_above
-
 BEYOND = 1.06  # the ruler is a little longer than its largest number
-
-
-def decimal_below(value: Fraction, digits: int = 6) -> str:
-    """Return a decimal at or below a number >= 0.
-
-    >>> decimal_below(Fraction(2, 3), 3)
-    '0.666'
-    """
-    return decimal_above(-value, digits).removeprefix("-")
 
 
 def ruler(found: Fraction | None, bound: Fraction | None, eps: Fraction) -> dict[str, Any]:
