@@ -20,6 +20,7 @@ Arrays = Mapping[str, np.ndarray]
 # Products of three such weights and a number of the stream stay finite, and 0 times them is 0.
 LARGEST_WEIGHT = {"float64": 2.0**200, "float32": 2.0**30, "exact": 2.0**200}
 ENDS = ("embed.weight", "embed.bias", "readout.weight")
+LARGEST_IN_STREAM = 2.0**40  # beside queries or keys that are not 0
 LARGEST_EXPONENT = 60.0  # exp(+-60) is far from over- and underflow in both formats
 
 
@@ -135,6 +136,9 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
                     if key.startswith(f"blocks.{i}.attention.")}
             _check_routes(architecture, head, channels, codes, n)
             check_exponents(architecture, head, largest)
+            scored = not (zero(head, "W_Q") and zero(head, "W_K"))
+            if number_format != "exact" and scored and not largest <= LARGEST_IN_STREAM:
+                raise Rejected(f"{architecture}: queries or keys beside numbers up to {largest:g}, so that scores could overflow")
             if not set(codes) <= known:
                 raise Rejected(f"{architecture}: block {i} pools before phi is computed")
             sigma = {code.replace("phi", "sigma") for code in codes}

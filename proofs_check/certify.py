@@ -87,6 +87,12 @@ def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
                             positional=plan.get("positional", False) is True)
 
 
+def is_about(claim: Claim, target: AnyTarget) -> bool:
+    """Whether a claim is about this target, at its length and on its domain."""
+    stated = (claim.target, claim.expression, claim.n, claim.d, claim.d_out, claim.domain)
+    return stated == (target.name, target.text, target.n, target.d, target.d_out, target.box.sides)
+
+
 @dataclass
 class _Checker:
     run: RunFiles
@@ -121,12 +127,9 @@ class _Checker:
         return step
 
     def _check_claim(self) -> None:
-        claim, target = self.claim, self.target
-        stated = (claim.target, claim.expression, claim.n, claim.d, claim.d_out, claim.domain)
-        domain = target.box.sides
-        actual = (target.name, target.text, target.n, target.d, target.d_out, domain)
-        listed = ("sumformer", *self.run.network["architectures"])
-        if stated != actual or int(self.run.network["n"]) != claim.n or tuple(claim.networks) != listed or claim.bound < 0:
+        claim, listed = self.claim, ("sumformer", *self.run.network["architectures"])
+        if (not is_about(claim, self.target) or int(self.run.network["n"]) != claim.n or tuple(claim.networks) != listed
+                or claim.bound < 0):
             self._found(Step("claim", "the claim is about another target, domain or network than the one stored",
                              Status.REFUTED))
 

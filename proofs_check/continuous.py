@@ -22,7 +22,8 @@ from constructions.progress import Report
 from constructions.storage import load_mean_sumformer, store_mean
 from constructions.sumformers.limits import Limits
 from constructions.targets.target import AnyTarget, Target
-from proofs_check.architecture_check import LARGEST_WEIGHT
+from proofs_check.architecture_check import LARGEST_IN_STREAM, LARGEST_WEIGHT
+from proofs_check.certify import is_about
 from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.kernel import Claim, Status, Step, derive, reached
 from proofs_check.mean_architectures import architecture_steps, scored, slots
@@ -36,7 +37,6 @@ from proofs_check.structure.rounding import Arithmetic, Running
 
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
             "from the target text and gave these weights, but not checked by other arithmetic")
-LARGEST_IN_STREAM = 2.0**40
 OF_MEANS = "h(x, means)"  # what the network is held against
 EVALUATION = "evaluation"
 
@@ -160,10 +160,8 @@ def rebuilt(plan: Mapping[str, Any], target: Target, architectures: Sequence[str
 
 
 def _misstated(run: RunFiles, claim: Claim, target: AnyTarget) -> str:
-    stated = (claim.target, claim.expression, claim.n, claim.d, claim.d_out, claim.domain)
-    actual = (target.name, target.text, target.n, target.d, target.d_out, target.box.sides)
     listed = ("sumformer", *run.network["architectures"])
-    if stated != actual or tuple(claim.networks) != listed or claim.bound < 0:
+    if not is_about(claim, target) or tuple(claim.networks) != listed or claim.bound < 0:
         return "the claim is about another target, domain or network than the one stored"
     return ""
 

@@ -44,6 +44,16 @@ def decimal_below(value: Fraction, digits: int = 6) -> str:
     return decimal_above(-value, digits).removeprefix("-")
 
 
+def shortest_above(value: Fraction) -> str:
+    """Return up to six digits that are the value, else a decimal above it: a printed tolerance is no smaller than the true one.
+
+    >>> shortest_above(Fraction(1, 100)), shortest_above(Fraction(1, 3))
+    ('0.01', '0.333334')
+    """
+    short = f"{float(value):g}"
+    return short if Fraction(short) == value else decimal_above(value)
+
+
 def _rounded(value: Fraction, digits: int, *, up: bool) -> str:
     exponent = len(str(value.numerator)) - len(str(value.denominator))
     exponent -= value < Fraction(10) ** exponent

@@ -21,7 +21,8 @@ def evaluation_gap(enumeration: Enumeration, nodes: Sequence[StoredNode], number
     Quantisers: the sign of a rounded difference is right. Codes, ranks, keys: integers, and thresholds multiples of 1/2, with
     all partial sums below 2^(p-2), exact in any order.
     Pooling: at most m = 8 n + 8 slots + 64 rounded operations, so relative error gamma_m (Higham 2002, lemma 3.1), less than
-    half the margin to the nearest threshold. Table: partial sums of jumps are integers times a power of two, below 2^p.
+    half the margin to the nearest threshold. Table: partial sums of jumps are integers times a power of two, below 2^p, and below
+    the format's largest number: a jump from one end of its range to the other would overflow.
     """
     bits = BITS[number_format]
     if any(node.thresholds.dtype == object or node.values.dtype == object for node in nodes):
@@ -37,16 +38,16 @@ def evaluation_gap(enumeration: Enumeration, nodes: Sequence[StoredNode], number
     m = (8 * n + 8 * slots + 64) * Fraction(1, 2**bits)
     if m >= 1 or m / (1 - m) * n * enumeration.largest_code * 2 >= enumeration.margin:
         return f"pooled codes up to {n * enumeration.largest_code} may be decoded wrongly in {number_format}"
-    loose = [node for node in nodes if not all(_sums_exactly(column, bits) for column in node.values.T)]
-    return f"the jumps of {loose[0].writes} cannot be summed without rounding" if loose else ""
+    loose = [node for node in nodes if not all(_sums_exactly(column, number_format) for column in node.values.T)]
+    return f"the jumps of {loose[0].writes} cannot be summed without rounding or overflow" if loose else ""
 
 
 def _is_float32(values: np.ndarray) -> bool:
     return bool(np.all(values.astype(np.float32) == values))
 
 
-def _sums_exactly(values: np.ndarray, bits: int) -> bool:
-    """Say whether |v_0| + sum |v_j - v_{j-1}| is at most 2^bits units, the unit a power of two that divides all values."""
+def _sums_exactly(values: np.ndarray, number_format: str) -> bool:
+    """Say whether |v_0| + sum |v_j - v_{j-1}| is in range and at most 2^p units, a power of two that divides all values."""
     unit = _common_unit(values)
     if unit == 0:
         return True
@@ -55,7 +56,7 @@ def _sums_exactly(values: np.ndarray, bits: int) -> bool:
         return False
     integers = scaled.astype(np.int64)
     total = abs(int(integers[0])) + sum(int(part) for part in np.abs(np.diff(integers)).astype(object))
-    return total <= 2**bits
+    return total <= 2 ** BITS[number_format] and total * Fraction(unit) <= Fraction(float(np.finfo(number_format).max))
 
 
 def _common_unit(values: np.ndarray) -> float:

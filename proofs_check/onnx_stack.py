@@ -16,6 +16,7 @@ from constructions.errors import BadInput
 from proofs_check.enclosures.interval import Floats
 
 Linear = tuple[Floats, Floats]  # (in, out) and (out,)
+STANDARD = ("", "ai.onnx")  # the domains whose operations the words Gemm, MatMul, Add and Relu mean
 
 
 def read_onnx(path: Path) -> list[Linear]:
@@ -29,8 +30,10 @@ def read_onnx(path: Path) -> list[Linear]:
     value, expected = _only(path, "input", [i.name for i in graph.input if i.name not in constants]), "linear"
     for node in graph.node:
         reads = [name for name in node.input if name]
-        if value not in reads:
+        if reads.count(value) != 1:
             raise BadInput(f"{path}: {node.op_type} reads {reads}, expected a chain that goes on from {value!r}")
+        if node.domain not in STANDARD:
+            raise BadInput(f"{path}: {node.op_type} of {node.domain!r} is not the operation of that name in ONNX")
         others = [_constant(path, constants, name) for name in reads if name != value]
         if node.op_type in ("Gemm", "MatMul"):
             if expected != "linear":
@@ -39,9 +42,9 @@ def read_onnx(path: Path) -> list[Linear]:
             expected = "relu"
         elif node.op_type == "Add" and expected == "relu" and len(others) == 1:
             W, b = found[-1]
-            if others[0].size != b.size or b.any():
+            if b.any():
                 raise BadInput(f"{path}: an Add that is not the bias of the MatMul before it")
-            found[-1] = W, others[0].reshape(-1)
+            found[-1] = W, _bias(path, others[0], W.shape[1])
         elif node.op_type == "Relu" and expected == "relu":
             expected = "linear"
         else:
@@ -84,10 +87,15 @@ def _linear(path: Path, node: Any, others: list[Floats], place: int) -> Linear:
     if not others or others[0].ndim != 2 or place != 0 or not plain:
         raise BadInput(f"{path}: {node.op_type} is not x W + b with a matrix W (alpha, beta 1, x not transposed)")
     W = others[0].T if attributes.get("transB", 0) else others[0]
-    b = others[1].reshape(-1) if len(others) > 1 else np.zeros(W.shape[1])
-    if b.size != W.shape[1]:
-        raise BadInput(f"{path}: a bias of {b.size} numbers does not fit {W.shape[1]} outputs")
+    b = _bias(path, others[1], W.shape[1]) if len(others) > 1 else np.zeros(W.shape[1])
     return np.ascontiguousarray(W), b
+
+
+def _bias(path: Path, array: Floats, outputs: int) -> Floats:
+    """Return a bias that every row gets; a column would be broadcast over rows, each of which would get another number."""
+    if array.shape[-1:] != (outputs,) or array.size != outputs:
+        raise BadInput(f"{path}: a bias of shape {array.shape} does not fit {outputs} outputs")
+    return array.reshape(-1)
 
 
 def _only(path: Path, what: str, names: Iterable[str]) -> str:

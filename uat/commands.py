@@ -13,6 +13,7 @@ from rich.console import Console
 from constructions.construct import Construction
 from constructions.errors import BadInput
 from proofs_check.certify import certify as certify_run
+from proofs_check.decimals import shortest_above
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import read_run, understanding
@@ -230,7 +231,7 @@ def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:
     target = construction.target
     out.print(f"[bold]{show.escape(target.name)}[/bold]: f(X)_i = {show.escape(target.text)}")
     length = "every n >= 2" if construction.every_n else f"n = {target.n} tokens"
-    out.print(f"on {show.escape(str(target.box))}, {length}, eps = {float(construction.tolerance):g}; "
+    out.print(f"on {show.escape(str(target.box))}, {length}, eps = {shortest_above(construction.tolerance)}; "
               f"{_described(construction)}, d' = {construction.sumformer.d_latent}\n")
     _show_verdict(outcome.verdict, "")
     if not isinstance(outcome.verdict, Certificate):
@@ -297,8 +298,8 @@ def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) ->
 
 
 def _shown_stream(n: int, streamed: dict[str, float]) -> str:
-    return (f"one sequence of {n:,} different tokens: error {streamed['error']:.6g} at {streamed['tokens_looked_at']} of them "
-            f"(in float64, not enclosed); read {streamed['tokens_per_second']:,.0f} tokens a second, "
+    return (f"one sequence of {n:,} different tokens: error {show.found_text(streamed['error'])} at "
+            f"{streamed['tokens_looked_at']} of them (in float64, not enclosed); read {streamed['tokens_per_second']:,.0f} tokens a second, "
             f"{100 * streamed['bandwidth_share']:.2g} % of the memory bandwidth")
 
 

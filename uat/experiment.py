@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from uat.files import json_text, replace_file
 from uat.progress import progress
 from uat.records import record
 from uat.run_directory import choose_directory
+
+FOUND = ("sup_error", "largest_error")  # columns of errors that occur: lower bounds of the worst one
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,19 @@ def _show(content: Mapping[str, Any], columns: Sequence[str]) -> None:
     for column in columns:
         table.add_column(column.replace("_", " "), justify="left" if column in ("model", "target", "task") else "right")
     for row in content["rows"]:
-        table.add_row(*(_shown(row.get(column)) for column in columns))
+        table.add_row(*(_shown(row.get(column), column) for column in columns))
     out.print(table)
     if content["reduced"]:
         out.print("\nreduced: " + show.escape("; ".join(content["reduced"])))
     out.print("\n" + show.escape(content["finding"]))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, column: str) -> str:
+    """Write an entry with three digits, a bound rounded up and an error that was found rounded down."""
     if value is None:
         return "-"
+    if column == "certified":
+        return show.bound_text(Fraction(str(value)), 3)
+    if column in FOUND:
+        return show.found_text(value, 3)
     return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else show.escape(str(value))

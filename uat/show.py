@@ -18,7 +18,7 @@ from constructions.pooling import PoolingHead
 from constructions.survey import Candidate, cheapest
 from constructions.targets.library import LIBRARY
 from constructions.targets.target import AnyTarget
-from proofs_check.decimals import decimal_above, decimal_below
+from proofs_check.decimals import decimal_above, decimal_below, shortest_above
 from proofs_check.kernel import CHECKED, Certificate, Step
 from proofs_check.proof_tree import Branch, proof_tree
 
@@ -57,7 +57,7 @@ def candidates(target: AnyTarget, tolerance: Fraction, found: Sequence[Candidate
         return
     out = console()
     out.print(f"plan for [bold]{escape(target.name)}[/bold] on {escape(str(target.box))}, n = {target.n}, "
-              f"eps = {float(tolerance):g}")
+              f"eps = {shortest_above(tolerance)}")
     table = _table("construction", "d'", "non-zero parameters", "depth", "holds for", "remark")
     for c in found:
         name = f"{c.method} (chosen)" if c is chosen else c.method
@@ -95,13 +95,13 @@ def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_
         return
     out = console()
     out.print(f"plan for [bold]{escape(target.name)}[/bold] on {escape(str(target.box))}, n = {planned.n}, "
-              f"eps = {float(planned.tolerance):g}")
+              f"eps = {shortest_above(planned.tolerance)}")
     table = _table("quantity", "value")
-    slope = "declared" if planned.modulus.assumption else f"a slope of {planned.modulus.attained:.5g} occurs"
+    slope = "declared" if planned.modulus.assumption else f"a slope of {found_text(planned.modulus.attained, 5)} occurs"
     counts = [str(axis.cells) for axis in planned.grid.axes]
     for name, value in (
             ("construction", "grid: quantise, encode, sum, decode, look up"),
-            ("Lipschitz constant", f"{float(planned.modulus.lipschitz):.5g}   ({slope})"),
+            ("Lipschitz constant", f"{shortest_above(planned.modulus.lipschitz)}   ({slope})"),
             ("cells K", " x ".join(counts) + (f" = {planned.cells}" if len(counts) > 1 else "")),
             ("multisets of the others R", f"{planned.multisets:,}"),
             ("table entries K R", f"{planned.table_entries:,}"),
@@ -159,14 +159,14 @@ def architecture_table(rows: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def bound_text(value: Fraction | None) -> str:
+def bound_text(value: Fraction | None, digits: int = 6) -> str:
     """Return a bound as a decimal rounded up, or a dash."""
-    return "-" if value is None else decimal_above(value)
+    return "-" if value is None else decimal_above(value, digits)
 
 
-def found_text(error: float) -> str:
+def found_text(error: float, digits: int = 6) -> str:
     """Return an error that occurs as a decimal rounded down."""
-    return decimal_below(Fraction(error))
+    return decimal_below(Fraction(error), digits)
 
 
 def _table(*columns: str) -> Table:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from constructions.architectures import Architecture, Block, assemble, assemble_mean
+from constructions.errors import BadInput
 from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FORMATS
 from constructions.pooling import pooling_head
 from constructions.progress import Report
 from constructions.storage import load
 from constructions.targets.target import AnyTarget, Target
-from proofs_check.certify import read_target
+from proofs_check.certify import is_about, read_target
 from proofs_check.kernel import Claim
 from proofs_check.run_files import RunFiles, read_run, understanding
 from uat.sampling import PROBES, AnySumformer, Sampled, sample_network
@@ -74,7 +75,13 @@ class StoredRun:
         return str(self.files.plan["number_format"]) == "float32"
 
     def sample(self, samples: int | None, seed: int, report: Report, device: str = "cpu") -> Sampled:
-        """Search for the worst error, by ``samples`` sequences or the usual number (uat/sampling.py)."""
+        """Search for the worst error, by ``samples`` sequences or the usual number (uat/sampling.py).
+
+        Raises:
+            BadInput: the claim, which what is found is compared with, is about something else than is searched.
+        """
+        if not is_about(self.claim, self.target):
+            raise BadInput(f"{self.path}: the claim is about another target or domain than the one stored")
         return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
                               report=report)
 

@@ -25,6 +25,7 @@ REQUESTS = {
     "two outputs": Request("moments", "1/4", n=2),
     "packed": Request("f", "1/4", n=3, code="packed"),
     "float32": Request("x*mean(y)", "1/4", n=3, precision="float32"),
+    "vast": Request("x/2**100", "1/4", n=2, domain="-1e30,1e30", precision="float32"),
     "huge integers": Request("own-times-mean", "1/60", n=2, code="positional", architecture="sumformer"),
     "sumformer": Request("x*mean(y)", "1/4", n=3, architecture="sumformer"),
     "eighths": Request("x*mean(y)", "101/400", n=2, architecture="sumformer"),
@@ -44,7 +45,11 @@ def own_times_mean(tokens: np.ndarray) -> np.ndarray:
 @cache
 def built(name: str) -> tuple[Construction, Stored, RunFiles]:
     """Construct one of ``REQUESTS``."""
-    request = REQUESTS[name]
+    return made(REQUESTS[name])
+
+
+def made(request: Request) -> tuple[Construction, Stored, RunFiles]:
+    """Construct what is asked for."""
     construction = construct(*pipeline.prepare(request, request.lengths()[0]))
     stored = store(construction.sumformer, construction.architectures)
     claim = pipeline.claim_of(construction).to_json()

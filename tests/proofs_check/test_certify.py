@@ -22,7 +22,7 @@ from proofs_check.propositions import Evaluated
 from proofs_check.run_files import RunFiles
 from proofs_check.sampling import sample
 from proofs_check.witness import confirmed, evaluator, thresholds_of
-from tests.proofs_check.runs import ASSUMED, REQUESTS, built, fresh, outcome
+from tests.proofs_check.runs import ASSUMED, REQUESTS, built, fresh, made, outcome
 from tests.strategies import samples
 from uat import pipeline
 from uat.request import Request
@@ -100,6 +100,15 @@ def test_a_lipschitz_constant_out_of_the_boxes_budget_is_undecided_and_not_refut
     verdict = certify(built("f")[2], max_boxes=1)
     assert isinstance(verdict, Undecided)
     assert "not proved within" in verdict.reason
+
+
+def test_jumps_beyond_the_largest_number_are_not_evaluated_exactly() -> None:
+    """The values fit float32, up to 2.25e38; a jump from the lowest to the highest does not."""
+    verdicts = [certify(made(Request(f"{scale}*x", scale, n=2, domain="-3,3", precision="float32"))[2])
+                for scale in ("1e38", "1")]
+    assert isinstance(verdicts[0], Undecided)
+    assert "overflow" in verdicts[0].reason
+    assert isinstance(verdicts[1], Certificate)
 
 
 def test_exactly_the_sum_of_the_shares_is_certified() -> None:

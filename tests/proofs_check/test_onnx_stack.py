@@ -104,6 +104,36 @@ def test_a_scaled_map_is_bad_input(attribute: str, value: float, tmp_path: Path)
         read_onnx(path)
 
 
+W = np.array([[1.0, 2.0], [3.0, 4.0]])
+COLUMN = np.array([[1.0], [2.0]])
+
+
+@pytest.mark.parametrize(("nodes", "constants", "words"), [
+    ([("Gemm", ["x", "W", "x"], "")], {}, "expected a chain"),  # x W + x
+    ([("Gemm", ["x", "W", "b"], "")], {"b": COLUMN}, "a bias of shape"),  # row k of x gets b[k]
+    ([("MatMul", ["x", "W"], ""), ("Add", ["v0", "b"], "")], {"b": COLUMN}, "a bias of shape"),
+    ([("Gemm", ["x", "W", "b"], "elsewhere")], {"b": COLUMN[:, 0]}, "not the operation of that name"),
+])
+def test_what_looks_like_a_linear_map_and_is_none_is_bad_input(
+        nodes: list[tuple[str, list[str], str]], constants: dict[str, np.ndarray], words: str, tmp_path: Path) -> None:
+    helper, double = onnx.helper, onnx.TensorProto.DOUBLE
+    made = [helper.make_node(kind, reads, [f"v{k}"], domain=domain) for k, (kind, reads, domain) in enumerate(nodes)]
+    ends = [[helper.make_tensor_value_info(name, double, ["batch", 2])] for name in ("x", f"v{len(nodes) - 1}")]
+    stored = [onnx.numpy_helper.from_array(array, name) for name, array in {"W": W, **constants}.items()]
+    onnx.save(helper.make_model(helper.make_graph(made, "g", *ends, stored)), str(tmp_path / "odd.onnx"))
+    with pytest.raises(BadInput, match=words):
+        read_onnx(tmp_path / "odd.onnx")
+
+
+def test_a_bias_may_be_a_row(tmp_path: Path) -> None:
+    path = exported(stack(2, 3), 2, tmp_path / "stack.onnx")
+    plain, model = read_onnx(path), onnx.load(str(path))
+    (bias,) = (tensor for tensor in model.graph.initializer if len(tensor.dims) == 1)
+    bias.dims.insert(0, 1)
+    onnx.save(model, str(path))
+    np.testing.assert_array_equal(read_onnx(path)[0][1], plain[0][1])
+
+
 def test_numbers_that_are_not_finite_are_bad_input(tmp_path: Path) -> None:
     module = stack(2, 3, 1)
     with torch.no_grad():

@@ -104,3 +104,16 @@ def test_a_damaged_table_with_fitting_hashes_is_refuted_by_sampling_and_not_cert
     assert certified.code == 1
     assert certified.json["certified_bound"] is None
     assert certified.json["status"] == "undecided"
+
+
+@pytest.mark.parametrize("change", [
+    lambda claim: claim.update(domain=[["0", "2"]]), lambda claim: claim.update(expression="x*mean(y)+1"),
+    lambda claim: claim.update(target="f")])
+def test_a_claim_about_something_else_is_not_compared_with_what_is_found(
+        change: Callable[[Any], Any], uat: Uat, tmp_path: Path) -> None:
+    edit(written(tmp_path / "run"), "certificate.json", lambda document: change(document["claim"]))
+    rehash(tmp_path / "run")
+    answer = uat("sample", "run", "--samples", "500")
+    assert answer.code == 2
+    assert "about another target or domain" in answer.message
+    assert "certified" not in answer.out

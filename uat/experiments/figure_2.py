@@ -12,6 +12,7 @@ from functools import partial
 
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
+from uat import show
 from uat.experiments.context import Context, Row
 from uat.experiments.paper import Pupil, trained_rows
 from uat.experiments.sumformers import KINDS
@@ -81,7 +82,8 @@ def finding(found: Sequence[Row]) -> str:
     dimensions = sorted({row["d"] for row in found})
     shown = "; ".join(f"{model}: " + ", ".join(f"{needed(found, model, d)} for d = {d}" for d in dimensions) for model in KINDS)
     below = [row["sup_error"] for row in found if row["d_latent"] < row["d"]]
-    least = f" With d' < d the worst error was never below {min(below):.3g} (no continuous phi gets below 12)." if below else ""
+    least = (f" With d' < d the worst error was never below {show.found_text(min(below), 3)} (no continuous phi gets below 12)."
+             if below else "")
     grid = sorted({row["d_latent"] for row in found})
     first = {d: next((k for k in grid if k >= d), None) for d in dimensions}
     agree = [d for d in dimensions if any(needed(found, model, d) == first[d] for model in KINDS)]

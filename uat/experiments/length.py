@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -132,8 +133,8 @@ def finding(found: Sequence[Row]) -> str:
     """Compare, task by task, the error at the length of training with the worst one at a longer length."""
     longest = max(row["n"] for row in found)
     target = found[0]["task"]
-    sentences = [f"On {target} the constructed network is off by at most {row['certified']:.3g} at every length; largest error "
-                 f"seen at n = {longest:,}: {row['largest_error']:.3g}."
+    sentences = [f"On {target} the constructed network is off by at most {show.bound_text(Fraction(str(row['certified'])), 3)} "
+                 f"at every length; largest error seen at n = {longest:,}: {show.found_text(row['largest_error'], 3)}."
                  for row in found if row["model"] == "constructed" and row["n"] == longest and row["certified"] is not None]
     for task in dict.fromkeys(row["task"] for row in found):
         what, parts, length = ("largest_error" if task == target else "error"), list[str](), 0

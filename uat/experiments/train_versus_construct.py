@@ -151,7 +151,8 @@ def finding(found: Sequence[Row]) -> str:
         meant = "at least" if orders >= 2 else "only"
         sentences.append(
             f"On {name} the network constructed and certified in {built[eps]['seconds']:.1f} s is off by at most "
-            f"{built[eps]['certified']:.3g}, the better one trained for as long by at least {equal[eps]:.3g}: {meant} "
+            f"{show.bound_text(Fraction(str(built[eps]['certified'])), 3)}, the better one trained for as long by at least "
+            f"{show.found_text(equal[eps], 3)}: {meant} "
             f"{math.floor(10 * orders) / 10:.1f} orders of magnitude; the best training of all, {best['seconds']:.0f} s, still "
-            f"errs by {best['sup_error']:.3g}.")
+            f"errs by {show.found_text(best['sup_error'], 3)}.")
     return " ".join(sentences)

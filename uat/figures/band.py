@@ -9,7 +9,7 @@ import matplotlib.figure
 import numpy as np
 
 from constructions.errors import Refused
-from proofs_check.kernel import decimal_above
+from proofs_check.decimals import decimal_above, decimal_below
 from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import BLACK, BLUE, COLUMN, SKY, VERMILLION, canvas
 
@@ -72,8 +72,8 @@ def caption(record: Record) -> str:
     gap = max(float(np.abs(np.array(values) - np.array(record["f"])).max()) for values in record["networks"].values())
     names = " and ".join(record["networks"])
     return (f"f and the {names} along sequences of {record['n']:,} tokens in which the own token moves across the domain and the "
-            f"others stay at the worst place found. The largest difference on this line is {gap:.3g}; the band drawn around f "
-            f"has half the width {decimal_above(Fraction(record['bound']), 3)}, the bound.")
+            f"others stay at the worst place found. The largest difference at the {len(record['t'])} points drawn is "
+            f"{decimal_below(Fraction(gap), 3)}; the band drawn around f has half the width {decimal_above(Fraction(record['bound']), 3)}, the bound.")
 
 
 FIGURE = Figure("band", draw, caption, gather, about_run=True, made_with="python -m uat construct --target f --eps 1e-2")

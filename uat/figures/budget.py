@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib.figure
 from matplotlib.ticker import MaxNLocator
 
-from proofs_check.kernel import decimal_above
+from proofs_check.decimals import decimal_above, shortest_above
 from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, canvas
 
@@ -59,7 +59,7 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     axes.barh(len(bars), bound, height=0.62, color="white", edgecolor=GREEN, linewidth=1.6, hatch="xx")
     _number(axes, len(bars), 0, bound, decimal_above(Fraction(record["bound"]), 3), reach, box=True)
     axes.axvline(eps, color=BLACK, linestyle="--", linewidth=1.0)
-    axes.annotate(f"eps = {eps:g}", (eps, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points", ha="right",
+    axes.annotate(f"eps = {shortest_above(Fraction(record['eps']))}", (eps, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points", ha="right",
                   va="bottom", fontsize=7)
     axes.set_yticks(range(len(bars) + 1), [*(name for name, _, _ in bars), "bound"])
     axes.set_ylim(len(bars) + 0.6, -0.6)
@@ -87,7 +87,7 @@ def caption(record: Record) -> str:
     listed = ", ".join(f"{name} {decimal_above(share, 3)}" for name, share in shares)
     exact = sum(1 for row in record["steps"] if not Fraction(row["bound"]))
     return (f"Shares of the bound: {listed or 'none'}; together {decimal_above(Fraction(record['bound']), 6)}, and the tolerance "
-            f"is {float(Fraction(record['eps'])):g}. {exact} further steps are exact and have no share.")
+            f"is {shortest_above(Fraction(record['eps']))}. {exact} further steps are exact and have no share.")
 
 
 FIGURE = Figure("budget", draw, caption, gather, about_run=True, made_with="python -m uat construct --target f --eps 1e-2")

@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib.figure
 
+from proofs_check.decimals import decimal_below
 from uat.figures.figure import Figure, Record
 from uat.figures.style import BLACK, PAGE, SERIES, canvas, plain
 
@@ -64,8 +65,8 @@ def caption(record: Record) -> str:
     """Say what is compared."""
     best = min((row for row in record["rows"] if row.get("sup_error")), key=lambda row: float(row["sup_error"]))
     return (f"Largest error found against wall time for {', '.join(dict.fromkeys(row['model'] for row in record['rows']))}; "
-            f"constructed networks also show the bound that is proved. The smallest error is that of {best['model']}, "
-            f"{best['sup_error']:.3g} after {best['seconds']:.3g} s.")
+            f"constructed networks also show the bound that is proved. The smallest of these is that of {best['model']}, "
+            f"{decimal_below(Fraction(best['sup_error']), 3)} after {best['seconds']:.3g} s.")
 
 
 FIGURE = Figure("training", draw, caption, kind="experiment", title="train-versus-construct",

@@ -10,7 +10,7 @@ import numpy as np
 
 from constructions.errors import Refused
 from constructions.progress import silent
-from proofs_check.decimals import decimal_above, decimal_below
+from proofs_check.decimals import decimal_above, decimal_below, shortest_above
 from proofs_check.run_files import FILES
 from uat.figures import band, budget, error_map
 from uat.figures.figure import Gathering
@@ -35,7 +35,7 @@ def content(run: StoredRun, state: Known, found: Sampled | None, *, seconds: flo
         "title": f"{BADGES[state.state]}: {claim.target}", "state": state, "badge": BADGES[state.state], "claim": claim,
         "headline": headline(claim, state), "meaning_of": meaning_of(state, seconds), "sequences": sequences(claim),
         "wrong_if": wrong_if(claim, state, plan), "plan": plan, "run": str(run.path),
-        "bound": decimal_above(claim.bound), "bound_exact": str(claim.bound), "eps": f"{float(eps):g}",
+        "bound": decimal_above(claim.bound), "bound_exact": str(claim.bound), "eps": shortest_above(eps),
         "best_bound": None if state.best_bound is None else decimal_above(state.best_bound),
         "found": found, "found_shown": None if largest is None else decimal_below(largest),
         "tightness": "" if found is None or not state.holds else tightness(found.maximum, claim.bound),

@@ -176,5 +176,10 @@ def a_key_weight_overflows_in_float32(run: RunFiles) -> None:
     run.arrays[f"transformer.{POOL}.W_K"][:] = 2.0**150
 
 
+@damaged("vast")
+def keys_meet_tokens_so_large_that_float32_gives_infinity_times_zero(run: RunFiles) -> None:
+    run.arrays[f"transformer.{POOL}.W_K"][:] = 2.0**29
+
+
 for _architecture in ALL:
     _pooling_damage(_architecture)

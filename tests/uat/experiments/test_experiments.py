@@ -12,6 +12,7 @@ import pytest
 from constructions.errors import BadInput
 from tests.uat.conftest import Uat
 from uat import experiments
+from uat.experiment import _shown
 from uat.experiments import figure_1, figure_2, length, train_versus_construct
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -64,6 +65,15 @@ def test_the_finding_says_by_how_much_the_aim_is_missed() -> None:
     assert "at least 2.4 orders of magnitude" in train_versus_construct.finding(comparison(0.03))
     assert "only 1.4 orders of magnitude" in train_versus_construct.finding(comparison(0.003))
     assert "only -0.6 orders of magnitude" in train_versus_construct.finding(comparison(0.00003))
+
+
+def test_findings_and_tables_round_bounds_up_and_errors_that_were_found_down() -> None:
+    rows = comparison(0.02209)
+    rows[0]["certified"] = 9.79229e-07
+    said = train_versus_construct.finding(rows)
+    assert "is off by at most 9.80e-7, the better one trained for as long by at least 0.0220:" in said
+    assert _shown(9.79229e-07, "certified") == "9.80e-7"
+    assert _shown(0.02209, "sup_error") == "0.0220"
 
 
 def test_figure_2_names_the_least_latent_dimension_that_is_enough(contents: dict[str, dict[str, Any]]) -> None:

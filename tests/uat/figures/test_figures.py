@@ -12,7 +12,7 @@ import pytest
 from constructions.progress import silent
 from proofs_check.steps import all_steps
 from tests.uat.conftest import Uat
-from uat.figures import budget, parameters, proof
+from uat.figures import band, budget, error_map, parameters, proof, training
 from uat.figures.command import FIGURES
 from uat.figures.figure import Gathering
 from uat.figures.style import drawn
@@ -146,3 +146,16 @@ def test_the_proof_is_drawn_with_every_step_once() -> None:
     assert "all as expected" in proof.caption({"profile": "fast", "steps": rows})
     rows[0]["status"] = "undecided"
     assert rows[0]["id"] in proof.caption({"profile": "fast", "steps": rows}).partition("not as expected")[2]
+
+
+def test_captions_round_what_was_found_down_and_bounds_and_tolerances_up() -> None:
+    common = {"n": 3, "bound": "86106/10000000", "t": [0.0, 1.0]}
+    assert "points drawn is 0.00299;" in band.caption(common | {"f": [0.0, 0.0], "networks": {"sumformer": [0.0, 0.0029999]}})
+    shown = error_map.caption(common | {"error": [[0.0, 0.0029999]], "sampled_max": 0.0059999})
+    assert "largest of these 2 values is 0.00299" in shown
+    assert "worst error found, 0.00599." in shown
+    assert "bound 0.00862" in shown
+    rows = [{"model": "mlp", "seconds": 1.0, "sup_error": 0.0059999}]
+    assert "0.00599 after" in training.caption({"rows": rows})
+    assert "tolerance is 0.333334" in budget.caption({"steps": [], "bound": "0", "eps": "1/3"})
+    assert "tolerance is 0.01." in budget.caption({"steps": [], "bound": "0", "eps": "1/100"})
