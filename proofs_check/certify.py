@@ -23,10 +23,11 @@ from constructions.storage import MEAN_FORMAT
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.architecture_check import check_architecture, pooling_step
 from proofs_check.companions import SUMFORMER, for_every_network
+from proofs_check.definedness import ID, defined_by, definedness_step
 from proofs_check.floating_point import evaluation_gap
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above, derive
 from proofs_check.modulus import check_lipschitz
-from proofs_check.propositions import SEQUENCE, TARGET, Evaluated, Lipschitz, Near
+from proofs_check.propositions import SEQUENCE, TARGET, Defined, Evaluated, Lipschitz, Near
 from proofs_check.run_files import RunFiles, understanding
 from proofs_check.step_network import Axis, Enumeration, Rejected, StoredNode, enumerate_network, quantisers, stored_nodes
 from proofs_check.table_values import largest_value_error
@@ -114,8 +115,9 @@ class _Checker:
         except Rejected as rejected:
             self._found(Step("network", str(rejected), Status.REFUTED))
             return
-        radius = max(axis.radius for axis in axes)
-        moved = self._found(derive("composition", [covers, self._modulus()], id="piecewise-constant-error",
+        radius, modulus = max(axis.radius for axis in axes), self._modulus()
+        self._defined(modulus)
+        moved = self._found(derive("composition", [covers, modulus], id="piecewise-constant-error",
                                    statement=f"every token is within {decimal_above(radius)} of its cell's middle"))
         below = (decoded,) if evaluation.says else (decoded, evaluation)  # where nothing is claimed the proof says so
         values = self._values(axes, enumeration, below)
@@ -185,6 +187,16 @@ class _Checker:
                   Status.REFUTED: f"a slope above {float(lipschitz)} exists: {found.witness}",
                   }.get(status, f"Lipschitz constant {float(lipschitz)} not proved within {found.boxes} boxes")
         return self._found(Step("modulus", f"{detail} ({found.boxes} boxes)", status, says=says))
+
+    def _defined(self, modulus: Step) -> Step:
+        if isinstance(self.target, CallableTarget):
+            return self._found(Step(ID, "a callable has a value for every sequence, as assumed of it", Status.ASSUMED,
+                                    Fraction(0), f"{self.target.name} has a value for every sequence of the domain",
+                                    Defined(TARGET, self.claim.scope)))
+        step = definedness_step(self.target, self.claim)
+        if step.status is Status.UNDECIDED and modulus.status is Status.CERTIFIED:
+            step = defined_by(modulus, "its slopes were enclosed on every box", self.claim.scope)
+        return self._found(step)
 
     def _values(self, axes: list[Axis], enumeration: Enumeration, below: tuple[Step, ...]) -> Step:
         mesh = np.meshgrid(*(axis.middles for axis in axes), indexing="ij")

@@ -25,6 +25,7 @@ from constructions.targets.target import AnyTarget, Target
 from proofs_check.architecture_check import LARGEST_IN_STREAM, LARGEST_WEIGHT
 from proofs_check.certify import is_about
 from proofs_check.companions import SUMFORMER, for_every_network
+from proofs_check.definedness import defined_by, definedness_step
 from proofs_check.kernel import Claim, Status, Step, derive, reached
 from proofs_check.mean_architectures import architecture_steps, scored, slots
 from proofs_check.propositions import TARGET, Evaluated, Near
@@ -88,15 +89,24 @@ def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumf
     if not shares and bound:
         shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound)]
     parts = [*shares, *quantity_steps(proved, claim.scope)]
-    return _joined(polynomial, identity, parts, bound, heads, _evaluation(run, claim, network, proved), claim)
+    return _joined(_defined(target, claim, polynomial), polynomial, identity, parts, bound, heads,
+                   _evaluation(run, claim, network, proved), claim)
 
 
-def _joined(polynomial: list[Step], identity: Step, parts: list[Step], bound: Fraction, heads: list[Step], evaluation: Step,
-            claim: Claim) -> list[Step]:
+def _defined(target: Target, claim: Claim, polynomial: list[Step]) -> Step:
+    """Show that f is defined; a subdivision that bounds |f - p| shows it too."""
+    step = definedness_step(target, claim)
+    if step.status is Status.UNDECIDED and polynomial and polynomial[-1].says is not None:
+        return defined_by(polynomial[-1], "a model of it was found on every box", claim.scope)
+    return step
+
+
+def _joined(defined: Step, polynomial: list[Step], identity: Step, parts: list[Step], bound: Fraction, heads: list[Step],
+            evaluation: Step, claim: Claim) -> list[Step]:
     """Join f = h (or f near p = h), h near the Sumformer, and the rest; where a premise failed, return what there is."""
     held = Step("error-budget", "the error of each quantity, through h: the shares above add up to it", Status.CERTIFIED,
                 says=Near(OF_MEANS, SUMFORMER, bound, claim.scope), premises=tuple(parts))
-    steps = [*polynomial, identity, held, *heads, evaluation]
+    steps = [defined, *polynomial, identity, held, *heads, evaluation]
     if all(step.status.rank <= Status.ASSUMED.rank for step in reached(steps)):
         steps += for_every_network(derive("triangle inequality", [*polynomial, identity, held]), heads, evaluation)
     return steps
@@ -146,7 +156,8 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step
     (rounding,) = (share for share in shares if share.id == EVALUATION)
     evaluation = Step(EVALUATION, f"{rounding.what}, n <= {built.evaluated_up_to}", Status.CERTIFIED, rounding.bound,
                       says=Evaluated(claim.networks, rounding.bound, built.evaluated_up_to))
-    return _joined(found, identity, parts, sum((part.bound for part in parts), Fraction(0)), heads, evaluation, claim)
+    bound = sum((part.bound for part in parts), Fraction(0))
+    return _joined(_defined(target, claim, found), found, identity, parts, bound, heads, evaluation, claim)
 
 
 def rebuilt(plan: Mapping[str, Any], target: Target, architectures: Sequence[str]) -> ContinuousConstruction:

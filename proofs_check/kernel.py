@@ -2,7 +2,7 @@
 
 A proof is a tree. Its leaves are steps that a checker established, each with a status; its branches are rules, and a rule
 computes what it says from its premises, exactly, or refuses. :func:`conclude` runs every rule again. A certificate is an upper
-bound of ||f - T|| over the whole domain; a sampled step cannot carry one. A sampled estimate, a lower bound, is another type.
+bound of ||f - T|| over the whole domain; no sampled step carries one, and a sampled estimate, a lower bound, is another type.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from proofs_check.decimals import decimal_above
 from proofs_check.propositions import (
     SEQUENCE,
     TARGET,
+    Defined,
     Evaluated,
     Lipschitz,
     Near,
@@ -31,6 +32,7 @@ from proofs_check.propositions import (
 __all__ = ["CHECKED", "Certificate", "Claim", "Refuted", "SampledEstimate", "Status", "Step", "Undecided", "Unsound", "Verdict",
            "conclude", "decimal_above", "derive", "reached", "sharpened"]
 CHECKED = "checked"
+_KERNEL = object()
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,7 @@ class Step:
         says: what it establishes, for the rules; None where it only supports the steps above it.
         premises: steps it rests on.
         rule: how it follows from them; "checked" where a checker established it.
-        data: what the rule needs beside the premises.
-    """
+        data: what else the rule needs."""
 
     id: str
     statement: str
@@ -119,8 +120,7 @@ def _cover(premises: Sequence[Step], cases: int, leaves: Iterable[tuple[int, int
 
 def _symmetry(premises: Sequence[Step]) -> Near:
     """A bound for descending tokens, of the difference of two functions that permutations commute with: a bound for all."""
-    sorted_, *symmetric = premises
-    one = _near(sorted_)
+    one, symmetric = _near(premises[0]), premises[1:]
     known = {step.says.function for step in symmetric if isinstance(step.says, Symmetric)}
     _require(one.scope.descending and {one.first, one.second} <= known, "no symmetry to reduce by")
     return replace(one, scope=replace(one.scope, descending=False))
@@ -142,13 +142,14 @@ def _monotonicity(premises: Sequence[Step], bound: Fraction) -> Proposition:
 
 
 def _conjunction(premises: Sequence[Step], networks: tuple[str, ...], floating_point: bool) -> Whole:
-    """||f - T|| <= u_T for each network, over the reals on one scope, and evaluated on its lengths: the largest of them."""
-    found = {near.second: near for near in map(_near, premises)}
+    """f is defined; ||f - T|| <= u_T for each network, over the reals on one scope, and evaluated on its lengths: the largest."""
+    found = {near.second: near for near in map(_near, (step for step in premises if not isinstance(step.says, Defined)))}
     scopes = {found[name].scope for name in networks if name in found}
     _require(len(scopes) == 1 and all(near.first == TARGET for near in found.values()), "bounds of different things")
     (scope,) = scopes
-    _require(scope == Scope(scope.box, scope.n) and not any(near.scope.empty for near in found.values()),
-             "a bound for some of the sequences only, or for none")
+    whole = scope == Scope(scope.box, scope.n) and not any(near.scope.empty for near in found.values())
+    _require(whole, "a bound for some of the sequences only, or for none")
+    _require(any(step.says == Defined(TARGET, scope) for step in premises), "nothing shows that f is defined on the whole domain")
     wanted = {*networks, *(map(evaluated, networks) if floating_point else ())}
     _require(wanted == set(found), f"nothing bounds ||f - {min(wanted - set(found), default='T')}||")
     _require(all(replace(near.scope, longest=None) == scope for near in found.values()), "bounds on different scopes")
@@ -167,8 +168,8 @@ def derive(rule: str, premises: Sequence[Step], *data: Any, id: str = "", statem
         Unsound: a side condition does not hold.
     """
     says = RULES[rule](premises, *data)
-    own = {"composition": getattr(says, "bound", Fraction(0)),
-           "monotonicity": getattr(says, "bound", Fraction(0)) - getattr(premises[0].says, "bound", Fraction(0))}
+    bound = getattr(says, "bound", Fraction(0))
+    own = {"composition": bound, "monotonicity": bound - getattr(premises[0].says, "bound", Fraction(0))}
     return Step(id, statement, Status.PROVED, own.get(rule, Fraction(0)), "", says, tuple(premises), rule, data)
 
 
@@ -193,9 +194,6 @@ def reached(steps: Iterable[Step]) -> Iterator[Step]:
 
     for step in steps:
         yield from visit(step)
-
-
-_KERNEL = object()
 
 
 @dataclass(frozen=True)
@@ -246,7 +244,7 @@ def conclude(claim: Claim, steps: Sequence[Step], trust: Sequence[str], *, float
 
     Args:
         claim: what is to be certified.
-        steps: checked and derived steps; among them, or what they rest on, ||f - T|| <= .. for each network T.
+        steps: checked and derived steps; among them, or what they rest on, that f is defined, and ||f - T|| <= .. for each T.
         trust: assumptions of the checker itself.
         floating_point: whether the networks as evaluated are claimed too.
 
@@ -268,8 +266,10 @@ def conclude(claim: Claim, steps: Sequence[Step], trust: Sequence[str], *, float
     goals = {near.second: step for step in lines if isinstance(near := step.says, Near) and near.first == TARGET
              and replace(near.scope, longest=None) == claim.scope}
     wanted = [*claim.networks, *(map(evaluated, claim.networks) if floating_point else ())]
+    premises = [step for step in lines if step.says == Defined(TARGET, claim.scope)]
+    premises += [goals[name] for name in wanted if name in goals]
     try:
-        conclusion = derive("conjunction", [goals[name] for name in wanted if name in goals], claim.networks, floating_point)
+        conclusion = derive("conjunction", premises, claim.networks, floating_point)
     except Unsound as reason:
         return Undecided(claim, named, str(reason), None)
     return _compared(claim, conclusion, trust)

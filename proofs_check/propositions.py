@@ -51,6 +51,17 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Defined:
+    """The function is defined at every sequence of the scope: no part of it divides by 0 or leaves the domain of a function."""
+
+    function: str
+    scope: Scope
+
+    def __str__(self) -> str:
+        return f"{self.function} is defined on the whole domain, {self.scope}"
+
+
+@dataclass(frozen=True)
 class Near:
     """||first - second|| <= bound on the scope."""
 
@@ -110,7 +121,7 @@ class Whole:
         return f"||f - T|| <= {decimal_above(self.bound)} for T = {', '.join(self.networks)}, {self.scope}"
 
 
-Proposition = Near | Lipschitz | Symmetric | Evaluated | Whole
+Proposition = Defined | Near | Lipschitz | Symmetric | Evaluated | Whole
 
 
 def evaluated(network: str) -> str:

@@ -20,6 +20,7 @@ from proofs_check.certify import read_target
 from proofs_check.checkpoints import resume, store
 from proofs_check.companions import SUMFORMER
 from proofs_check.covering import covering_steps, unfinished
+from proofs_check.definedness import defined_by
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude
 from proofs_check.propositions import TARGET
 from proofs_check.run_files import RunFiles, understanding
@@ -122,7 +123,8 @@ def _steps(search: Search, claim: Claim, earlier: str) -> list[Step]:
     waiting = search.waiting.bound.size
     left = f", {waiting:,} of them to be divided further" if waiting else ""
     covered = f"{search.judged:,} boxes{left}; over the reals, for the stored weights"
-    return covering_steps(search, claim.scope, (TARGET, SUMFORMER), covered, earlier)
+    steps = covering_steps(search, claim.scope, (TARGET, SUMFORMER), covered, earlier)
+    return [*steps, defined_by(steps[-1], "its values were enclosed on every box", claim.scope)]
 
 
 def _told(witness: ErrorWitness) -> str:

@@ -229,13 +229,14 @@ class Search:
         until = time.monotonic() + seconds
         while not self.finished and time.monotonic() < until:
             try:
-                self._round(executor)
+                self.step(executor)
             except BrokenExecutor:  # a worker was killed: its round is done again, here
                 executor = None
                 continue
             after_round(self)
 
-    def _round(self, executor: Executor | None) -> None:
+    def step(self, executor: Executor | None = None) -> None:
+        """Judge a round of boxes, those with the largest bounds, and bisect what is above the limit."""
         chosen = _largest(self.waiting.bound, BATCHES * BATCH)
         hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
         batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]

@@ -34,7 +34,7 @@ from proofs_check.kernel import (
     sharpened,
 )
 from proofs_check.proof_tree import proof_tree
-from proofs_check.propositions import Evaluated, Near, Scope
+from proofs_check.propositions import Defined, Evaluated, Near, Scope
 
 CLAIM = Claim("t", "x*mean(y)", 3, 1, 1, ((Fraction(0), Fraction(1, 3)),), ("sumformer", "linformer"), Fraction(1, 2))
 SCOPE = CLAIM.scope
@@ -53,10 +53,11 @@ FIRST = link("f", "h", Fraction(1, 3))
 SECOND = link("h", "sumformer", Fraction(1, 6), status=Status.CERTIFIED, id="b")
 HEAD = link("sumformer", "linformer", 0, id="head")
 ROUNDING = Step("evaluation", "bit for bit", Status.PROVED, says=Evaluated(("sumformer", "linformer"), Fraction(0), None))
+DEFINED = Step("definedness", "", Status.CERTIFIED, says=Defined("f", SCOPE))
 
 
 def proof(*links: Step, heads: tuple[Step, ...] = (HEAD,), rounding: Step = ROUNDING) -> list[Step]:
-    return for_every_network(derive("triangle inequality", links), heads, rounding)
+    return [DEFINED, *for_every_network(derive("triangle inequality", links), heads, rounding)]
 
 
 def test_shares_that_add_up_exactly_to_the_claim_are_certified() -> None:
@@ -65,7 +66,7 @@ def test_shares_that_add_up_exactly_to_the_claim_are_certified() -> None:
     assert verdict.proved_bound == Fraction(1, 2) == sum(step.bound for step in verdict.steps)
     assert verdict.status is Status.CERTIFIED
     assert verdict.assumptions == ("arithmetic",)
-    assert [step.id for step in verdict.steps] == ["a", "b", "head", "evaluation"]
+    assert [step.id for step in verdict.steps] == ["definedness", "a", "b", "head", "evaluation"]
 
 
 def test_shares_above_the_claim_by_the_least_amount_are_undecided_with_the_best_bound() -> None:
@@ -94,9 +95,18 @@ def test_a_network_that_nothing_bounds_is_never_certified(steps: list[Step]) -> 
     assert verdict.best_bound is None
 
 
+@pytest.mark.parametrize("says", [None, Defined("sumformer", SCOPE), Defined("f", replace(SCOPE, n=4)),
+                                  Defined("f", replace(SCOPE, box=((Fraction(0), Fraction(1, 4)),)))])
+def test_without_a_target_that_is_defined_on_the_claimed_domain_nothing_is_certified(says: Defined | None) -> None:
+    _, *others = proof(FIRST, SECOND)
+    verdict = conclude(CLAIM, [replace(DEFINED, says=says), *others], ())
+    assert isinstance(verdict, Undecided)
+    assert verdict.reason == "nothing shows that f is defined on the whole domain"
+
+
 def test_over_the_reals_alone_nothing_is_asked_of_floating_point() -> None:
     alone = replace(CLAIM, networks=("sumformer",))
-    of_reals = [derive("triangle inequality", [FIRST, SECOND])]
+    of_reals = [DEFINED, derive("triangle inequality", [FIRST, SECOND])]
     assert isinstance(conclude(alone, of_reals, ()), Undecided)
     assert isinstance(conclude(alone, of_reals, (), floating_point=False), Certificate)
 
@@ -177,11 +187,12 @@ def test_a_derived_step_that_was_changed_does_not_follow() -> None:
     whole = derive("triangle inequality", [link("f", "h", 2), link("h", "sumformer", 3)])
     for says in (Near("f", "sumformer", Fraction(1, 2), SCOPE), Near("f", "linformer", Fraction(5), SCOPE)):
         forged = replace(whole, says=says, premises=tuple(replace(link, bound=Fraction(0)) for link in whole.premises))
-        verdict = conclude(CLAIM, for_every_network(forged, (HEAD,), ROUNDING), ())
+        verdict = conclude(CLAIM, [DEFINED, *for_every_network(forged, (HEAD,), ROUNDING)], ())
         assert isinstance(verdict, Undecided)
         assert "does not follow by triangle inequality" in verdict.reason
     unknown = replace(whole, rule="wishful thinking")
-    assert isinstance(conclude(replace(CLAIM, bound=Fraction(9)), for_every_network(unknown, (HEAD,), ROUNDING), ()), Undecided)
+    steps = [DEFINED, *for_every_network(unknown, (HEAD,), ROUNDING)]
+    assert isinstance(conclude(replace(CLAIM, bound=Fraction(9)), steps, ()), Undecided)
 
 
 def test_a_quoted_bound_is_above_the_proved_one_and_a_share_of_its_own() -> None:
@@ -278,7 +289,7 @@ def test_the_tree_holds_every_step_once_and_its_shares_add_up_to_the_bound() -> 
             walk(below)
 
     walk(json.loads(json.dumps(proof_tree(verdict).to_json())))
-    assert {node.get("step") for node in seen.values()} == {"a", "b", "c", "head", "evaluation", None}
+    assert {node.get("step") for node in seen.values()} == {"definedness", "a", "b", "c", "head", "evaluation", None}
     assert sum(Fraction(node["share"]) for node in seen.values()) == Fraction(1, 2)
     assert set(again) <= seen.keys()
 

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
-from proofs_check import relaxation
+from proofs_check import relaxation, substitution
 from proofs_check.boxes import Boxes
 from proofs_check.enclosures.interval import Floats
 from proofs_check.folds import unit_by_unit
 from proofs_check.path_sums import lipschitz_of_phi
 from proofs_check.propagate import linearise
-from proofs_check.relaxation import Lines, applies, relaxed
+from proofs_check.relaxation import applies, relaxed
 from proofs_check.stages import Stage
+from proofs_check.substitution import Lines, Rows
 from proofs_check.sup_norm import Problem, judge
 from proofs_check.trained import read_trained
 from proofs_check.witness import in_balls
@@ -109,6 +110,66 @@ def test_it_encloses_balls(seed: int, radius: float) -> None:
     assert arb(float(span.lower[0, 0])) <= value <= arb(float(span.upper[0, 0]))
 
 
+def crown(network: MeanSumformer, own: int, centre: Floats, radii: Floats) -> tuple[float, float]:
+    """CROWN with chords below and above, in plain float64: each unit's range from the chords of those before (d = 1)."""
+    n, own_too = len(centre), np.eye(len(centre))[own][:, None]
+    layers: list[tuple[Floats, Floats, np.ndarray]] = []
+    for layer in network.phi[:-1]:
+        W = np.kron(np.eye(n), layer.W_1)
+        bent = np.ones(W.shape[1], dtype=bool)
+        W = np.block([[W, own_too if not layers else np.zeros((len(W), 1))]]) if not layers else np.block(
+            [[W, np.zeros((len(W), 1))], [np.zeros((1, W.shape[1])), np.ones((1, 1))]])
+        layers.append((W, np.append(np.tile(layer.bias, n), 0.0), np.append(bent, False)))
+    size = len(network.pooled)
+    W, b = network.phi[-1].W_1[:, :size], network.phi[-1].bias[:size]
+    mean = np.block([[np.zeros((n * len(W), 1)), np.tile(W / n, (n, 1))], [np.ones((1, 1)), np.zeros((1, size))]])
+    layers.append((mean, np.append(0.0, b), np.zeros(size + 1, dtype=bool)))
+    layers += [(layer.W_1, layer.bias, np.ones(layer.units, dtype=bool)) for layer in network.psi]
+    layers.append((network.W_out, network.b_out, np.zeros(1, dtype=bool)))
+    chords: list[tuple[Floats, Floats]] = []
+    for k, (W, b, _) in enumerate(layers):
+        a, low, high = W.T, b.copy(), b.copy()
+        for (V, c, _), (kap, mu) in zip(reversed(layers[:k]), reversed(chords), strict=True):
+            low, high = low + np.minimum(a, 0) @ mu, high + np.maximum(a, 0) @ mu
+            a = a * kap
+            low, high, a = low + a @ c, high + a @ c, a @ V.T
+        middle, reach = (a @ centre).ravel(), (np.abs(a) @ radii).ravel()
+        low, high = low + middle - reach, high + middle + reach
+        bent = layers[k][2] & (low < 0) & (high > 0)
+        kap = np.where(bent, high / np.where(bent, high - low, 1.0), np.where(layers[k][2], low >= 0, True))
+        chords.append((kap, np.where(bent, -kap * low, 0.0)))
+    return float(low[0]), float(high[0])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([WIDTHS[0], ((1, 9, 3), (4, 9, 1)), ((1, 7, 7, 7, 2), (3, 7, 7, 1))]),
+       st.floats(1e-3, 1.0), st.integers(0, 1))
+def test_no_box_is_wider_than_by_crown(seed: int, widths: Widths, radius: float, own: int) -> None:
+    rng, network = np.random.default_rng(seed), deep(seed, widths)
+    centre, radii = rng.uniform(-1, 1, (16, 2, 1)), np.full((16, 2, 1), radius)
+    span = relaxed(network, own, centre, radii)[1].enclosure(radii.reshape(16, -1))
+    for k in range(16):
+        low, high = crown(network, own, centre[k], radii[k])
+        slack = 1e-9 * (high - low) + 1e-12 * max(abs(low), abs(high))
+        assert low - slack <= span.lower[k, 0]
+        assert span.upper[k, 0] <= high + slack
+
+
+def test_a_band_that_is_too_narrow_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The upper ends of arguments, without the distance of a chord's two lines."""
+    right = Rows.through
+    monkeypatch.setattr(Rows, "through", lambda rows, *given: replace(
+        right(rows, *given), spread=None if rows.spread is None else rows.spread))
+
+    def search() -> None:
+        for seed in range(200):
+            rng = np.random.default_rng(seed)
+            assert_between(deep(seed, ((1, 5, 2), (3, 4, 1))), 0, rng.uniform(-1, 1, (2, 1)), np.full((2, 1), 0.7), rng)
+
+    with pytest.raises((Outside, ArithmeticError)):
+        search()
+
+
 @pytest.mark.parametrize("weight", [1e300, -1e308, float("inf"), float("nan")])
 def test_overflow_is_nothing_known(weight: float) -> None:
     layer = ReluLayer(("x.0",), np.array([[weight, 1.0]]), np.array([weight, 0.5]), ("out",), np.array([[1e10], [1.0]]))
@@ -162,9 +223,10 @@ _RIGHT = Lines.of
 
 @pytest.mark.parametrize("wrong", [flipped, without_constant, steep, careless])
 def test_a_wrong_line_is_noticed(wrong: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaxation.Lines, "of", staticmethod(wrong))
+    monkeypatch.setattr(Lines, "of", staticmethod(wrong))
     monkeypatch.setattr(relaxation, "LOWER_LINES", (None,))
-    monkeypatch.setattr(relaxation, "_UNIT", 0.0 if wrong is careless else relaxation._UNIT)
+    for module in (relaxation, substitution):
+        monkeypatch.setattr(module, "UNIT", 0.0 if wrong is careless else substitution.UNIT)
 
     def search() -> None:
         for seed in range(200):

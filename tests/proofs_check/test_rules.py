@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofs_check.kernel import Status, Step, Unsound, derive
-from proofs_check.propositions import Evaluated, Lipschitz, Near, Proposition, Scope, Symmetric, Whole
+from proofs_check.propositions import Defined, Evaluated, Lipschitz, Near, Proposition, Scope, Symmetric, Whole
 
 UNIT = ((Fraction(0), Fraction(1)),)
 SCOPE = Scope(UNIT, 3)
@@ -125,11 +125,15 @@ def test_a_bound_may_only_grow(bound: Fraction, other: Fraction) -> None:
 
 
 def test_all_networks_together_are_bounded_by_the_largest() -> None:
-    goals = [near("f", "S", 1), near("f", "T", 2), near("f", "S evaluated", 3), near("f", "T evaluated", 2)]
+    goals = [checked(Defined("f", SCOPE)), near("f", "S", 1), near("f", "T", 2), near("f", "S evaluated", 3),
+             near("f", "T evaluated", 2)]
     assert derive("conjunction", goals, ("S", "T"), True).says == Whole(("S", "T"), Fraction(3), SCOPE)
-    assert derive("conjunction", goals[:2], ("S", "T"), False).says == Whole(("S", "T"), Fraction(2), SCOPE)
-    damaged = (goals[:3], [*goals[:3], near("f", "T evaluated", 2, replace(SCOPE, n=4))], [near("g", "S"), *goals[1:]],
-               [near("f", "S", 1, replace(SCOPE, longest=9)), *goals[1:]], [])
+    assert derive("conjunction", goals[:3], ("S", "T"), False).says == Whole(("S", "T"), Fraction(2), SCOPE)
+    defined, first, *others = goals
+    damaged = (goals[:4], [*goals[:4], near("f", "T evaluated", 2, replace(SCOPE, n=4))], [defined, near("g", "S"), *others],
+               [defined, near("f", "S", 1, replace(SCOPE, longest=9)), *others], [],
+               [first, *others], [checked(Defined("S", SCOPE)), first, *others],
+               [checked(Defined("f", replace(SCOPE, n=4))), first, *others])
     for premises in damaged:
         with pytest.raises(Unsound):
             derive("conjunction", premises, ("S", "T"), True)
