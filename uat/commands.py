@@ -299,7 +299,8 @@ def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) ->
 
 def _shown_stream(n: int, streamed: dict[str, float]) -> str:
     return (f"one sequence of {n:,} different tokens: error {show.found_text(streamed['error'])} at "
-            f"{streamed['tokens_looked_at']} of them (in float64, not enclosed); read {streamed['tokens_per_second']:,.0f} tokens a second, "
+            f"{streamed['tokens_looked_at']} of them (in float64, not enclosed); read "
+            f"{streamed['tokens_per_second']:,.0f} tokens a second, "
             f"{100 * streamed['bandwidth_share']:.2g} % of the memory bandwidth")
 
 

@@ -73,7 +73,8 @@ def caption(record: Record) -> str:
     names = " and ".join(record["networks"])
     return (f"f and the {names} along sequences of {record['n']:,} tokens in which the own token moves across the domain and the "
             f"others stay at the worst place found. The largest difference at the {len(record['t'])} points drawn is "
-            f"{decimal_below(Fraction(gap), 3)}; the band drawn around f has half the width {decimal_above(Fraction(record['bound']), 3)}, the bound.")
+            f"{decimal_below(Fraction(gap), 3)}; the band drawn around f has half the width "
+            f"{decimal_above(Fraction(record['bound']), 3)}, the bound.")
 
 
 FIGURE = Figure("band", draw, caption, gather, about_run=True, made_with="python -m uat construct --target f --eps 1e-2")

@@ -59,8 +59,8 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     axes.barh(len(bars), bound, height=0.62, color="white", edgecolor=GREEN, linewidth=1.6, hatch="xx")
     _number(axes, len(bars), 0, bound, decimal_above(Fraction(record["bound"]), 3), reach, box=True)
     axes.axvline(eps, color=BLACK, linestyle="--", linewidth=1.0)
-    axes.annotate(f"eps = {shortest_above(Fraction(record['eps']))}", (eps, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points", ha="right",
-                  va="bottom", fontsize=7)
+    axes.annotate(f"eps = {shortest_above(Fraction(record['eps']))}", (eps, 1), (0, 2),
+                  xycoords=("data", "axes fraction"), textcoords="offset points", ha="right", va="bottom", fontsize=7)
     axes.set_yticks(range(len(bars) + 1), [*(name for name, _, _ in bars), "bound"])
     axes.set_ylim(len(bars) + 0.6, -0.6)
     axes.set_xlim(0, 1.04 * reach)

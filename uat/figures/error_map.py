@@ -64,9 +64,9 @@ def caption(record: Record) -> str:
     error = np.array(record["error"])
     bound = decimal_above(Fraction(record["bound"]), 3)
     return (f"Error |f - S| over the own token and one other, in sequences of {record['n']:,} tokens; the rest are those of the "
-            f"worst sequence found. The largest of these {error.size:,} values is {decimal_below(Fraction(error.max()), 3)}, their average "
-            f"{error.mean():.3g}; colours end at the bound {bound}. The circle marks the worst error found, "
-            f"{decimal_below(Fraction(record['sampled_max']), 3)}.")
+            f"worst sequence found. The largest of these {error.size:,} values is "
+            f"{decimal_below(Fraction(error.max()), 3)}, their average {error.mean():.3g}; colours end at the bound {bound}. "
+            f"The circle marks the worst error found, {decimal_below(Fraction(record['sampled_max']), 3)}.")
 
 
 FIGURE = Figure("error-map", draw, caption, gather, about_run=True, made_with="python -m uat construct --target f --eps 1e-2")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from proofs_check.certify import TRUST, certify
-from proofs_check.decimals import decimal_below
 from proofs_check.run_files import read_run
 from tests.uat.conftest import Uat
 from tests.uat.report import runs
