@@ -39,6 +39,18 @@ def fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic, flo
     return _without_slack(program, best, weights, tolerance, arithmetic)
 
 
+def with_more_folds(weights: np.ndarray, folds: np.ndarray, spare: int, enough: float) -> np.ndarray:
+    """Add folds one by one where a square loses most, ``spare`` at most, until all squares together lose ``enough``."""
+    lost, folds = weights * 0.5 * 0.25 ** folds.astype(float), folds.copy()
+    for _ in range(spare):
+        if lost.sum() <= enough:
+            break
+        worst = int(np.argmax(lost))
+        folds[worst] += 1
+        lost[worst] /= 4
+    return folds
+
+
 def _lost(weights: np.ndarray, folds: np.ndarray) -> float:
     return float(weights @ (0.5 * 0.25 ** folds.astype(float))) + 1e-300
 
