@@ -34,9 +34,9 @@ from constructions.sumformers.tolerances import abstract_nodes
 SHARES = (0.8, 0.9)
 TIGHTER_IS_WORTH = 1.1
 # So many squares rarely err by the most in one place; then more folds than the tolerance needs make the bound tighter.
-MANY_SQUARES = 8
+MANY_SQUARES = 5
 FOLDS_ARE_WORTH = 1.06
-TIGHT = 0.9  # this part of a bound from expansions is enough
+SPARE_FOLDS = 6  # that are worth it anyway
 # Expansions whose proved error is below this part of their share are made again, coarser.
 WORTH_COARSER = 0.8
 # Kernels of more than two variables take seconds to separate: one share, the tighter one.
@@ -78,10 +78,10 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
 
 def _finer(found: Swept) -> Swept:
     """Spend a few parameters more on folds, where much of the bound comes from many squares."""
-    if len(found.folds) <= MANY_SQUARES:
+    if len(found.folds) < MANY_SQUARES:
         return found
     spare = int((FOLDS_ARE_WORTH - 1) * found.sumformer.n_nonzero) // COST_PER_FOLD
-    folds = with_more_folds(found.program.square_weights(), found.folds, spare, (1 / TIGHT - 1) * found.floor)
+    folds = with_more_folds(found, max(spare, SPARE_FOLDS))
     return replace(found.program.swept(found.arithmetic, folds), floor=found.floor)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from constructions.pieces.univariate import TooWide
 from constructions.sumformers.program import Arithmetic, Program, Swept
 
+TIGHT = 0.9  # of a bound: if as much is met, it is tight enough
+
 
 def finest(program: Program) -> np.ndarray:
     """Return so many folds of every square that what is left of the bound is no square's."""
@@ -39,11 +41,21 @@ def fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic, flo
     return _without_slack(program, best, weights, tolerance, arithmetic)
 
 
-def with_more_folds(weights: np.ndarray, folds: np.ndarray, spare: int, enough: float) -> np.ndarray:
-    """Add folds one by one where a square loses most, ``spare`` at most, until all squares together lose ``enough``."""
-    lost, folds = weights * 0.5 * 0.25 ** folds.astype(float), folds.copy()
+def with_more_folds(found: Swept, spare: int) -> np.ndarray:
+    """Add folds one by one where a square loses most, ``spare`` at most, until most of the bound is sure to be met.
+
+    What expansions lose is met somewhere; so is what the two squares of one product lose, whose arguments are free. The larger
+    of these is left as it is.
+    """
+    weights, folds = found.program.square_weights(), found.folds.copy()
+    lost = weights * 0.5 * 0.25 ** folds.astype(float)
+    groups = [square.product or square for square in found.program.squares]
+    together = max((np.array([group is one for group in groups]) for one in groups), key=lambda members: float(lost @ members))
+    met = max(found.floor, float(lost @ together))
+    if met > found.floor:
+        lost = np.where(together, 0.0, lost)
     for _ in range(spare):
-        if lost.sum() <= enough:
+        if met >= TIGHT * (met + lost.sum()):
             break
         worst = int(np.argmax(lost))
         folds[worst] += 1
