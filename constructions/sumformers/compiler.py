@@ -81,8 +81,8 @@ def _finer(found: Swept) -> Swept:
     if len(found.folds) < MANY_SQUARES:
         return found
     spare = int((FOLDS_ARE_WORTH - 1) * found.sumformer.n_nonzero) // COST_PER_FOLD
-    folds = with_more_folds(found, max(spare, SPARE_FOLDS))
-    return replace(found.program.swept(found.arithmetic, folds), floor=found.floor)
+    finer = found.program.swept(found.arithmetic, with_more_folds(found, max(spare, SPARE_FOLDS)))
+    return replace(finer, floor=found.floor) if finer.bound < found.bound else found  # close to rounding folds cost more
 
 
 def _preferred(a: Swept, b: Swept) -> Swept:

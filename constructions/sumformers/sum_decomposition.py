@@ -281,7 +281,7 @@ class _Reader:
         terms = dict(form.terms)
         for q in form.terms:
             mean = self.algebra.made.get(("mean", id(q)))
-            if mean in form.terms:
+            if mean is not None and mean in form.terms:
                 terms[q] += form.terms[mean] / self.n
                 terms[mean] *= Fraction(self.n - 1, self.n)
         return Form(terms, form.constant, form.slack).range()

@@ -56,21 +56,27 @@ def renamed(given: Premises, entry: Entry, held: Content, of: list[Combination])
     if entry.tree is not None:
         exact = common(exact, Interval.of(*natural_range(entry.tree, given.reading.sides, given.n)))
     if given.n is not None:
-        exact = common(exact, _apart(entry.of[0], given.known, given.n))
+        exact = common(exact, own_and_others(entry.of[0], given.known, given.n))
     return Quantity(exact, argument.error + gap, argument.definition, entry.held, None,
                     argument.relative if not magnitude(gap) else None, argument.parts)
 
 
-def _apart(form: Form, known: Mapping[str, Quantity], n: int) -> Interval:
+def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interval:
     """Enclose a form of n tokens: mean(q) = q/n + (n - 1)/n of the mean of the others, which may be anything in q's range."""
-    factors = {name: Interval.constant(c) for name, c in form.terms.items()}
-    for name in form.terms:
-        averaged = ex.Reduction("mean", with_other(known[name].definition))
-        for mean in (other for other in form.terms if other != name and known[other].definition == averaged):
-            factors[name] = factors[name] + Interval.constant(form.terms[mean] / n)
-            factors[mean] = Interval.constant(form.terms[mean] * Fraction(n - 1, n))
-    slack = around(float(Interval.constant(form.slack).upper))
-    return sum((factors[name] * known[name].exact for name in form.terms), Interval.constant(form.constant) + slack)
+    own, others = dict(form.terms), dict[str, Fraction]()
+    for averaged, c in form.terms.items():
+        of = known[averaged].definition
+        name = next((name for name in form.terms if of == ex.Reduction("mean", with_other(known[name].definition))), None)
+        if name is not None:
+            own[averaged] -= c
+            own[name] += c / n
+            others[name] = others.get(name, Fraction(0)) + c * Fraction(n - 1, n)
+    total = Interval.constant(form.constant) + around(float(Interval.constant(form.slack).upper))
+    for factors in (own, others):
+        for name, c in factors.items():
+            if c:
+                total = total + Interval.constant(c) * known[name].exact
+    return total
 
 
 RULES: dict[str, Callable[[Premises, Entry, Content, list[Combination]], Quantity]] = {
