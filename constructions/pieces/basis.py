@@ -70,7 +70,8 @@ class ChebyshevBasis(Node):
         for j in sorted({*self.quantity, *(2 * k for k in self.even)}):
             k = j // 2
             if j > 1 and j % 2 == 0:
-                square_of[k] = self._square(sweep, self.even[k], held[k], 1 + off[k])
+                if k not in square_of:  # T_j-1 may have needed it already
+                    square_of[k] = self._square(sweep, self.even[k], held[k], 1 + off[k])
                 off[j] = upward(2 * (off[k] * (2 + off[k]) + square_of[k][1]))
                 place, _ = square_of[k]
                 held[j] = Placed({c: 2 * w for c, w in place.channels.items()}, 2 * place.constant - 1, 2 * place.mass + 1)

@@ -24,6 +24,8 @@ class TwoSquares:
 
     def __init__(self) -> None:
         self.squares = (Square(), Square())
+        for square in self.squares:
+            square.product = self
 
     def weigh(self, p: arb, q: arb, sensitivity: float) -> None:
         """Set how much the target depends on each square."""

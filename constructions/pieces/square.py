@@ -34,11 +34,13 @@ class Square:
         weight: bound of the derivative of the target with respect to this square's value, for distributing the tolerance.
         folds: m >= 0; with 0 folds the square is the constant 1/2.
         half: bound of |form|, set by the error analysis before the weights are written.
+        product: what two squares of one product have in common; None for any other square.
     """
 
     weight: float = 0.0
     folds: int = 1
     half: float = 1.0
+    product: object = None
 
     @property
     def error(self) -> float:

@@ -19,9 +19,10 @@ from constructions.pieces.forms import size
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
+from constructions.pieces.square import COST_PER_FOLD
 from constructions.pieces.univariate import TooWide
 from constructions.sumformers.error_budget import Compiled, with_budget
-from constructions.sumformers.folds import fewest_folds, finest
+from constructions.sumformers.folds import fewest_folds, finest, with_more_folds
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.sumformers.program import EXACT, Arithmetic, Program, Swept
 from constructions.sumformers.sum_decomposition import Decomposition
@@ -30,8 +31,12 @@ from constructions.sumformers.tolerances import abstract_nodes
 # Shares of the tolerance tried for expansions and tables, the rest going to the folds of squares. The errors of many squares
 # rarely meet in one place, those of an expansion do: with a larger share the bound is tighter, for which a tenth more
 # parameters are spent.
-SHARES = (0.6, 0.9)
+SHARES = (0.8, 0.9)
 TIGHTER_IS_WORTH = 1.1
+# So many squares rarely err by the most in one place; then more folds than the tolerance needs make the bound tighter.
+MANY_SQUARES = 5
+FOLDS_ARE_WORTH = 1.06
+SPARE_FOLDS = 6  # that are worth it anyway
 # Expansions whose proved error is below this part of their share are made again, coarser.
 WORTH_COARSER = 0.8
 # Kernels of more than two variables take seconds to separate: one share, the tighter one.
@@ -68,7 +73,16 @@ def compile_decomposition(decomposition: Decomposition, tolerance: float, *, lim
             break
     if best is None:
         raise _below_rounding(decomposition, tolerance, limits, arithmetic) or reason or Refused("nothing to build")
-    return with_budget(best, bits)
+    return with_budget(_finer(best), bits)
+
+
+def _finer(found: Swept) -> Swept:
+    """Spend a few parameters more on folds, where much of the bound comes from many squares."""
+    if len(found.folds) < MANY_SQUARES:
+        return found
+    spare = int((FOLDS_ARE_WORTH - 1) * found.sumformer.n_nonzero) // COST_PER_FOLD
+    finer = found.program.swept(found.arithmetic, with_more_folds(found, max(spare, SPARE_FOLDS)))
+    return replace(finer, floor=found.floor) if finer.bound < found.bound else found  # close to rounding folds cost more
 
 
 def _preferred(a: Swept, b: Swept) -> Swept:

@@ -7,6 +7,8 @@ import numpy as np
 from constructions.pieces.univariate import TooWide
 from constructions.sumformers.program import Arithmetic, Program, Swept
 
+TIGHT = 0.9  # of a bound: if as much is met, it is tight enough
+
 
 def finest(program: Program) -> np.ndarray:
     """Return so many folds of every square that what is left of the bound is no square's."""
@@ -37,6 +39,28 @@ def fewest_folds(program: Program, tolerance: float, arithmetic: Arithmetic, flo
         if swept.bound <= tolerance and swept.bound > tolerance - 0.1 * room:
             break
     return _without_slack(program, best, weights, tolerance, arithmetic)
+
+
+def with_more_folds(found: Swept, spare: int) -> np.ndarray:
+    """Add folds one by one where a square loses most, ``spare`` at most, until most of the bound is sure to be met.
+
+    What expansions lose is met somewhere; so is what the two squares of one product lose, whose arguments are free. The larger
+    of these is left as it is.
+    """
+    weights, folds = found.program.square_weights(), found.folds.copy()
+    lost = weights * 0.5 * 0.25 ** folds.astype(float)
+    groups = [square.product or square for square in found.program.squares]
+    together = max((np.array([group is one for group in groups]) for one in groups), key=lambda members: float(lost @ members))
+    met = max(found.floor, float(lost @ together))
+    if met > found.floor:
+        lost = np.where(together, 0.0, lost)
+    for _ in range(spare):
+        if met >= TIGHT * (met + lost.sum()):
+            break
+        worst = int(np.argmax(lost))
+        folds[worst] += 1
+        lost[worst] /= 4
+    return folds
 
 
 def _lost(weights: np.ndarray, folds: np.ndarray) -> float:

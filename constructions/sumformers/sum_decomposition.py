@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from flint import arb
+
 from constructions.errors import Refused
 from constructions.pieces.forms import Form, Quantity, ball
 from constructions.pieces.kernel import Kernels
@@ -262,9 +264,24 @@ class _Reader:
 
         m_2 - m_1^2 alone does not show that a variance is not negative; mean((y - m)**2) does.
         """
-        if value.form is None or value.order or not isinstance(node, ex.Reduction) or len(value.form.terms) < 2:
+        if value.form is None or value.order or len(value.form.terms) < 2:
             return value
-        as_written, known = natural_range(node, self.tokens, self.n), value.form.range()
-        narrow = meet(known, as_written)
+        known = value.form.range()
+        if isinstance(node, ex.Reduction):
+            name, narrow = f"{node}", meet(known, natural_range(node, self.tokens, self.n))
+        elif not self.algebra.every_n:
+            name, narrow = "form", meet(known, self._apart(value.form))
+        else:
+            return value
         width = [float((r.upper() - r.lower()).upper()) for r in (narrow, known)]
-        return Value(form=self.algebra.renamed(value.form, narrow, f"{node}")) if width[0] < 0.9 * width[1] else value
+        return Value(form=self.algebra.renamed(value.form, narrow, name)) if width[0] < 0.9 * width[1] else value
+
+    def _apart(self, form: Form) -> arb:
+        """Enclose a form with the own token's part of every mean taken apart: mean(q) = q/n + (n - 1)/n of the others' mean."""
+        terms = dict(form.terms)
+        for q in form.terms:
+            mean = self.algebra.made.get(("mean", id(q)))
+            if mean is not None and mean in form.terms:
+                terms[q] += form.terms[mean] / self.n
+                terms[mean] *= Fraction(self.n - 1, self.n)
+        return Form(terms, form.constant, form.slack).range()

@@ -8,6 +8,7 @@ polynomials with its own coefficient, so that what cancels in exact arithmetic c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from proofs_check.structure.ranges import polynomial_size, rational_up, total_si
 _UP = 1 + 2.0**-40
 _TINY = 2.0**-1070  # above what a few operations on subnormal numbers lose
 ONE = fmpq(1)
+NOTHING = Polynomial({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +99,12 @@ def dyadic(value: float) -> fmpq:
     return fmpq(p, q)
 
 
-def collapsed(content: Content, name: str) -> Content:
-    """Put one eps in the place of all noise."""
-    return Content(content.main).with_noise(name, dyadic(content.sharp_spread()))
+def collapsed(content: Content, name: str, below: float = math.inf) -> Content:
+    """Put one eps in the place of all noise, or of each that is less than a part of it (of the sum of all bounds)."""
+    least = below * sum(one.bound for one in content.noise.values())
+    kept = {key: one for key, one in content.noise.items() if one.bound > least}
+    lost = Content(NOTHING, {key: one for key, one in content.noise.items() if key not in kept}, content.rest)
+    return Content(content.main, kept).with_noise(name, dyadic(lost.sharp_spread()))
 
 
 def squared(content: Content, name: str) -> Content:

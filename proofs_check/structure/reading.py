@@ -10,6 +10,7 @@ tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in cha
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -32,6 +33,7 @@ TOKEN, OTHER = "x.", "y."
 Place = tuple[ReluLayer, int]
 ONE = fmpq(1)
 ALMOST = 2.0**-10
+SMALL = 1 / 64  # of the noise of a channel: what is below has no name of its own
 
 
 class NotUnderstood(Exception):
@@ -195,8 +197,8 @@ class Reading:
             name += "'"
         variable = self.variables[name] = Variable.of(*self.range(held))
         simple = len(whole.variables) == 1 or all(v.startswith(TOKEN) for v in whole.variables)
-        if simple:
-            whole = collapsed(whole, name)
+        if simple:  # what two polynomials share cancels where both occur; for several coordinates that takes too long
+            whole = collapsed(whole, name, SMALL if len(self.sides) == 1 else math.inf)
         (self.definitions if simple else self.copies)[name] = variable.scaled(whole)
         self.contents[channel] = variable.content(name)
 

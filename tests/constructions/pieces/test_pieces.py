@@ -28,6 +28,7 @@ from constructions.pieces.square import Square, folds_for
 from constructions.pieces.univariate import Univariate
 from constructions.targets import expression as ex
 from constructions.targets.language import parse
+from proofs_check.folds import chains
 
 UNIT = 2.0**-53
 CURVES = [("exp(x)", 0, 2), ("1/(x+1/10)", 0, 1), ("1/sqrt(x+1/10)", 0, 1), ("log(x+1/100)", 0, 3), ("sin(5*x)", 0, 2),
@@ -133,6 +134,8 @@ def test_chebyshev_polynomials_are_within_their_proved_errors_one_square_each(de
         error = np.abs(held(sweep, quantity, {"t": t}) - chebyshev.chebval(t - 2, [0] * j + [1])).max()
         assert error <= ends(abs(sweep.errors[quantity]))[1]
     assert len(basis.squares) <= max(0, degree - 1) + (degree > 1 and degree % 2)
+    placed = [c for j in range(1, degree + 1) for c in sweep.places[basis.polynomial(j)].channels]
+    assert len(chains(sweep.wiring.built(placed)[0], ["t"], placed)) == len(basis.squares)
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------------

@@ -95,6 +95,18 @@ def test_spreads_bound_all_but_the_main_part(a: Content, at: Point, eps: Point, 
 
 
 @FEW
+@given(contents("uv"), points("uv"), EPS, SIGNS, st.sampled_from([0.0, 0.01, 0.4, 0.6]))
+def test_noise_may_be_put_together_below_a_size_and_what_is_larger_keeps_its_name(a: Content, at: Point, eps: Point, s: Fraction,
+                                                                                  below: float) -> None:
+    some = collapsed(a, "one", below)
+    total = sum(one.bound for one in a.noise.values())
+    assert {name for name, one in a.noise.items() if one.bound > below * total} == some.noise.keys() - {"one"}
+    new = fraction(some.noise["one"].polynomial.at_zero) if "one" in some.noise else Fraction(0)
+    kept = Content(some.main, {name: one for name, one in some.noise.items() if name != "one"})
+    assert abs(actual(a, at, eps, s) - centre(kept, at, eps)) <= new
+
+
+@FEW
 @given(contents("uv"), st.integers(200, 400), points("uv"), EPS, SIGNS)
 def test_short_coefficients_lose_no_value(a: Content, bits: int, at: Point, eps: Point, s: Fraction) -> None:
     long = affine([(a, fmpq(1, 3**bits) + fmpq(1, 7))])

@@ -62,6 +62,24 @@ def test_it_is_reproduced_at_the_finest_tolerance(name: str) -> None:
     _reproduced(name, "1e-6")
 
 
+@pytest.mark.parametrize("name", ["standardise", "kernel-density"])
+def test_squares_that_several_polynomials_share_count_once(name: str) -> None:
+    construction, claim = built(name, "1e-6")
+    assert proof(construction, claim).bound <= 0.98 * float(construction.bound)
+
+
+@pytest.mark.parametrize("changes", [{"every_n": True}, {"n": 4}, {"n": 2}])
+def test_what_the_own_token_leaves_to_the_others_holds_for_one_length(changes: dict[str, int]) -> None:
+    construction, claim = built("figure-2", "1e-2")
+    assert proof(construction, claim).identities
+    target = Target.from_text(construction.target.text, n=changes.get("n", 3), box=construction.target.box)
+    try:
+        found = prove(construction.sumformer, construction.compiled.derivation, target, replace(claim, **changes))
+    except NotUnderstood:
+        return
+    assert not found.identities
+
+
 def sequences(d: int, n: int, count: int) -> np.ndarray:
     """Uniform sequences, and sequences of two values in any proportion."""
     rng = np.random.default_rng(n)
