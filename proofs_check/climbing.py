@@ -12,12 +12,13 @@ from proofs_check.search import CANDIDATES, Found, Search
 
 CLIMBERS = 8
 STEPS = 16  # of a climber, about
+SURVIVORS = 16  # of all climbers, for refinement: with more, what was found elsewhere is crowded out (measured)
 TRIALS = 2**15
 REFINERS = 4
 NEAR = 8  # least trials of a candidate
 TURNS = 30
-FEWEST = 4  # candidates at the end
-HALVED = 4  # turns from one halving of the candidates to the next
+FEWEST = 6  # candidates at the end
+HALVED = 5  # turns from one halving of the candidates to the next
 WIDEST, OCTAVES = 0.25, 16  # trials move by 2^-2 to 2^-18 box widths
 Job = Callable[[], int]
 
@@ -30,11 +31,12 @@ def climbers(search: Search, budget: int) -> Iterator[Job]:
     best = list(search.found)
     starts = space.nearest_ends(torch.stack([one.tokens for one in best]))
     for number in range(several):
-        yield partial(_ascend, search, starts[number::several], budget // several, number, _counts(search, best[number::several]))
+        yield partial(_ascend, search, starts[number::several], budget // several, max(1, SURVIVORS // several), number,
+                      _counts(search, best[number::several]))
 
 
 @torch.no_grad()
-def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Tensor | None) -> int:
+def _ascend(search: Search, ends: Tensor, budget: int, survivors: int, number: int, counts: Tensor | None) -> int:
     """Make the best move of one coordinate for every candidate until none helps, then start again from random corners.
 
     The candidates are the given ones and random corners; their number shrinks when the budget runs out.
@@ -55,16 +57,20 @@ def _ascend(search: Search, ends: Tensor, budget: int, number: int, counts: Tens
         height = height[: len(ends)] if height.ndim else torch.full_like(gain, -1.0)
         better = gain > height
         if not bool(better.any()):
-            search.enter(space.at(ends[:CANDIDATES]), "ascent", number, None if counts is None else counts[:CANDIDATES])
+            _enter_highest(search, ends, height, survivors, number, counts)
             ends, height = space.random_ends(generator, width, space.n), torch.full((), -1.0)
             counts = None if search.repeated is None else search.repeated.draw(generator, width).to(ends.device)
             continue
         ends = space.moved_to(ends, places, move, better)
         height = torch.maximum(height, gain)
     if height.ndim:
-        best = height.topk(min(len(height), CANDIDATES)).indices
-        search.enter(space.at(ends[best]), "ascent", number, None if counts is None else counts[best])
+        _enter_highest(search, ends, height, survivors, number, counts)
     return spent
+
+
+def _enter_highest(search: Search, ends: Tensor, height: Tensor, survivors: int, number: int, counts: Tensor | None) -> None:
+    best = height.topk(min(len(height), survivors)).indices
+    search.enter(search.space.at(ends[best]), "ascent", number, None if counts is None else counts[best])
 
 
 def refiners(search: Search, budget: int) -> Iterator[Job]:

@@ -25,7 +25,6 @@ STEPS = (-4, -2, 2, 4)
 JUMPS = 4
 # Coordinates of a Sobol net: with more, as many points as are drawn here are no longer spread evenly.
 SOBOL = 64
-_NET = 2**8
 Points = Callable[[int, int, torch.dtype, torch.device], Tensor]
 
 
@@ -81,7 +80,7 @@ class Space:
     def _unit(self, generator: torch.Generator, rows: int, count: int, points: Points | None = None) -> Tensor:
         """Rotate points of the unit cube, random ones unless told; returns (rows, count) numbers of [0, 1)."""
         like = self.points
-        fixed = (points or _cloud)(rows, max(_NET, 1 << (count - 1).bit_length()), like.dtype, like.device)
+        fixed = (points or _cloud)(rows, 1 << (count - 1).bit_length(), like.dtype, like.device)
         shift = torch.rand(rows, 1, generator=generator, dtype=torch.float64)
         return torch.add(fixed[:, :count], shift.to(like)).frac_()
 
@@ -228,7 +227,7 @@ def _fast(generator: torch.Generator) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=4)
 def _cloud(coordinates: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return random points of the unit cube, (coordinates, count), always the same ones."""
     return torch.from_numpy(np.random.Generator(np.random.SFC64(coordinates)).random((coordinates, count))).to(device, dtype)

@@ -30,10 +30,10 @@ from proofs_check.witness import thresholds_of
 from proofs_check.workers import keep_freed_memory
 
 REPETITIONS = 7
-TOKENS = 6_000_000  # of one side of a continuous comparison
+TOKENS, BARE = 6_000_000, 1_500_000  # of a search of a continuous network, and of a loop at one size of batch
 CONTINUOUS = (("standardise", "1/100", 3), ("standardise", "1/10000", 3), ("standardise", "1/100", 16), ("f", "1/100", 3),
               ("f", "1/10000", 3), ("f", "1/100", 16), ("kernel-density", "1/100", 3), ("kernel-density", "1/10000", 3))
-BATCHES = tuple(2**k for k in range(12, 18))  # tokens: f and T each have their own best
+BATCHES = tuple(2**k for k in range(13, 18))  # tokens: f and T each have their own best
 SIDES = ("uniform", "search", "T", "f")
 CHUNKS = 128  # about 4 million sequences for n = 3: the search is used with ten million
 
@@ -80,8 +80,8 @@ def continuous(name: str, eps: str, n: int) -> str:
     keep_freed_memory()
     for batch in BATCHES:
         tokens = torch.rand(target.d, n, batch // n, dtype=torch.float64).permute(2, 1, 0)
-        sides[f"T {batch}"] = partial(_again, partial(network, tokens), TOKENS // batch)
-        sides[f"f {batch}"] = partial(_again, partial(target.torch, tokens), TOKENS // batch)
+        sides[f"T {batch}"] = partial(_again, partial(network, tokens), BARE // batch)
+        sides[f"f {batch}"] = partial(_again, partial(target.torch, tokens), BARE // batch)
     seen = dict.fromkeys(sides, float("inf"))
     for _ in range(REPETITIONS):
         for side, call in sides.items():
@@ -89,7 +89,7 @@ def continuous(name: str, eps: str, n: int) -> str:
             call()
             seen[side] = min(seen[side], time.process_time() - start)
     for part in ("T", "f"):
-        seen[part] = min(seen.pop(f"{part} {batch}") * TOKENS / (TOKENS // batch * (batch // n * n)) for batch in BATCHES)
+        seen[part] = min(seen.pop(f"{part} {batch}") * TOKENS / (BARE // batch * (batch // n * n)) for batch in BATCHES)
     bare = seen["T"] + seen["f"]
     return (f"{name:15s} {float(Fraction(eps)):7.0e} {n:4d} " + " ".join(f"{samples * n / seen[side]:13,.0f}" for side in SIDES)
             + f" {bare / seen['uniform']:9.2f} {bare / seen['search']:9.2f} {seen['T'] / bare:9.2f}")
