@@ -1,14 +1,15 @@
 """Where a search for the largest |f - T| looks: uniformly, by Sobol nets, at corners, at boundaries from both sides, at ties.
 
 Sequences are laid out with the batch innermost in memory, (d, n, batch) seen as (batch, n, d): token-wise work then runs
-along contiguous memory. Random numbers come from the processor's generator whatever the device is, so a seed means the same
-sequences everywhere.
+along contiguous memory. A draw rotates a fixed set of points of the unit cube, random ones or a net, by a random shift modulo 1
+(Cranley and Patterson): every point is uniformly distributed, at a fifth of the price of new random numbers (measured). The shift
+comes from the processor's generator and sums are rounded alike, so a seed means the same sequences on every device.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -24,8 +25,7 @@ STEPS = (-4, -2, 2, 4)
 JUMPS = 4
 # Coordinates of a Sobol net: with more, as many points as are drawn here are no longer spread evenly.
 SOBOL = 64
-_BITS = 30  # of torch's Sobol points
-_NET = 2**8
+Points = Callable[[int, int, torch.dtype, torch.device], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +70,19 @@ class Space:
 
     def uniform(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw sequences uniformly from the box, its upper end excluded where rounding allows."""
-        return self._in_box(self._random(generator, self.d, n or self.n, count, dtype=self.points.dtype))
+        n = n or self.n
+        return self._in_box(self._unit(generator, n * self.d, count).view(self.d, n, count))
 
     def sobol(self, generator: torch.Generator, count: int) -> Tensor:
         """Return a randomly shifted Sobol net of sequences: evenly spread in all n d coordinates together."""
-        net, fast = _net(self.n * self.d, max(count, _NET)), _fast(generator)
-        shift = torch.from_numpy(fast.integers(2**_BITS, size=(self.n * self.d, 1)))
-        tokens = torch.bitwise_xor(net[:, :count], shift).to(torch.float64).mul_(2.0**-_BITS)
-        tokens = tokens.view(self.n, self.d, count).transpose(0, 1).contiguous()
-        return self._in_box(tokens.to(self.points.device, self.points.dtype))
+        return self._in_box(self._unit(generator, self.n * self.d, count, _net).view(self.d, self.n, count))
 
-    def _random(self, generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Draw numbers of [0, 1)."""
-        drawn = _fast(generator).random(shape, dtype=np.float32 if dtype == torch.float32 else np.float64)
-        return torch.from_numpy(drawn).to(self.points.device, dtype)
+    def _unit(self, generator: torch.Generator, rows: int, count: int, points: Points | None = None) -> Tensor:
+        """Rotate points of the unit cube, random ones unless told; returns (rows, count) numbers of [0, 1)."""
+        like = self.points
+        fixed = (points or _cloud)(rows, 1 << (count - 1).bit_length(), like.dtype, like.device)
+        shift = torch.rand(rows, 1, generator=generator, dtype=torch.float64)
+        return torch.add(fixed[:, :count], shift.to(like)).frac_()
 
     def _in_box(self, tokens: Tensor) -> Tensor:
         """Stretch (d, n, count) numbers of [0, 1) to the box, in place; returns (count, n, d)."""
@@ -99,17 +98,14 @@ class Space:
             numbers = torch.arange(first, first + count, device=device)
             bits = (numbers >> torch.arange(width, device=device)[:, None]) & 1
         else:
-            bits = torch.randint(2, (width, count), generator=generator).to(device)
+            bits = self._unit(generator, width, count) < 0.5
         chosen = torch.where(bits.reshape(self.n, self.d, count).bool(), self.points[:, -1:], self.points[:, :1])
         return chosen.permute(2, 0, 1)
 
     def boundaries(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw a random cell for every coordinate, and one of its two ends."""
-        tokens, fast = self.points.new_empty(self.d, n or self.n, count), _fast(generator)
-        for column, axis, size in zip(tokens, self.points, self.sizes.tolist(), strict=True):
-            ends = torch.from_numpy(fast.integers(size, size=column.numel(), dtype=np.int32)).to(axis.device)
-            torch.index_select(axis, 0, ends, out=column.view(-1))
-        return tokens.permute(2, 1, 0)
+        n = n or self.n
+        return self._at(self._ends(self._unit(generator, n * self.d, count).view(self.d, n, count))).permute(2, 1, 0)
 
     def equal(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of equal tokens, half of them uniform, half at cell ends."""
@@ -119,73 +115,111 @@ class Space:
 
     def partly_equal(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of at most 2 to n - 1 different tokens (1 or 2 for n = 2); half uniform, half at cell ends."""
-        half = count // 2
-        tokens = _joined(self.uniform(generator, count - half), self.boundaries(generator, half)).permute(2, 1, 0)
-        different = (2 + self._random(generator, count) * max(1, self.n - 2)).floor_()
-        repeated = self._random(generator, self.n, count).mul_(different).long().clamp_(max=self.n - 1)
+        tokens, drawn = self._unit(generator, self.n * (self.d + 1) + 1, count).tensor_split([self.n * self.d])
+        tokens, half = tokens.view(self.d, self.n, count), count - count // 2
+        self._in_box(tokens[..., :half])
+        tokens[..., half:] = self._at(self._ends(tokens[..., half:]))
+        different = drawn[0].mul_(max(1, self.n - 2)).add_(2).floor_()
+        repeated = drawn[1:].mul_(different).long().clamp_(max=self.n - 1)
         return torch.gather(tokens, 1, repeated.expand(self.d, -1, -1)).permute(2, 1, 0)
 
     def two_values(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of two random values in a random proportion, the first token free."""
-        values, tokens = self.uniform(generator, count, 2), self.uniform(generator, count, self.n)
-        chosen = self._random(generator, self.n - 1, count) < self._random(generator, count)
-        by_memory = values.permute(2, 1, 0)
-        tokens.permute(2, 1, 0)[:, 1:] = torch.where(chosen, by_memory[:, :1], by_memory[:, 1:])
-        return tokens
+        points, drawn = self._unit(generator, (self.n + 2) * self.d + self.n, count).tensor_split([(self.n + 2) * self.d])
+        by_memory = self._in_box(points.view(self.d, self.n + 2, count)).permute(2, 1, 0)
+        tokens, values = by_memory[:, :self.n], by_memory[:, self.n:]
+        tokens[:, 1:] = torch.where(drawn[1:] < drawn[0], values[:, :1], values[:, 1:])
+        return tokens.permute(2, 1, 0)
 
-    def near(self, generator: torch.Generator, tokens: Tensor, trials: int, scale: float) -> Tensor:
-        """Move half of the coordinates of (candidates, n, d) sequences by ``scale`` box widths, normally distributed.
+    def near(self, generator: torch.Generator, tokens: Tensor, trials: int, scale: float | Tensor) -> Tensor:
+        """Move some coordinates of (candidates, n, d) sequences by ``scale`` box widths, normally distributed.
+
+        Half of the coordinates or about two; in half of the trials equal tokens stay equal. Candidates share the moves.
+
+        Args:
+            generator: of the moves.
+            tokens: the candidates.
+            trials: number of moves of each.
+            scale: one for all trials or one for each.
 
         Returns:
             (candidates * trials, n, d) sequences inside the box, those of one candidate together.
         """
-        shape = self.d, self.n, len(tokens), trials
-        fast = _fast(generator)
-        drawn = fast.standard_normal(shape) * (fast.random(shape, dtype=np.float32) < 0.5)
-        moves = torch.from_numpy(drawn).to(tokens.device, self.points.dtype)
+        shape, fast, half = (self.d, self.n, trials), _fast(generator), trials // 2
+        share = np.where(fast.random(trials) < 0.5, 0.5, min(0.5, 2 / (self.n * self.d)))
+        moves = torch.from_numpy(fast.standard_normal(shape) * (fast.random(shape) < share)).to(self.points).mul_(scale)
         low, high = (self.points[:, end, None, None, None] for end in (0, -1))
-        moved = moves.mul_(scale * (high - low)).add_(tokens.permute(2, 1, 0)[..., None])
+        moves, first = moves * (high - low)[..., 0], tokens[..., 0].contiguous()
+        rank = torch.searchsorted(first.sort(dim=1).values, first).T  # the same for equal tokens
+        present = tokens.permute(2, 1, 0)[..., None]
+        moved = present.new_empty(*present.shape[:-1], trials)
+        torch.add(present, moves[:, rank, :half], out=moved[..., :half])
+        torch.add(present, moves[:, :, None, half:], out=moved[..., half:])
         return moved.clamp_(low, high).flatten(2).permute(2, 1, 0)
 
     def random_ends(self, generator: torch.Generator, count: int, n: int) -> Tensor:
         """Draw positions in ``points``, shape (count, n, d)."""
-        return torch.minimum((self._random(generator, count, n, self.d) * self.sizes).long(), self.sizes - 1)
+        drawn = torch.rand(self.d, n, count, generator=generator, dtype=torch.float64)
+        return self._ends(drawn.to(self.points.device)).permute(2, 1, 0)
+
+    def _ends(self, drawn: Tensor) -> Tensor:
+        """Turn (d, ..) numbers of [0, 1) into positions in ``points``."""
+        sizes = self.sizes.view(-1, *(1,) * (drawn.ndim - 1))
+        return torch.minimum(drawn.mul_(sizes).to(torch.int32), (sizes - 1).to(torch.int32))
 
     def at(self, ends: Tensor) -> Tensor:
         """Return the tokens at positions in ``points``, (batch, n, d) to (batch, n, d)."""
-        columns = [axis.index_select(0, ends[..., c].T.reshape(-1)).view(ends.shape[1], -1) for c, axis in enumerate(self.points)]
-        return torch.stack(columns).permute(2, 1, 0)
+        return self._at(ends.permute(2, 1, 0)).permute(2, 1, 0)
+
+    def _at(self, ends: Tensor) -> Tensor:
+        """Return the coordinates at positions in ``points``, (d, ..) to (d, ..)."""
+        columns = [axis.index_select(0, places.reshape(-1)) for axis, places in zip(self.points, ends, strict=True)]
+        return (torch.cat(columns) if len(columns) > 1 else columns[0]).view(ends.shape)
 
     def nearest_ends(self, tokens: Tensor) -> Tensor:
         """Return for each coordinate the position of the nearer end of its cell."""
         columns = []
-        for c, (axis, size) in enumerate(zip(self.points, self.sizes.tolist(), strict=True)):
-            x = tokens[..., c].contiguous()
+        for axis, size, x in zip(self.points, self.sizes.tolist(), tokens.permute(2, 1, 0).contiguous(), strict=True):
             below = (torch.searchsorted(axis[:size].contiguous(), x, right=True) - 1).clamp(0, size - 2)
-            columns.append(below + (axis[below + 1] - x < x - axis[below]))
-        return torch.stack(columns, dim=-1)
+            columns.append((below + (axis[below + 1] - x < x - axis[below])).to(torch.int32))
+        return torch.stack(columns).permute(2, 1, 0)
 
     def moves(self, generator: torch.Generator, ends: Tensor) -> Tensor:
-        """Return every change of one coordinate to another end of its cell, of the next two on either side, or of a random one.
+        """Return for every coordinate the other end of its cell, the next two on either side, and random ones.
 
         Args:
             generator: of the random ones.
             ends: (candidates, n, d) positions in ``points``.
 
         Returns:
-            (candidates, moves, n, d) positions.
+            (d * n, moves of a coordinate, candidates) positions, coordinates in the order of memory.
         """
-        candidates, coordinates = len(ends), self.n * self.d
-        present = ends.reshape(candidates, coordinates)
+        present = ends.permute(2, 1, 0)
         other = present ^ 1
-        near = torch.stack([other, *(end + step for end in (present, other) for step in STEPS)])
-        far = self.random_ends(generator, JUMPS * candidates, self.n).reshape(JUMPS, candidates, coordinates)
-        last = (self.sizes - 1).repeat(self.n)
-        places = torch.minimum(torch.cat([near, far]).clamp(min=0), last)
-        trial = present.expand(len(places), coordinates, candidates, coordinates).clone()
-        every = torch.arange(coordinates, device=ends.device)
-        trial[:, every, :, every] = places.permute(2, 0, 1)
-        return trial.permute(2, 0, 1, 3).reshape(candidates, -1, self.n, self.d)
+        near = [other, *(end + step for end in (present, other) for step in STEPS)]
+        far = self.random_ends(generator, JUMPS * len(ends), self.n).permute(2, 1, 0).view(self.d, self.n, JUMPS, -1)
+        places = torch.cat([torch.stack(near, dim=2), far], dim=2).clamp_(min=0)
+        return torch.minimum(places, (self.sizes - 1).to(places.dtype).view(-1, 1, 1, 1)).flatten(0, 1)
+
+    def moved(self, ends: Tensor, places: Tensor) -> Tensor:
+        """Return the sequences at ``ends`` with one coordinate at one of its ``places`` (:meth:`moves`).
+
+        Returns:
+            (d * n * moves of a coordinate * candidates, n, d) tokens in this order.
+        """
+        coordinates, moves, candidates = places.shape
+        tokens = self._at(ends.permute(2, 1, 0)).view(coordinates, 1, 1, candidates)
+        trials = tokens.repeat(1, coordinates, moves, 1)
+        alone = self._at(places.view(self.d, -1)).view(places.shape)
+        trials.diagonal().copy_(alone.permute(1, 2, 0))
+        return trials.view(self.d, self.n, -1).permute(2, 1, 0)
+
+    def moved_to(self, ends: Tensor, places: Tensor, move: Tensor, wanted: Tensor) -> Tensor:
+        """Return the positions after the moves with these numbers, (candidates,), where they are ``wanted``."""
+        coordinates, moves, candidates = places.shape
+        present, coordinate = ends.permute(2, 1, 0).reshape(coordinates, candidates), (move // moves)[None]
+        place = torch.where(wanted, places.view(-1, candidates).gather(0, move[None]), present.gather(0, coordinate))
+        return present.scatter(0, coordinate, place).view(self.d, self.n, candidates).permute(2, 1, 0)
 
 
 def _fast(generator: torch.Generator) -> np.random.Generator:
@@ -194,10 +228,16 @@ def _fast(generator: torch.Generator) -> np.random.Generator:
 
 
 @functools.lru_cache(maxsize=4)
-def _net(coordinates: int, count: int) -> Tensor:
-    """Return the first points of Sobol's sequence as integers below 2^_BITS, (coordinates, count)."""
+def _cloud(coordinates: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return random points of the unit cube, (coordinates, count), always the same ones."""
+    return torch.from_numpy(np.random.Generator(np.random.SFC64(coordinates)).random((coordinates, count))).to(device, dtype)
+
+
+@functools.lru_cache(maxsize=4)
+def _net(coordinates: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the first points of Sobol's sequence, (coordinates, count)."""
     engine = torch.quasirandom.SobolEngine(coordinates)  # type: ignore[no-untyped-call]
-    return (engine.draw(count, dtype=torch.float64) * 2.0**_BITS).long().T.contiguous()
+    return engine.draw(count, dtype=torch.float64).T.contiguous().to(device, dtype)
 
 
 def _joined(first: Tensor, second: Tensor) -> Tensor:

@@ -37,12 +37,15 @@ class Repeated:
         spread = 8.0 * torch.rand(number, 1, generator=generator, dtype=torch.float64)
         return self._of(spread * torch.randn(number, self.different, generator=generator, dtype=torch.float64))
 
-    def near(self, generator: torch.Generator, counts: Tensor, trials: int, scale: float) -> Tensor:
-        """Change half of the multiplicities of (candidates, different) by factors of about e^(4 scale); ``trials`` each."""
-        shape = len(counts), trials, self.different
-        moves = torch.randn(shape, generator=generator, dtype=torch.float64)
-        moves *= torch.rand(shape, generator=generator) < 0.5
-        return self._of((counts.cpu().double().log()[:, None] + 4 * scale * moves).flatten(0, 1)).to(counts.device)
+    def near(self, generator: torch.Generator, counts: Tensor, trials: int, scale: float | Tensor) -> Tensor:
+        """Change half of the multiplicities of (candidates, different) by factors of about e^(4 scale); ``trials`` each.
+
+        The moves are the same for all candidates; ``scale`` is one for all trials or one for each.
+        """
+        moves = torch.randn(trials, self.different, generator=generator, dtype=torch.float64)
+        moves *= torch.rand(trials, self.different, generator=generator) < 0.5
+        moves *= 4 * torch.as_tensor(scale, dtype=torch.float64).cpu().view(-1, 1)
+        return self._of((counts.cpu().double().log()[:, None] + moves).flatten(0, 1)).to(counts.device)
 
     def _of(self, logarithms: Tensor) -> Tensor:
         """Round shares to whole numbers from 1 on, whose sum is n; the largest takes what is left."""

@@ -21,13 +21,13 @@ from proofs_check.climbing import climbers, refiners
 from proofs_check.draws import SOBOL, Space
 from proofs_check.repeated import Repeated
 from proofs_check.search import Evaluate, SampledTarget, SampleResult, Search
-from proofs_check.workers import in_threads
+from proofs_check.workers import in_threads, keep_freed_memory
 
 # Shares of the samples; uniform takes what the others leave.
 SHARES = {"domain corners": 0.02, "cell boundaries": 0.16, "equal tokens": 0.02, "ascent": 0.1, "two values": 0.1,
-          "Sobol": 0.1, "partly equal": 0.04, "refinement": 0.1}
+          "Sobol": 0.1, "partly equal": 0.04, "refinement": 0.24}
 # Of sequences with few different tokens, whose multiplicities and tokens are refined together: that finds most (measured).
-REPEATED_SHARES = {"domain corners": 0.02, "cell boundaries": 0.1, "ascent": 0.2, "partly equal": 0.04, "refinement": 0.45}
+REPEATED_SHARES = {"domain corners": 0.02, "cell boundaries": 0.1, "ascent": 0.2, "partly equal": 0.04, "refinement": 0.56}
 # Means of long random sequences hardly vary; of sequences of two values in any proportion they do.
 LONG = 8
 Progress = Callable[[int], None]
@@ -55,6 +55,7 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
     if samples < 1:
         raise BadInput(f"samples = {samples}: expected at least 1")
     start = time.perf_counter()
+    keep_freed_memory()
     space = Space.of(box, n, thresholds, device, dtype)
     search = Search(target, evaluate, space, seed, repeated)
     if shares is None:
@@ -98,5 +99,5 @@ def _look(search: Search, draw: Callable[[torch.Generator, int, int], Tensor], p
     generator = search.generator(phase, number)
     tokens = draw(generator, first, count)
     counts = None if search.repeated is None else search.repeated.draw(generator, count).to(tokens.device)
-    search.observe(tokens, phase, number, counts=counts)
+    search.observe(tokens, phase, number, counts)
     return count

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from bisect import insort
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,9 +20,10 @@ from proofs_check.repeated import Counts, Repeated
 # In this order: it decides between equal errors and seeds the draws.
 PHASES = ("uniform", "domain corners", "cell boundaries", "equal tokens", "ascent", "two values", "Sobol", "partly equal",
           "refinement")
-# Pairs of tokens in one chunk: f may need an array of them, which should fit a processor's cache (measured) or fill a GPU.
-CHUNK_PAIRS = {"cpu": 2**18}
-LARGE_CHUNK_PAIRS = 2**24
+# Tokens in one chunk, and pairs of them, where f may need an array of these: they should fit a processor's cache (measured) or
+# fill a GPU.
+CHUNK_TOKENS, LARGE_CHUNK_TOKENS = {"cpu": 2**16}, 2**23
+CHUNK_PAIRS, LARGE_CHUNK_PAIRS = {"cpu": 2**18}, 2**24
 CANDIDATES = 64
 ROUNDING = 1e-9  # among equal tokens with errors as equal as that, rounding chose one: the first is reported
 Evaluate = Callable[..., Tensor]  # tokens, and how often each occurs where that is not once
@@ -77,6 +79,18 @@ class Found:
     counts: Counts | None
 
 
+def _mixed(word: int) -> int:
+    """Scatter 64 bits (splitmix64): a tenth of the time of numpy's SeedSequence, of which a job makes one (measured).
+
+    >>> hex(_mixed(0)), hex(_mixed(1))  # the generator's first output from the states 0 and 1
+    ('0xe220a8397b1dcdaf', '0x910a2dec89025cc1')
+    """
+    word = (word + 0x9E3779B97F4A7C15) % 2**64
+    word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    word = (word ^ word >> 27) * 0x94D049BB133111EB % 2**64
+    return word ^ word >> 31
+
+
 @dataclass(eq=False)
 class Search:
     """Evaluates chunks of sequences and keeps the worst sequence of each of the worst chunks, in any order of the chunks."""
@@ -91,33 +105,61 @@ class Search:
 
     def generator(self, phase: str, number: int) -> torch.Generator:
         """Return the random numbers of one job, independent of which other jobs ran before."""
-        entropy = np.random.SeedSequence((self.seed % 2**64, PHASES.index(phase), number)).generate_state(1, np.uint64)
-        return torch.Generator().manual_seed(int(entropy[0]))
+        mixed = 0
+        for word in (self.seed, PHASES.index(phase), number):
+            mixed = _mixed(mixed + word)
+        return torch.Generator().manual_seed(mixed)
 
-    def observe(self, tokens: Tensor, phase: str, number: int, step: int = 0, counts: Tensor | None = None) -> Tensor:
-        """Return |f - T| at all tokens and outputs, shape (batch, n, d_out); ``counts`` (batch, n) where tokens are repeated.
+    def observe(self, tokens: Tensor, phase: str, number: int, counts: Tensor | None = None) -> None:
+        """Look at a chunk of sequences and remember the worst; ``counts`` (batch, n) where tokens are repeated.
 
         Raises:
-            Refused: one of them is not finite.
+            Refused: f or T is not finite somewhere.
         """
+        seen = self._seen(tokens, counts)
+        place = _largest_place(seen.error)
+        if len(self.found) < CANDIDATES or not float(seen.error[place]) < self.found[-1].maximum:  # NaN is not
+            self._remember([seen.found(place, phase, (number, 0))])
+
+    def errors(self, tokens: Tensor, phase: str, counts: Tensor | None = None) -> Tensor:
+        """Return the largest |f - T| of each sequence, chunk by chunk; raises as :meth:`observe`."""
+        parts = torch.split(tokens, self.chunk)
+        often = [None] * len(parts) if counts is None else torch.split(counts, self.chunk)
+        found = []
+        for part, times in zip(parts, often, strict=True):
+            seen = self._seen(part, times)
+            found.append(seen.error.amax((1, 2)))
+            if not math.isfinite(float(found[-1].amax())):
+                seen.found(_largest_place(seen.error), phase, (0, 0))
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    def enter(self, tokens: Tensor, phase: str, number: int, counts: Tensor | None = None) -> None:
+        """Remember each of these few sequences, where it is among the worst."""
+        seen = self._seen(tokens, counts)
+        self._remember([seen.found((row, *_largest_place(seen.error[row:row + 1])[1:]), phase, (number, row))
+                        for row in range(len(tokens))])
+
+    def _seen(self, tokens: Tensor, counts: Tensor | None) -> Seen:
         if counts is None:
             wanted, values = self.target.torch(tokens), self.evaluate(tokens)
         else:
             wanted, values = self.target.torch(tokens, counts=counts), self.evaluate(tokens, counts)
         if values.shape != wanted.shape:
             raise ValueError(f"the network returned shape {tuple(values.shape)}, f {tuple(wanted.shape)}")
-        error = (values - wanted).abs_()
-        largest = float(error.amax())  # NaN if any entry is
-        if len(self.found) < CANDIDATES or not largest < self.found[-1].maximum:
-            worst = _found(tokens, wanted, values, _largest_place(error), phase, (number, step), counts)
-            with self.lock:
-                self.found = sorted([*self.found, worst], key=lambda one: one.order)[:CANDIDATES]
-        return error
+        return Seen(tokens, counts, wanted, values, (values - wanted).abs_())
+
+    def _remember(self, found: Sequence[Found]) -> None:
+        with self.lock:
+            for one in found:
+                insort(self.found, one, key=lambda known: known.order)
+            del self.found[CANDIDATES:]
 
     @property
     def chunk(self) -> int:
         """Sequences to evaluate at once."""
-        return max(1, CHUNK_PAIRS.get(self.space.points.device.type, LARGE_CHUNK_PAIRS) // self.space.n**2)
+        device, n = self.space.points.device.type, self.space.n
+        tokens, pairs = CHUNK_TOKENS.get(device, LARGE_CHUNK_TOKENS), CHUNK_PAIRS.get(device, LARGE_CHUNK_PAIRS)
+        return max(1, min(tokens // n, pairs // n**2) if getattr(self.target, "pairs", True) else tokens // n)
 
     def result(self, samples: int, seconds: float) -> SampleResult:
         """Report the worst sequence."""
@@ -126,26 +168,37 @@ class Search:
                             samples, seconds, samples / seconds, best.phase, best.counts)
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A chunk of sequences with f, T and |f - T| at all tokens and outputs, (batch, n, d_out) each."""
+
+    tokens: Tensor
+    counts: Tensor | None
+    wanted: Tensor
+    values: Tensor
+    error: Tensor
+
+    def found(self, place: tuple[Any, ...], phase: str, job: tuple[int, int]) -> Found:
+        """Return the sequence that has its largest error at ``place`` = (sequence, own, output)."""
+        sequence, own, output = (int(i) for i in place)
+        row = self.tokens[sequence]
+        place_of, f_of, T_of = (part.cpu().numpy() for part in (row, self.wanted[sequence, :, output],
+                                                                self.values[sequence, :, output]))
+        with np.errstate(all="ignore"):
+            errors = np.abs(T_of - f_of)
+            alike = (place_of == place_of[own]).all(axis=-1) & (errors >= (1 - ROUNDING) * errors[own])
+        own = int(alike.argmax()) if alike.any() else own
+        f, T = float(f_of[own]), float(T_of[own])
+        if not math.isfinite(f - T):
+            raise Refused(f"f = {f} and the network = {T} at token {own}, output {output} of X = {place_of.tolist()}: "
+                          f"their difference is not finite")
+        return Found(abs(f - T), row.clone(), own, output, f, T, phase, (-abs(f - T), PHASES.index(phase), *job),
+                     None if self.counts is None else tuple(self.counts[sequence].tolist()))
+
+
 def _largest_place(error: Tensor) -> tuple[Any, ...]:
     """Return where the largest error is, or a NaN if there is one, as an index of (batch, n, d_out)."""
     by_memory = error.permute(2, 1, 0)  # sequences innermost: nothing is copied
     if error.device.type == "cpu":
         return np.unravel_index(int(by_memory.numpy().argmax()), by_memory.shape)[::-1]  # several times faster than torch's
     return np.unravel_index(int(torch.argmax(by_memory.reshape(-1))), by_memory.shape)[::-1]
-
-
-def _found(tokens: Tensor, wanted: Tensor, values: Tensor, place: tuple[Any, ...], phase: str, job: tuple[int, int],
-           counts: Tensor | None) -> Found:
-    sequence, own, output = (int(i) for i in place)
-    row = tokens[sequence]
-    place_of, f_of, T_of = (part.cpu().numpy() for part in (row, wanted[sequence, :, output], values[sequence, :, output]))
-    with np.errstate(all="ignore"):
-        errors = np.abs(T_of - f_of)
-        alike = (place_of == place_of[own]).all(axis=-1) & (errors >= (1 - ROUNDING) * errors[own])
-    own = int(alike.argmax()) if alike.any() else own
-    f, T = float(f_of[own]), float(T_of[own])
-    if not math.isfinite(f - T):
-        raise Refused(f"f = {f} and the network = {T} at token {own}, output {output} of X = {place_of.tolist()}: "
-                      f"their difference is not finite")
-    return Found(abs(f - T), row.clone(), own, output, f, T, phase, (-abs(f - T), PHASES.index(phase), *job),
-                  None if counts is None else tuple(counts[sequence].tolist()))

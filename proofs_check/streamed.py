@@ -39,7 +39,7 @@ def stream(target: Target, network: CompiledMeanSumformer, space: Space, n: int,
         for number, first in enumerate(range(0, n, CHUNK)):
             entropy = np.random.SeedSequence((seed % 2**64, number)).generate_state(1, np.uint64)
             generator = torch.Generator().manual_seed(int(entropy[0]))
-            yield space.uniform(generator, 1, min(CHUNK, n - first))[0]
+            yield space.uniform(generator, min(CHUNK, n - first), 1)[:, 0]
 
     start = time.perf_counter()
     own = next(chunks())[:LOOKED_AT]

@@ -71,19 +71,19 @@ class CompiledMeanSumformer:
                 for chunk, part in zip(chunks, torch.split(out, room), strict=True):
                     part.copy_(self.outputs(chunk, constant))
         else:
-            together = max(1, room // n)
+            together = max(1, -(-len(sequences) // -(-len(sequences) * n // room)))  # parts of equal size
             often = counts if counts is None or isinstance(counts, Tensor) else torch.tensor(counts).expand(len(sequences), -1)
             parts = [None] * -(-len(sequences) // together) if often is None else torch.split(often, together)
             for part, out, times in zip(torch.split(sequences, together), torch.split(values, together), parts, strict=True):
-                out.copy_(self._short(part, times))
+                self._short(part, times, out)
         return values.reshape(*batch, n, self.d_out)
 
-    def _short(self, sequences: Tensor, counts: Tensor | None) -> Tensor:
+    def _short(self, sequences: Tensor, counts: Tensor | None, out: Tensor) -> None:
         """Whole sequences at once: phi is evaluated once."""
         stream = self._after_phi(sequences)
         values = self._pooled.of_stream(stream).view(-1, sequences.shape[1], len(sequences))
         means = values.mean(dim=1) if counts is None else (values * counts.to(values).T).sum(dim=1) / int(counts[0].sum())
-        return self._after_psi(stream, self._after_constant(means), len(sequences))
+        self._after_psi(stream, self._after_constant(means), len(sequences), out)
 
     def constants(self, chunks: Iterable[Tensor], n: int) -> Tensor:
         """Return what all tokens of one sequence share, from its (tokens, d) chunks, n tokens together."""
@@ -111,12 +111,14 @@ class CompiledMeanSumformer:
         self._constant(constant, constant)
         return constant
 
-    def _after_psi(self, stream: Tensor, constant: Tensor, batch: int) -> Tensor:
+    def _after_psi(self, stream: Tensor, constant: Tensor, batch: int, out: Tensor | None = None) -> Tensor:
+        """Return (batch, n, d_out) values, in ``out`` where there is one."""
         for mean, row in self._changed:
             stream[row].view(-1, batch).copy_(constant[mean])
         self._psi(stream, constant)
-        values = self._readout.into(stream.new_empty(self.d_out, stream.shape[1]), stream, constant)
-        return values.view(self.d_out, -1, batch).permute(2, 1, 0)
+        rows = stream.new_empty(self.d_out, stream.shape[1]) if out is None else out.permute(2, 1, 0).reshape(self.d_out, -1)
+        values = self._readout.into(rows, stream, constant).view(self.d_out, -1, batch).permute(2, 1, 0)
+        return values if out is None or rows.data_ptr() == out.data_ptr() else out.copy_(values)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

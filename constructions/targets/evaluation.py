@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -160,8 +160,12 @@ def numpy_algebra() -> Algebra:
         stack=lambda parts: np.stack(parts, axis=-1))
 
 
+@lru_cache(maxsize=16)
 def torch_algebra(device: Any, dtype: Any) -> Algebra:
-    """Return the torch field on a device; differentiable, batched, rounding as torch rounds."""
+    """Return the torch field on a device; differentiable, batched, rounding as torch rounds.
+
+    One field serves all calls: making a constant takes as long as an operation on thousands of tokens.
+    """
     import torch
 
     def along(whole: Callable[[Array], Array], pair: Callable[[Array, Array], Array]) -> Callable[[Array], Array]:
@@ -169,7 +173,7 @@ def torch_algebra(device: Any, dtype: Any) -> Algebra:
         return lambda a: whole(a) if a.shape[-1] > FEW else reduce(pair, a.unbind(-1))[..., None]
 
     return Algebra(
-        constant=lambda value: torch.tensor(float(value), device=device, dtype=dtype),
+        constant=lru_cache(maxsize=256)(lambda value: torch.tensor(float(value), device=device, dtype=dtype)),
         pi=lambda: torch.tensor(torch.pi, device=device, dtype=dtype),
         functions={"exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt, "sin": torch.sin, "cos": torch.cos,
                    "tanh": torch.tanh, "sigmoid": torch.sigmoid, "abs": torch.abs, "relu": torch.relu},

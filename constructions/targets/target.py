@@ -50,6 +50,12 @@ class Target:
     def _keys(self) -> dict[int, int]:
         return numbered(self.outputs)
 
+    @cached_property
+    def pairs(self) -> bool:
+        """Whether an evaluation needs an array of all pairs of tokens: some reduction sees x and y."""
+        return any(isinstance(node, ex.Reduction) and node.body.sees(ex.Own) and node.body.sees(ex.Other)
+                   for output in self.outputs for node in output.walk())
+
     @property
     def d(self) -> int:
         """Token dimension."""

@@ -2,7 +2,8 @@
 
 Both sides run interleaved in one process, so the ratio does not depend on what else the machine does for long.
 Run ``python -m tests.benchmarks.sampling [target] [eps] [n] [threads]`` for a discretised construction, and
-``python -m tests.benchmarks.sampling continuous`` for continuous ones, one thread, in processor time.
+``python -m tests.benchmarks.sampling continuous`` for continuous ones, one thread, in processor time: there f and T alone
+are each taken at the size of batch that is fastest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import torch
 
@@ -23,13 +25,16 @@ from constructions.sumformers.grid import construct_grid
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
 from proofs_check.sampling import sample
-from proofs_check.search import CHUNK_PAIRS
+from proofs_check.search import CHUNK_TOKENS
 from proofs_check.witness import thresholds_of
+from proofs_check.workers import keep_freed_memory
 
 REPETITIONS = 7
-TOKENS = 6_000_000  # of one side of a continuous comparison
+TOKENS, BARE = 6_000_000, 1_500_000  # of a search of a continuous network, and of a loop at one size of batch
 CONTINUOUS = (("standardise", "1/100", 3), ("standardise", "1/10000", 3), ("standardise", "1/100", 16), ("f", "1/100", 3),
               ("f", "1/10000", 3), ("f", "1/100", 16), ("kernel-density", "1/100", 3), ("kernel-density", "1/10000", 3))
+BATCHES = tuple(2**k for k in range(13, 18))  # tokens: f and T each have their own best
+SIDES = ("uniform", "search", "T", "f")
 CHUNKS = 128  # about 4 million sequences for n = 3: the search is used with ten million
 
 
@@ -44,7 +49,7 @@ def ratio(name: str = "f", eps: str = "1/100", n: int = 3) -> dict[str, float]:
     assert isinstance(target, Target)
     plan = plan_grid(target.box, n, target.d_out, Fraction(eps), derived(target), roundings=n + 8)
     network = CompiledSumformer(construct_grid(target, plan.grid, plan.code, plan.number_format).sumformer, target.box)
-    batch = CHUNK_PAIRS["cpu"] // n**2
+    batch = CHUNK_TOKENS["cpu"] // n
     innermost = torch.rand(target.d, n, batch, dtype=torch.float64).permute(2, 1, 0)
     layouts = {"bare": innermost.contiguous(), "bare, batch innermost": innermost}
     thresholds = [axis.thresholds for axis in plan.grid.axes]
@@ -67,22 +72,26 @@ def continuous(name: str, eps: str, n: int) -> str:
     assert isinstance(target, Target)
     compiled = compile_target(target, Fraction(eps), "sum-decomposition")[1].sumformer
     target = Target.from_text(target.text, n=n, box=target.box, name=name)
-    network, batch = CompiledMeanSumformer(compiled), CHUNK_PAIRS["cpu"] // n**2
-    tokens = torch.rand(target.d, n, batch, dtype=torch.float64).permute(2, 1, 0)
-    chunks = TOKENS // (batch * n)
-    thresholds, samples = thresholds_of(compiled, target), chunks * batch
+    network, samples = CompiledMeanSumformer(compiled), TOKENS // n
+    thresholds = thresholds_of(compiled, target)
     sides: dict[str, Callable[[], object]] = {
         "uniform": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0, shares={}),
-        "search": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0),
-        "T": lambda: _again(lambda: network(tokens), chunks), "f": lambda: _again(lambda: target.torch(tokens), chunks)}
+        "search": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0)}
+    keep_freed_memory()
+    for batch in BATCHES:
+        tokens = torch.rand(target.d, n, batch // n, dtype=torch.float64).permute(2, 1, 0)
+        sides[f"T {batch}"] = partial(_again, partial(network, tokens), BARE // batch)
+        sides[f"f {batch}"] = partial(_again, partial(target.torch, tokens), BARE // batch)
     seen = dict.fromkeys(sides, float("inf"))
     for _ in range(REPETITIONS):
         for side, call in sides.items():
             start = time.process_time()
             call()
             seen[side] = min(seen[side], time.process_time() - start)
+    for part in ("T", "f"):
+        seen[part] = min(seen.pop(f"{part} {batch}") * TOKENS / (BARE // batch * (batch // n * n)) for batch in BATCHES)
     bare = seen["T"] + seen["f"]
-    return (f"{name:15s} {float(Fraction(eps)):7.0e} {n:4d} " + " ".join(f"{samples * n / seen[side]:13,.0f}" for side in sides)
+    return (f"{name:15s} {float(Fraction(eps)):7.0e} {n:4d} " + " ".join(f"{samples * n / seen[side]:13,.0f}" for side in SIDES)
             + f" {bare / seen['uniform']:9.2f} {bare / seen['search']:9.2f} {seen['T'] / bare:9.2f}")
 
 

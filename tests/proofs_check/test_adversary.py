@@ -12,6 +12,7 @@ import torch
 from constructions.adapters import CompiledMeanSumformer
 from constructions.continuous import compile_target
 from constructions.domains import Box
+from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.targets.evaluation import torch_algebra
 from constructions.targets.library import resolve
@@ -258,3 +259,47 @@ def test_one_long_sequence_is_read_in_chunks_as_if_it_were_whole(monkeypatch: py
     error = (compiled(tokens) - target.torch(tokens)).abs()[:64].max().item()
     assert found.maximum == pytest.approx(error, rel=1e-9)
     assert found.looked_at == 64
+
+
+def test_equal_tokens_stay_equal_in_half_of_the_refinement_moves() -> None:
+    generator, spot = torch.Generator().manual_seed(4), space(6)
+    tokens = torch.tensor([[0.2, 0.7, 0.2, 0.7, 0.7, 0.4]], dtype=torch.float64)[..., None]
+    near = spot.near(generator, tokens, 200, 0.01)[..., 0]
+    together = (near[:, 0] == near[:, 2]) & (near[:, 1] == near[:, 3]) & (near[:, 3] == near[:, 4])
+    assert bool(together[:100].all())
+    assert together[100:].double().mean() < 0.5
+    assert (near[:100] != tokens[0, :, 0]).any(dim=1).double().mean() > 0.3
+
+
+def test_each_trial_moves_by_its_own_scale() -> None:
+    scale = torch.tensor([1e-1, 1e-6] * 50, dtype=torch.float64)
+    tokens = torch.full((3, 4, 1), 0.5, dtype=torch.float64)
+    off = (space(4).near(torch.Generator().manual_seed(0), tokens, 100, scale).view(3, 50, 2, 4) - 0.5).abs()
+    assert off[:, :, 1].max() < 1e-5 < 1e-2 < off[:, :, 0].max()
+
+
+def test_rotated_points_are_uniform_in_every_coordinate_and_coordinates_do_not_follow_each_other() -> None:
+    generator = torch.Generator().manual_seed(7)
+    tokens = torch.cat([space(4).uniform(generator, 1000) for _ in range(8)])[..., 0]
+    assert (torch.histc(tokens, 10, 0, 1) / tokens.numel() - 0.1).abs().max() < 0.01
+    assert (torch.corrcoef(tokens.T) - torch.eye(4)).abs().max() < 0.06
+    two = space(9).two_values(generator, 4000)[..., 0]
+    assert max(len(row.unique()) for row in two) == 3
+    shares = (two[:, 1:] == two[:, 1:2]).double().mean(dim=1)
+    assert shares.min() < 0.2
+    assert shares.max() == 1
+
+
+def test_a_value_that_is_not_finite_stops_a_climb_too() -> None:
+    look = Search(built("own-times-mean", "1/100", 3)[0], lambda tokens: torch.full_like(tokens, torch.nan), space(3), seed=0)
+    tokens = torch.rand(5, 3, 1, dtype=torch.float64)
+    for call in (lambda: look.errors(tokens, "ascent"), lambda: look.enter(tokens, "ascent", 0),
+                 lambda: look.observe(tokens, "uniform", 0)):
+        with pytest.raises(Refused, match="not finite"):
+            call()
+
+
+def test_chunks_are_smaller_where_f_compares_all_pairs() -> None:
+    chunks = {text: Search(Target.from_text(text, n=48, box=UNIT), lambda tokens: tokens, space(48), seed=0).chunk
+              for text in ("x - mean(y)", "mean(abs(x - y))")}
+    assert chunks["x - mean(y)"] > 10 * chunks["mean(abs(x - y))"] > 0

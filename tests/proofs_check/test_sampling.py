@@ -177,8 +177,10 @@ def test_draws_stay_in_the_box_and_meet_cell_ends_from_both_sides() -> None:
     thresholds = [np.array([0.0, 0.1]), np.array([0.25, 0.5, 0.75])]
     space, generator = Space.of(box, 3, thresholds, "cpu", torch.float64), torch.Generator().manual_seed(0)
     ends = space.random_ends(generator, 500, 3)
+    places = space.moves(generator, ends[:20])
+    moved = space.moved(ends[:20], places)
     for tokens in (space.uniform(generator, 500), space.corners(generator, 0, 64), space.boundaries(generator, 500),
-                   space.equal(generator, 501), space.at(space.moves(generator, ends[:20]).flatten(0, 1))):
+                   space.equal(generator, 501), moved):
         assert tokens.shape[1:] == (3, 2)
         for c in range(2):
             assert box.lower[c] <= Fraction(tokens[..., c].min().item())
@@ -186,9 +188,14 @@ def test_draws_stay_in_the_box_and_meet_cell_ends_from_both_sides() -> None:
     assert len(space.corners(generator, 0, 64).reshape(64, -1).unique(dim=0)) == 64
     assert torch.equal(space.nearest_ends(space.at(ends)), ends)
     assert set(space.at(ends)[..., 1].unique().tolist()) == {0.0, 1.0, *thresholds[1], *np.nextafter(thresholds[1], 0)}
-    moves = space.moves(generator, ends[:20])
-    assert moves.shape == (20, space.n_moves, 3, 2)
-    assert int((moves != ends[:20, None]).flatten(2).sum(-1).max()) == 1
+    trials = moved.view(space.n_moves, 20, 3, 2)
+    changed = (trials != space.at(ends[:20])).flatten(2).sum(-1)
+    assert 0.5 < changed.double().mean() < 1 == int(changed.max())
+    move = torch.arange(20) % space.n_moves
+    wanted = torch.arange(20) % 3 > 0
+    there = space.at(space.moved_to(ends[:20], places, move, wanted))
+    expected = torch.where(wanted[:, None, None], trials[move, torch.arange(20)], space.at(ends[:20]))
+    assert torch.equal(there, expected)
 
 
 def test_leaving_the_threads_early_drops_waiting_jobs_and_restores_torch() -> None:

@@ -157,3 +157,10 @@ def test_a_callable_that_cannot_be_imported_is_a_bad_input(name: str, hint: str)
     with pytest.raises(BadInput) as caught:
         CallableTarget.load(name, n=3, box=BOX)
     assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "pairs"), [
+    ("x - mean(y)", False), ("mean((y - mean(y))**2)", False), ("x * max(y) + order(2)", False), ("mean(x * y)", True),
+    ("mean(y * mean(abs(x - y)))", True), ("max(mean(y) - x)", False), ("(x, sum(y) / sum(exp(x * y)))", True)])
+def test_only_a_reduction_that_sees_x_and_y_needs_all_pairs(text: str, pairs: bool) -> None:
+    assert Target.from_text(text, n=3, box=BOX).pairs == pairs
