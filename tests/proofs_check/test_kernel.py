@@ -152,7 +152,8 @@ def test_floating_point_that_is_bounded_for_no_claimed_length_is_not_certified(l
     claim = replace(CLAIM, every_n=every_n)
     links = [replace(one, says=replace(one.says, scope=claim.scope)) for one in (FIRST, SECOND, HEAD)]
     short = replace(ROUNDING, says=Evaluated(claim.networks, Fraction(0), longest))
-    verdict = conclude(claim, proof(*links[:2], heads=(links[2],), rounding=short), ())
+    _, *bounds = proof(*links[:2], heads=(links[2],), rounding=short)
+    verdict = conclude(claim, [replace(DEFINED, says=Defined("f", claim.scope)), *bounds], ())
     assert isinstance(verdict, Certificate) == (every_n and longest == 2)
 
 
