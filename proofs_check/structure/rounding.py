@@ -5,6 +5,7 @@
     units that read one form:                 slope of their sum * error of the form + their own roundings
     a chain of folds:                         |W - real W| grows by the roundings alone, each fold being 1-Lipschitz
     a mean in a head:                         errors are averaged; its roundings and its defect are relative
+    a soft extremum:                          hinges of one sign, so all is relative to values that span hundreds of orders
 
 An error of one channel passes through slopes of single units and chains, not through the slopes of whole quantities: coarse, but
 a few thousand roundings are 10^-12, far below what is being certified.
@@ -18,11 +19,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.enclosures.interval import Floats, quiet
 from proofs_check.folds import Chain, chains
 from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import quadratic
+from proofs_check.structure.tables import Soft
 
 _UP = 1 + 2.0**-30
+UNKNOWN = (np.inf, np.inf)
 LARGEST_SUM = 0.01  # gamma_k <= 1.02 k u as long as k u stays below it
 
 
@@ -40,7 +44,9 @@ class Running:
     pooling: float
     error: dict[str, float] = field(default_factory=dict)
     size: dict[str, float] = field(default_factory=dict)
+    hinges: dict[str, tuple[float, float]] = field(default_factory=dict)  # see _one_sided
 
+    @quiet
     def output_error(self, network: MeanSumformer) -> float:
         """Bound the error of the computed outputs; infinite where the analysis does not apply."""
         for channel, (low, high) in zip(network.tokens, self.reading.sides, strict=True):
@@ -52,6 +58,8 @@ class Running:
             self.size[mean] = self.size.get(channel, 0.0)
             before = self.error.get(channel, 0.0)
             self.error[mean] = (before + self.pooling * (self.size[mean] + before)) * _UP
+            moved, relative = self.hinges.get(channel, UNKNOWN)
+            self.hinges[mean] = moved, relative + self.pooling
         self._through(network.psi, [*self.size], network.readout)
         weights = np.abs(network.W_out)
         read = np.array([self.error.get(channel, 0.0) for channel in network.readout])
@@ -86,9 +94,10 @@ class Running:
 
     def _read(self, layer: ReluLayer, unit: int) -> tuple[float, float]:
         """Return the error that a unit takes over from its channels, and the size of the products it adds up."""
-        weights = np.abs(layer.W_1[:, unit])
-        errors = np.array([self.error.get(channel, 0.0) for channel in layer.reads])
-        sizes = np.array([self.size.get(channel, 0.0) for channel in layer.reads])
+        used = np.flatnonzero(layer.W_1[:, unit])
+        weights = np.abs(layer.W_1[used, unit])
+        errors = np.array([self.error.get(layer.reads[j], 0.0) for j in used])
+        sizes = np.array([self.size.get(layer.reads[j], 0.0) for j in used])
         return float(weights @ errors) * _UP, float(weights @ (sizes + errors)) * _UP
 
     def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]]) -> None:
@@ -98,12 +107,35 @@ class Running:
         own = {unit: self._gamma(terms + 1) * (products + abs(layer.bias[unit])) for unit in units}  # each in an order of its own
         high = {unit: max(0.0, self.reading.seen[layer, unit][1]) for unit in units}
         for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
-            weights = layer.W_2[units, k]
+            weights, channel = layer.W_2[units, k], layer.writes[k]
+            self._one_sided(channel, weights, common + max(own.values()))
+            soft = self.reading.soft.get(channel)
+            if soft is not None and {layer.reads[j] for j in np.flatnonzero(layer.W_1[:, units[0]])} == {soft.mean}:
+                error = self._of_logarithm(soft, np.abs(weights), np.abs(layer.bias[units]))
+                _put(added, channel, error, soft.largest + error)
+                continue
             order = np.argsort(-layer.bias[units])
             slope = float(np.abs(np.cumsum(weights[order])).max())
             sizes = np.abs(weights) * np.array([high[unit] + common + own[unit] for unit in units])
             error = slope * common + float(np.abs(weights) @ np.array([own[unit] for unit in units]))
-            _put(added, layer.writes[k], error, float(sizes.sum()))
+            _put(added, channel, error, float(sizes.sum()))
+
+    def _one_sided(self, channel: str, weights: Floats, moved: float) -> None:
+        """Remember of a channel that is a sum of hinges of one sign: how far they are moved, and the sum's relative rounding."""
+        one_sided = channel not in self.hinges and bool(np.all(weights >= 0))
+        self.hinges[channel] = (moved, self._gamma(len(weights) + 8)) if one_sided else UNKNOWN
+
+    def _of_logarithm(self, soft: Soft, weights: Floats, biases: Floats) -> float:
+        """Bound the error of sum_j w_j relu(b_j - s m) for a mean m + base whose relative error is eta.
+
+        A hinge's argument is off by s eta (m + base) + gamma (s m + |b_j|); where this matters, s m is at most |b_j| and as much.
+        """
+        moved, relative = self.hinges.get(soft.mean, UNKNOWN)
+        eta, gamma = 1.02 * (soft.steepest * moved + relative), self._gamma(4)
+        if not max(eta, gamma) < LARGEST_SUM:
+            return np.inf
+        reach = float(weights @ biases) + soft.scale * soft.base * float(weights.sum())
+        return (1.05 * eta + 2.2 * gamma) * reach * _UP
 
     def _chain(self, layers: Sequence[ReluLayer], chain: Chain, added: Sequence[dict[str, tuple[float, float]]]) -> None:
         at, head = chain.members[0]
@@ -111,6 +143,7 @@ class Running:
         terms = int(np.count_nonzero(layers[at].W_1[:, head]))
         start = taken + self._gamma(terms + 1) * (products + abs(layers[at].bias[head]))
         for target in chain.targets:
+            self.hinges[target] = UNKNOWN
             weights = np.abs(chain.weights(layers, target))
             steepest = float(quadratic(chain.weights(layers, target)).steepest) * _UP
             reach = max(abs(end) for end in self.reading.seen[layers[at], head]) + start
