@@ -76,12 +76,12 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
 def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumformer, heads: list[Step],
                   proved: Proved, polynomial: list[Step]) -> list[Step]:
     """Return the steps f = h or |f - p| <= .. with p = h, |h - S| <= .., and what follows for every network."""
-    scope = "every n >= 2" if claim.every_n else f"n = {target.n}"
+    scope, missed = "every n >= 2" if claim.every_n else f"n = {target.n}", proved.missed or Fraction(0)
     of, name = ("a polynomial p", POLYNOMIAL) if polynomial else ("f", TARGET)
     made = f"{of} is a function of the own token and {network.d_latent} means, for {scope}"
-    shown = "read from the network" if polynomial else "shown by algebra"
-    identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED,
-                    says=Near(name, OF_MEANS, Fraction(0), claim.scope))
+    shown = "read from the network" if polynomial else "shown by algebra" if not missed else "by algebra, constants rounded"
+    identity = Step("sum-decomposition", f"{made}; {shown}", Status.CERTIFIED if missed else Status.PROVED, missed,
+                    says=Near(name, OF_MEANS, missed, claim.scope))
     whole = sum((Fraction(part) for part in proved.parts.values()), Fraction(0))
     bound = Fraction(proved.bound)
     shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * Fraction(part) / whole)
@@ -117,7 +117,7 @@ def _evaluation(run: RunFiles, claim: Claim, network: MeanSumformer, proved: Pro
     number_format, longest = str(run.plan["number_format"]), int(run.plan["evaluated_up_to"])
     # numerator and denominator of a normalised head, n sums each, a few operations a slot, four roundings of 1/n in the weights
     roundings = 2 * longest + 3 * slots(run) + 52
-    running = Running(proved.reading, Arithmetic.of(number_format, roundings, LARGEST_WEIGHT[number_format]))
+    running = Running(proved.reading, Arithmetic.of(number_format, roundings, _factor(run, LARGEST_WEIGHT[number_format])))
     error = running.output_error(network)
     what = f"evaluated in {number_format}, any order of summation, n <= {longest}"
     if not np.isfinite(error) or (scored(run) and not max(running.size.values()) <= LARGEST_IN_STREAM):
@@ -125,6 +125,12 @@ def _evaluation(run: RunFiles, claim: Claim, network: MeanSumformer, proved: Pro
     if not _are_numbers_of(number_format, run):
         return Step(EVALUATION, f"{what}: a weight is not a {number_format} number", Status.UNDECIDED)
     return Step(EVALUATION, what, Status.CERTIFIED, Fraction(error), says=Evaluated(claim.networks, Fraction(error), longest))
+
+
+def _factor(run: RunFiles, largest: float) -> float:
+    """Bound what up to three weights of a head multiply a number by, on its way to the mean and out of it."""
+    heads = [float(np.abs(array).max(initial=1.0)) for key, array in run.arrays.items() if ".attention." in key]
+    return min(largest, max([1.0, *heads]) ** 3)
 
 
 def _are_numbers_of(number_format: str, run: RunFiles) -> bool:

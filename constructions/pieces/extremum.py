@@ -175,7 +175,7 @@ class SoftExtremum(Node):
     """output = the largest (or, of -u, the smallest) value, from the logarithm: no units, an error of log(n)/(2 beta)."""
 
     def __init__(self, exact: OrderStatistic, logarithm: Logarithm, sign: int) -> None:
-        self.exact, self.sign, self.beta = exact, sign, logarithm.beta
+        self.exact, self.sign, self.beta, self.exponential = exact, sign, logarithm.beta, logarithm.exponential
         self.inputs, self.outputs = (Form.of(logarithm.outputs[0]),), exact.outputs
         largest = arb(exact.n).log() / ball(self.beta)
         self.offset = Fraction(float((largest / 2).mid()))

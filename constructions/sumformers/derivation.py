@@ -7,8 +7,10 @@ channels that stands for it (docs/formats.md lists the kinds).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
+from constructions.pieces.extremum import SoftExtremum
 from constructions.pieces.forms import Form, Placed, Places, Quantity
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean, Rectified, Renamed
@@ -30,7 +32,7 @@ def derivation(decomposition: Decomposition, nodes: Sequence[Node], places: Plac
         nodes: what was built; a reciprocal that is to be refined is made there, in the place of an exact one.
         places: where the network holds them.
     """
-    defined = list(_with_rough_reciprocals(decomposition.nodes, nodes))
+    defined = list(_as_built(decomposition.nodes, nodes))
     quantities = [*decomposition.tokens, *(q for node in defined for q in node.outputs)]
     names = {q: f"q{k}" for k, q in enumerate(quantities)}
     entries: list[Entry] = [{"name": names[q], "kind": "token", "coordinate": c, "held": _held(places[q])}
@@ -42,7 +44,9 @@ def derivation(decomposition: Decomposition, nodes: Sequence[Node], places: Plac
     return {"quantities": entries, "outputs": [_form(form, names) for form in decomposition.outputs]}
 
 
-def _with_rough_reciprocals(exact: Sequence[Node], built: Sequence[Node]) -> Iterator[Node]:
+def _as_built(exact: Sequence[Node], built: Sequence[Node]) -> Iterator[Node]:
+    """Put rough reciprocals, and extrema that are formed softly, in the place of the exact ones."""
+    soft = {node.exact: node for node in built if isinstance(node, SoftExtremum)}
     tables = {node.outputs[0]: node.exact for node in built if isinstance(node, Hinges)}
     refined = {node.exact: node for node in built if isinstance(node, RefinedQuotient)}
     for node in exact:
@@ -50,11 +54,12 @@ def _with_rough_reciprocals(exact: Sequence[Node], built: Sequence[Node]) -> Ite
             yield tables[refined[node].r]
             yield refined[node]
         else:
-            yield node
+            yield soft.get(node, node) if isinstance(node, OrderStatistic) else node
 
 
 def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quantity, Entry]]:
-    forms = [_form(form, names) for form in node.inputs]
+    exact = node.exact if isinstance(node, SoftExtremum) else node
+    forms = [_form(form, names) for form in exact.inputs]
     match node:
         case Univariate():
             yield node.outputs[0], {"kind": "function", "tree": str(node.g.tree), "of": forms}
@@ -76,6 +81,10 @@ def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quanti
             yield node.outputs[0], {"kind": "renamed", "of": forms, "tree": node.outputs[0].name}
         case OrderStatistic():
             yield node.outputs[0], {"kind": "order-statistic", "of": forms, "rank": node.rank}
+        case SoftExtremum(exponential=E):
+            numbers = {"beta": E.beta, "centre": E.centre, "base": float(E.table.base)}
+            yield node.outputs[0], {"kind": "soft-extremum", "of": forms, "rank": node.exact.rank,
+                                    **{key: str(Fraction(value)) for key, value in numbers.items()}}
 
 
 def _form(form: Form, names: Mapping[Quantity, str]) -> Entry:

@@ -15,7 +15,8 @@ from constructions.number_formats import exact_number
 from constructions.targets import expression as ex
 from constructions.targets.language import parse
 
-KINDS = ("token", "function", "product", "quotient", "kernel", "mean", "rectified", "renamed", "order-statistic")
+KINDS = ("token", "function", "product", "quotient", "kernel", "mean", "rectified", "renamed", "order-statistic",
+         "soft-extremum")
 MOST_VARIABLES = 64
 
 
@@ -43,10 +44,11 @@ class Entry:
     Attributes:
         tree: a function of x[0], x[1], .. (function, kernel), or an expression with the same value (renamed).
         of: the forms it depends on.
-        detail: coordinate (token), rank (order-statistic).
+        detail: coordinate (token), rank (order-statistic, soft-extremum).
         reciprocal: the quantity 1/q of a quotient p/q.
         refined: c where p/q is formed as c p r (2 - q r) with that reciprocal r, 0 where it is p r.
         tokens: quantities that a kernel's last variables stand for, at the token y.
+        soft: beta, c and b of a soft extremum: what is averaged is b less than about exp(beta (u - c)).
     """
 
     name: str
@@ -58,6 +60,7 @@ class Entry:
     reciprocal: str = ""
     tokens: tuple[str, ...] = ()
     refined: Fraction = Fraction(0)
+    soft: tuple[Fraction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def _entry(data: Mapping[str, Any], d: int) -> Entry:
         tree = _tree(data["tree"], d)
     held = Held({str(c): exact_number(w) for c, w in data["held"]["channels"].items()}, exact_number(data["held"]["constant"]))
     return Entry(str(data["name"]), kind, held, tree, of, int(data.get("coordinate", data.get("rank", 0))),
-                 str(data.get("reciprocal", "")), tokens, exact_number(data.get("refined", "0")))
+                 str(data.get("reciprocal", "")), tokens, exact_number(data.get("refined", "0")),
+                 tuple(exact_number(data[key]) for key in ("beta", "centre", "base")) if kind == "soft-extremum" else ())
 
 
 def _tree(text: object, variables: int) -> ex.Expression:

@@ -165,3 +165,15 @@ def _merged(a: Monomial, b: Monomial) -> Monomial:
 
 def _from_dense(name: str, polynomial: fmpq_poly) -> Polynomial:
     return Polynomial({((name, k),) if k else CONSTANT: c for k, c in enumerate(polynomial.coeffs()) if c})
+
+
+def multiple(content: Polynomial, part: Polynomial) -> tuple[fmpq, Polynomial] | None:
+    """Return (c, rest) with content = c * part + rest and rest free of what is in the part, None where there are none."""
+    leading = max((m for m in part.terms if m != CONSTANT), key=lambda m: abs(part.terms[m]), default=None)
+    if leading is None or leading not in content.terms:
+        return None
+    scale = content.terms[leading] / part.terms[leading]
+    rest = content - part.times(scale)
+    if any(abs(rest.terms.get(m, fmpq(0))) > abs(content.terms[leading]) * fmpq(1, 2**30) for m in part.terms if m != CONSTANT):
+        return None
+    return scale, rest

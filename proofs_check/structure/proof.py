@@ -35,26 +35,31 @@ from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
-ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic")
+ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic", "soft-extremum")
 
 
 @dataclass(frozen=True, eq=False)
 class Proved:
-    """The result: |f - S| <= bound over the reals, about how it divides, and whether algebra showed every identity.
+    """The result: |h - S| <= bound over the reals, about how it divides, and how far h is from f.
 
-    ``definitions`` are the expressions that the network was held against; where ``identities`` holds they are f, or, if this was
-    left to the caller, at least well defined.
+    ``definitions`` are h, the expressions that the network was held against; by algebra they are within ``missed`` of f (0 unless
+    constants were rounded; None where that was not shown), or, if this was left to the caller, at least well defined.
     """
 
     bound: float
     parts: Mapping[Part, float]
-    identities: bool
+    missed: Fraction | None
     quantities: Mapping[str, Quantity]
     reading: Reading
     squares: int
     folds: int
     definitions: tuple[ex.Expression, ...]
     entries: tuple[Entry, ...]
+
+    @property
+    def identities(self) -> bool:
+        """Whether algebra showed every identity, up to rounded constants."""
+        return self.missed is not None
 
     def told(self, name: str, what: str) -> str:
         """Say what a part of the error is about."""
@@ -127,8 +132,8 @@ class Structure:
                                                     (network.psi, self._before_psi(), network.readout))
                  for chain in chains(layers, known, later)]
         definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
-        identities = self._identities(definitions if outputs is None else outputs, definitions)
-        return Proved(*bounds[worst], identities, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found),
+        missed = self._identities(definitions if outputs is None else outputs, definitions)
+        return Proved(*bounds[worst], missed, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found),
                       definitions, tuple(self.derivation.entries))
 
     def _before_psi(self) -> list[str]:
@@ -190,14 +195,22 @@ class Structure:
         own = enclosed(reading.whole(gap))
         return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
 
-    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> bool:
-        """Prove by algebra that the quantities make up the target, and that renamed ones are what they are called."""
-        algebra = Algebra(self.n, len(self.sides))
-        pairs: list[tuple[ex.Expression, ex.Expression]] = list(zip(outputs, definitions, strict=True))
-        pairs += [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
-                  if entry.kind == "renamed" and entry.tree is not None]
-        slack = any(form.slack for entry in self.derivation.entries for form in entry.of)
-        return not slack and all(a == b or algebra.same(a, b) for a, b in pairs)
+    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> Fraction | None:
+        """Bound by algebra how far the quantities are from making up the target, None where that is not shown.
+
+        It is 0 unless constants were rounded. Renamed quantities have to be what they are called.
+        """
+        algebra, missed = Algebra(self.n, len(self.sides)), Fraction(0)
+        renamed = [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
+                   if entry.kind == "renamed" and entry.tree is not None]
+        forms = [*self.derivation.outputs, *(form for entry in self.derivation.entries for form in entry.of)]
+        rounded = any(form.slack for form in forms)
+        for a, b in zip(outputs, definitions, strict=True):
+            found = Fraction(0) if a == b else algebra.distance(a, b, self.sides) if rounded else None
+            if found is None and not algebra.same(a, b):
+                return None
+            missed = max(missed, found or Fraction(0))
+        return missed if all(a == b or algebra.same(a, b) for a, b in renamed) else None
 
 
 def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form) -> str | None:

@@ -22,12 +22,12 @@ from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.folds import Chain, chains
 from proofs_check.structure.content import Content, Definitions, Noise, affine, collapsed, dyadic, expanded, squared, tidy
 from proofs_check.structure.derivation import Held
-from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined
+from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, multiple
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
 from proofs_check.structure.series import NoSeries, SeriesOf
 from proofs_check.structure.squares import quadratic, rational
-from proofs_check.structure.tables import Table
-from proofs_check.structure.variable import Variable
+from proofs_check.structure.tables import Soft, Table
+from proofs_check.structure.variable import Variable, of_one
 
 TOKEN, OTHER = "x.", "y."
 Place = tuple[ReluLayer, int]
@@ -61,6 +61,7 @@ class Reading:
         pooled: by mean variable, what the pooled channel holds at the token y.
         averaged: the same, scaled as the mean variable is.
         facts: combinations of channels whose range is known to be narrower than their contents show.
+        soft: by channel of a logarithm in a soft extremum, what rounding is measured by.
         products: by two variables, a third one that stands for the product of their numbers, whose range is known to be narrow.
         seen: by layer and unit, the range of what the unit rectifies; folds are left out.
     """
@@ -76,6 +77,7 @@ class Reading:
     facts: list[tuple[Held, float, float]] = field(default_factory=list)
     seen: dict[Place, Range] = field(default_factory=dict)
     products: dict[tuple[str, str], str] = field(default_factory=dict)
+    soft: dict[str, Soft] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._defined, self._averaged = SeriesOf(self.definitions), SeriesOf(self.averaged)
@@ -108,17 +110,21 @@ class Reading:
         """Return what a unit sees, with or without its bias."""
         parts = [(self.contents[channel], dyadic(weight)) for channel, weight in zip(layer.reads, layer.W_1[:, unit], strict=True)
                  if weight and channel in self.contents]
-        return tidy(affine(parts, dyadic(layer.bias[unit]) if bias else fmpq(0)))
+        whole = affine(parts, dyadic(layer.bias[unit]) if bias else fmpq(0))
+        return whole if whole.variables <= self.pooled.keys() and of_one(whole) else tidy(whole)
 
     def range(self, content: Content) -> Range:
         """Enclose the values; a form that is linear in means ranges where what is averaged does."""
+        ends = None if content.variables & self.definitions.keys() else of_one(content)
+        if ends is not None and not self.facts and not self.products:
+            return ends
         if not self.facts and not self.products and content.variables & self.definitions.keys():
             try:
                 return self._defined.range(content, self.pooled)
             except NoSeries:
                 pass
         content = expanded(content, self.definitions)
-        ranges = [self._range(content)]
+        ranges = [self._range(content), *([ends] if ends else [])]
         ranges += [self._range(other) for other in self.with_products(self.whole(content))] if self.products else []
         return max(low for low, _ in ranges), min(high for _, high in ranges)
 
@@ -212,18 +218,6 @@ class Reading:
         """Add to a channel."""
         held = self.contents.get(channel)
         self.contents[channel] = content if held is None else affine([(held, ONE), (content, ONE)])
-
-
-def multiple(content: Polynomial, part: Polynomial) -> tuple[fmpq, Polynomial] | None:
-    """Return (c, rest) with content = c * part + rest and rest free of what is in the part, None where there are none."""
-    leading = max((m for m in part.terms if m != CONSTANT), key=lambda m: abs(part.terms[m]), default=None)
-    if leading is None or leading not in content.terms:
-        return None
-    scale = content.terms[leading] / part.terms[leading]
-    rest = content - part.times(scale)
-    if any(abs(rest.terms.get(m, fmpq(0))) > abs(content.terms[leading]) * fmpq(1, 2**30) for m in part.terms if m != CONSTANT):
-        return None
-    return scale, rest
 
 
 def through(reading: Reading, layers: Sequence[ReluLayer], read_later: Iterable[str], part: str) -> Iterator[set[str]]:

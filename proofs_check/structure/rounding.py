@@ -6,6 +6,7 @@
     a chain of folds:                         |W - real W| grows by the roundings alone, each fold being 1-Lipschitz
     a mean in a head:                         errors are averaged; its roundings and its defect are relative
     a product that is subnormal:              one more ``tiny``, whatever its size
+    a soft extremum:                          hinges of one sign, so all is relative to values that span hundreds of orders
 
 An error of one channel passes through slopes of single units and chains, not through the slopes of whole quantities: coarse, but
 a few thousand roundings are 10^-12, far below what is being certified.
@@ -19,11 +20,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.enclosures.interval import Floats, quiet
 from proofs_check.folds import Chain, chains
 from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import quadratic
+from proofs_check.structure.tables import Soft
 
 _UP = 1 + 2.0**-30
+UNKNOWN = (np.inf, np.inf, np.inf)
 LARGEST_SUM = 0.01  # gamma_k <= 1.02 k u as long as k u stays below it
 
 
@@ -69,7 +73,9 @@ class Running:
     error: dict[str, float] = field(default_factory=dict)
     size: dict[str, float] = field(default_factory=dict)
     greatest: float = 0.0
+    hinges: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # see _one_sided
 
+    @quiet
     def output_error(self, network: MeanSumformer) -> float:
         """Bound the error of the computed outputs; infinite where the analysis does not apply, or a number may overflow."""
         for channel, (low, high) in zip(network.tokens, self.reading.sides, strict=True):
@@ -82,6 +88,9 @@ class Running:
             before = self.error.get(channel, 0.0)
             self.error[mean] = (before + self.arithmetic.mean(self.size[mean] + before)) * _UP
             self._meets((self.size[mean] + before) * self.arithmetic.roundings * self.arithmetic.factor)
+            moved, relative, lost = self.hinges.get(channel, UNKNOWN)
+            underflow = self.arithmetic.mean(0.0)
+            self.hinges[mean] = moved, relative + self.arithmetic.gamma(self.arithmetic.roundings), lost + underflow
         self._through(network.psi, [*self.size], network.readout)
         weights = np.abs(network.W_out)
         read = np.array([self.error.get(channel, 0.0) for channel in network.readout])
@@ -123,9 +132,10 @@ class Running:
 
     def _read(self, layer: ReluLayer, unit: int) -> tuple[float, float]:
         """Return the error that a unit takes over from its channels, and the size of the products it adds up."""
-        weights = np.abs(layer.W_1[:, unit])
-        errors = np.array([self.error.get(channel, 0.0) for channel in layer.reads])
-        sizes = np.array([self.size.get(channel, 0.0) for channel in layer.reads])
+        used = np.flatnonzero(layer.W_1[:, unit])
+        weights = np.abs(layer.W_1[used, unit])
+        errors = np.array([self.error.get(layer.reads[j], 0.0) for j in used])
+        sizes = np.array([self.size.get(layer.reads[j], 0.0) for j in used])
         return float(weights @ errors) * _UP, float(weights @ (sizes + errors)) * _UP
 
     def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]]) -> None:
@@ -136,12 +146,39 @@ class Running:
         self._meets(products + float(np.abs(layer.bias[units]).max()))
         high = {unit: max(0.0, self.reading.seen[layer, unit][1]) for unit in units}
         for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
-            weights = layer.W_2[units, k]
+            weights, channel = layer.W_2[units, k], layer.writes[k]
+            self._one_sided(channel, weights, common + max(own.values()))
+            soft = self.reading.soft.get(channel)
+            if soft is not None and {layer.reads[j] for j in np.flatnonzero(layer.W_1[:, units[0]])} == {soft.mean}:
+                error = self._of_logarithm(soft, np.abs(weights), np.abs(layer.bias[units]))
+                _put(added, channel, error, soft.largest + error)
+                continue
             order = np.argsort(-layer.bias[units])
             slope = float(np.abs(np.cumsum(weights[order])).max())
             sizes = np.abs(weights) * np.array([high[unit] + common + own[unit] for unit in units])
             error = slope * common + float(np.abs(weights) @ np.array([own[unit] for unit in units]))
-            _put(added, layer.writes[k], error, float(sizes.sum()))
+            _put(added, channel, error, float(sizes.sum()))
+
+    def _one_sided(self, channel: str, weights: Floats, moved: float) -> None:
+        """Remember of a sum of hinges of one sign: how far they are moved, its relative rounding, and what underflows."""
+        one_sided = channel not in self.hinges and bool(np.all(weights >= 0))
+        terms = len(weights) + 8
+        self.hinges[channel] = (moved, self.arithmetic.gamma(terms), self._dot(terms, 0.0)) if one_sided else UNKNOWN
+
+    def _of_logarithm(self, soft: Soft, weights: Floats, biases: Floats) -> float:
+        """Bound the error of sum_j w_j relu(b_j - s m) for a mean m + base whose relative error is eta.
+
+        A hinge's argument is off by s eta (m + base) + gamma (s m + |b_j|), where this matters, s m is at most |b_j| and as much;
+        by what underflows in m, which is relative to the base, and in the product, which is relative to s times the base.
+        """
+        moved, relative, lost = self.hinges.get(soft.mean, UNKNOWN)
+        eta = 1.02 * (soft.steepest * moved + relative) + _ratio(lost, soft.base)
+        gamma = self.arithmetic.gamma(4) + _ratio(self._dot(4, 0.0), soft.scale * soft.base)
+        if not max(eta, gamma) < LARGEST_SUM:
+            return np.inf
+        reach = (float(weights @ biases) + soft.scale * soft.base * float(weights.sum())) * _UP
+        self._meets(reach)
+        return ((1.05 * eta + 2.2 * gamma) * reach + self._dot(len(weights) + 2, 0.0)) * _UP
 
     def _chain(self, layers: Sequence[ReluLayer], chain: Chain, added: Sequence[dict[str, tuple[float, float]]]) -> None:
         at, head = chain.members[0]
@@ -150,6 +187,7 @@ class Running:
         start = taken + self._dot(terms + 1, products + abs(layers[at].bias[head]))
         self._meets(products + abs(layers[at].bias[head]))
         for target in chain.targets:
+            self.hinges[target] = UNKNOWN
             weights = np.abs(chain.weights(layers, target))
             steepest = float(quadratic(chain.weights(layers, target)).steepest) * _UP
             reach = max(abs(end) for end in self.reading.seen[layers[at], head]) + start
@@ -164,3 +202,7 @@ class Running:
 def _put(added: dict[str, tuple[float, float]], channel: str, error: float, size: float) -> None:
     before = added.get(channel, (0.0, 0.0))
     added[channel] = before[0] + error * _UP, before[1] + size * _UP
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole * _UP if whole > 0 else np.inf

@@ -11,6 +11,7 @@ from proofs_check.structure.averages import natural_range
 from proofs_check.structure.content import Content
 from proofs_check.structure.derivation import Entry, Form
 from proofs_check.structure.deviation import NotAnalytic
+from proofs_check.structure.extremum import soft_extremum
 from proofs_check.structure.function_rules import function, rectified
 from proofs_check.structure.mean_rules import kernel, mean
 from proofs_check.structure.order import order_statistic
@@ -81,4 +82,4 @@ def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interva
 
 RULES: dict[str, Callable[[Premises, Entry, Content, list[Combination]], Quantity]] = {
     "function": function, "rectified": rectified, "product": product, "mean": mean, "kernel": kernel,
-    "order-statistic": order_statistic, "renamed": renamed}
+    "order-statistic": order_statistic, "soft-extremum": soft_extremum, "renamed": renamed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,11 +52,7 @@ class Table:
         return found
 
     def _from(self, t: Fraction) -> tuple[Fraction, Fraction]:
-        j = np.searchsorted([float(k) for k in self.knots], float(t), side="right") - 1
-        while j + 1 < len(self.knots) and self.knots[j + 1] <= t:
-            j += 1
-        while j >= 0 and self.knots[j] > t:
-            j -= 1
+        j = bisect.bisect_right(self.knots, t) - 1
         if j < 0:
             return Fraction(0), Fraction(0)
         return self.values[j] + self.slopes[j] * (t - self.knots[j]), self.slopes[j]
@@ -65,3 +62,22 @@ class Table:
         pieces = self.pieces(Fraction(low), Fraction(high))
         ends = [end for a, b, value, slope in pieces for end in (value, value + slope * (b - a))]
         return min(ends), max(ends)
+
+
+@dataclass(frozen=True)
+class Soft:
+    """What the rounding of a soft extremum is measured by: hinges of one sign, after a mean m of hinges of one sign.
+
+    Attributes:
+        mean: of the channel with the exponential.
+        steepest: largest slope of the logarithm of what is averaged, by the form that its hinges read.
+        base: what is added to m before the logarithm is taken.
+        scale: s > 0, the logarithm's hinges read -s m.
+        largest: of the absolute values of their sum.
+    """
+
+    mean: str
+    steepest: float
+    base: float
+    scale: float
+    largest: float
