@@ -8,7 +8,8 @@ polynomials with its own coefficient, so that what cancels in exact arithmetic c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flint import fmpq
@@ -27,6 +28,10 @@ class Noise:
     polynomial: Polynomial
     bound: float
 
+    def times(self, factor: fmpq) -> Noise:
+        """Multiply by a number."""
+        return self if factor == ONE else Noise(self.polynomial.times(factor), self.bound * rational_up(abs(factor)) * _UP)
+
 
 @dataclass(frozen=True, eq=False)
 class Content:
@@ -41,7 +46,7 @@ class Content:
         """Return a number."""
         return Content(Polynomial.constant(value))
 
-    @property
+    @functools.cached_property
     def variables(self) -> frozenset[str]:
         """Variables of the main part and of the coefficients of the noise."""
         return self.main.variables.union(*(noise.polynomial.variables for noise in self.noise.values()))
@@ -53,6 +58,10 @@ class Content:
 
     def sharp_spread(self) -> float:
         """Bound everything but the main part through the ranges of its coefficients."""
+        return self._sharp_spread
+
+    @functools.cached_property
+    def _sharp_spread(self) -> float:
         return (total_size([noise.polynomial for noise in self.noise.values()]) + self.rest) * _UP
 
     def __sub__(self, other: Content) -> Content:
@@ -91,11 +100,6 @@ def dyadic(value: float) -> fmpq:
     return fmpq(p, q)
 
 
-def collapsed(content: Content, name: str) -> Content:
-    """Put one eps in the place of all noise."""
-    return Content(content.main).with_noise(name, dyadic(content.sharp_spread()))
-
-
 def squared(content: Content, name: str) -> Content:
     """Return the square of a content without rest; the square of its noise, between 0 and some S^2, is an eps of its own."""
     if content.rest:
@@ -112,15 +116,20 @@ def squared(content: Content, name: str) -> Content:
 def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = ZERO) -> Content:
     """Return constant + sum of factor * content; the eps of the parts are the same where their names are."""
     kept = [(content, factor) for content, factor in parts if factor]
-    main = combined([*((content.main, factor) for content, factor in kept), (Polynomial.constant(constant), fmpq(1))])
+    if len(kept) == 1 and kept[0][1] == ONE and not constant:
+        return kept[0][0]
+    main = combined([*((content.main, factor) for content, factor in kept), (Polynomial.constant(constant), ONE)])
     noises: dict[str, list[tuple[Noise, fmpq]]] = {}
     for content, factor in kept:
         for name, noise in content.noise.items():
             noises.setdefault(name, []).append((noise, factor))
-    joined = {name: Noise(combined((n.polynomial, f) for n, f in found),
-                          sum(n.bound * rational_up(abs(f)) for n, f in found) * _UP) for name, found in noises.items()}
+    joined = {name: found[0][0].times(found[0][1]) if len(found) == 1 else _sum(found) for name, found in noises.items()}
     rest = sum(content.rest * rational_up(abs(factor)) for content, factor in kept if content.rest) * _UP
     return Content(main, {name: n for name, n in joined.items() if n.polynomial.terms}, rest)
+
+
+def _sum(parts: Sequence[tuple[Noise, fmpq]]) -> Noise:
+    return Noise(combined((n.polynomial, f) for n, f in parts), sum(n.bound * rational_up(abs(f)) for n, f in parts) * _UP)
 
 
 def tidy(content: Content) -> Content:
@@ -131,7 +140,7 @@ def tidy(content: Content) -> Content:
         polynomial, missed = one.polynomial.cut()
         lost += missed
         if polynomial.terms:
-            noise[name] = Noise(polynomial, one.bound)
+            noise[name] = one if polynomial is one.polynomial else Noise(polynomial, one.bound)
     return Content(main, noise, (content.rest + rational_up(lost)) * _UP if lost else content.rest)
 
 
@@ -166,6 +175,10 @@ class Definitions(dict[str, Content]):
             self._products.clear()
         super().__setitem__(name, content)
 
+    def below(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the variables that are left where these are defined."""
+        return frozenset().union(*(self[name].variables if name in self else {name} for name in names))
+
     def product(self, monomial: Monomial) -> Content:
         """Return a product of powers of the variables, at least one."""
         (name, exponent), *others = monomial
@@ -177,9 +190,18 @@ class Definitions(dict[str, Content]):
         return self._products[monomial]
 
 
+def multiplied_out(polynomial: Polynomial, definitions: Definitions) -> Polynomial:
+    """Put the definitions of variables in their place, their noise left out."""
+    return combined((content.main, factor) for content, factor in _terms(polynomial, definitions))
+
+
 def _substituted(polynomial: Polynomial, definitions: Definitions) -> Content:
+    return affine(_terms(polynomial, definitions))
+
+
+def _terms(polynomial: Polynomial, definitions: Definitions) -> list[tuple[Content, fmpq]]:
     if not polynomial.variables & definitions.keys():
-        return Content(polynomial)
+        return [(Content(polynomial), ONE)]
     total: list[tuple[Content, fmpq]] = []
     for outer, inner in polynomial.by(definitions).items():
         if not outer:
@@ -188,4 +210,4 @@ def _substituted(polynomial: Polynomial, definitions: Definitions) -> Content:
             total.append((definitions.product(outer), inner.at_zero))
         else:
             total.append((Content(inner) * definitions.product(outer), ONE))
-    return affine(total)
+    return total
