@@ -210,7 +210,7 @@ class Bilinear(Node):
 
     def _held(self, sweep: Sweep, form: Form, values: arb) -> tuple[Placed, arb, float]:
         """Put a combination into a channel of its own where reading it twice would cost more."""
-        placed = sweep.places.form(form)
+        placed = sweep.places.sketched(form) if sweep.wiring.dry else sweep.places.form(form)
         if len(placed.channels) <= 2:
             return placed, values, 0.0
         rounding = sweep.rounding(placed)

@@ -119,7 +119,8 @@ class Sweep:
         rounding = self.rounding(placed)
         low = Fraction(ends(values)[0] - upward(2 * rounding) - 2.0**-40)
         channel = self.wiring.channel()
-        self.wiring.unit({c: float(w) for c, w in placed.channels.items()}, float(placed.constant - low), {channel: 1.0})
+        reads = {} if self.wiring.dry else {c: float(w) for c, w in placed.channels.items()}
+        self.wiring.unit(reads, float(placed.constant - low), {channel: 1.0})
         mass = Fraction(upward(2 * size(values) + 2 * abs(float(low)) + rounding))
         return Placed({channel: Fraction(1)}, low, mass), rounding
 

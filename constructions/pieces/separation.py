@@ -6,10 +6,11 @@ certified is the final sum with its rounded, thinned coefficients, against the k
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -58,8 +59,9 @@ def separate_many(kernels: Sequence[Smooth], x_variables: int, box: Box, toleran
     x_shape, y_shape = _shapes(certifiers, x_variables)
     matrices = [_padded(c.coefficients, (*x_shape, *y_shape)).reshape(math.prod(x_shape), -1) for c in certifiers]
     stacked = np.concatenate(matrices, axis=1)
-    proposals = [*_by_singular_values(stacked, len(kernels), certifiers, x_shape, y_shape, tolerance, max_rank),
-                 *_direct(stacked, len(kernels), certifiers, x_shape, y_shape, tolerance, max_rank)]
+    direct = _direct(stacked, len(kernels), certifiers, x_shape, y_shape, tolerance, max_rank)
+    worth = min(map(_cost, direct), default=math.inf)
+    proposals = [*_by_singular_values(stacked, len(kernels), certifiers, x_shape, y_shape, tolerance, max_rank, worth), *direct]
     if not proposals:
         raise Refused(f"{', '.join(str(K.tree) for K in kernels)} has no separation of rank at most {max_rank} to within "
                       f"{tolerance:.3g}")
@@ -74,12 +76,14 @@ def _cost(found: Separation) -> float:
 
 
 def _by_singular_values(stacked: np.ndarray, outputs: int, certifiers: Sequence[Certifier], x_shape: Index, y_shape: Index,
-                        tolerance: float, max_rank: int) -> list[Separation]:
-    """Lowest ranks first; the rank is taken one or two higher where thinner factors pay for it."""
+                        tolerance: float, max_rank: int, worth: float) -> list[Separation]:
+    """Lowest ranks first; the rank is taken one or two higher where thinner factors pay for it.
+
+    Ranks that must cost more than ``worth`` are left out: a rank costs at least what the tolerance as threshold leaves of it.
+    """
     u, s, vt = np.linalg.svd(stacked, full_matrices=False)
     u, s, vt = u[:, :max_rank], s[:max_rank], vt[:max_rank]
     found: list[Separation] = []
-    low, high = 1, len(s)
 
     def rounded(rank: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
         root = np.exp2(np.round(np.log2(np.sqrt(s[:rank]))))  # a power of two, so that scaling rounds nothing
@@ -92,18 +96,23 @@ def _by_singular_values(stacked: np.ndarray, outputs: int, certifiers: Sequence[
         U, V = rounded(rank, threshold)
         bounds: list[float] = []
         for c, part in zip(certifiers, np.split(V, outputs, axis=1), strict=True):
-            bounds.append(c.error((U.T @ part).reshape(*x_shape, *y_shape)))
+            bounds.append(c.error((U.T @ part).reshape(*x_shape, *y_shape), tolerance))
             if not bounds[-1] <= tolerance:
                 return None
         return tuple(bounds)
 
-    if errors(high, 0.0) is None:
+    def least_cost(rank: int) -> float:
+        return _cost(_separation(*rounded(rank, tolerance), outputs, x_shape, y_shape, ()))
+
+    affordable = bisect.bisect_right(range(1, len(s) + 1), worth, key=least_cost)
+    if not affordable or errors(affordable, 0.0) is None:
         return found
+    low, high = 1, affordable
     while low < high:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if errors(middle, 0.0) is None else (low, middle)
     tried = 4 if len(x_shape) + len(y_shape) <= 2 else 1  # more variables: seconds each, and seldom chosen
-    for rank in range(low, min(low + tried, len(s) + 1)):
+    for rank in range(low, min(low + tried, affordable + 1)):
         small, large, bounds = tolerance * 1e-9, tolerance, None
         for _ in range(9):
             threshold = math.sqrt(small * large)
@@ -181,8 +190,8 @@ class Certifier(Protocol):
     def coefficients(self) -> np.ndarray:
         """Chebyshev coefficients, float64, not certified."""
 
-    def error(self, P: np.ndarray) -> float:
-        """Bound sup |K - P| on the box, P taken exactly."""
+    def error(self, P: np.ndarray, enough: float = math.inf) -> float:
+        """Bound sup |K - P| on the box, P taken exactly; inf where the bound is seen to be above ``enough``."""
 
 
 def certifier(K: Smooth, box: Box, tail: float, max_degree: int) -> Certifier:
@@ -209,7 +218,7 @@ class ByGrid:
         grid = Grid.of(K, box, near)
         return ByGrid(grid, grid.coefficients())
 
-    def error(self, P: np.ndarray) -> float:
+    def error(self, P: np.ndarray, enough: float = math.inf) -> float:
         """See :class:`Grid`; rows and columns beyond the proved degrees belong to another kernel and must be empty."""
         own = P[tuple(slice(0, D) for D in self.coefficients.shape)]
         rest = float(np.abs(P).sum() - np.abs(own).sum())
@@ -223,11 +232,13 @@ class ByCoefficients:
     Attributes:
         coefficients: of the interpolant, each right to ``slack``.
         tail: how far the interpolant is from the kernel.
+        worst: the slice of the grid where the last error was largest.
     """
 
     coefficients: np.ndarray
     slack: float
     tail: float
+    worst: list[int] = field(default_factory=lambda: [0])
 
     @staticmethod
     def of(K: Smooth, box: Box, near: Degrees) -> ByCoefficients:
@@ -241,19 +252,29 @@ class ByCoefficients:
         dropped = float(np.abs(full).sum() - np.abs(kept).sum()) * (1 + 2.0**-30) + 2.0**-40 * float(np.abs(full).sum()) * 2.0**-8
         return ByCoefficients(np.ascontiguousarray(kept), each, near.tail + dropped + each * full.size)
 
-    def error(self, P: np.ndarray) -> float:
-        """Bound the low part on a grid where that is affordable."""
+    def error(self, P: np.ndarray, enough: float = math.inf) -> float:
+        """Bound the low part on a grid where that is affordable, one slice after the other, where it was largest before first."""
         difference = _padded(self.coefficients, P.shape) - P
         l1 = float(np.abs(difference).sum())
         counts = [math.ceil(2.5 * n) for n in P.shape]
-        bound = l1
-        if math.prod(counts) <= LARGEST_GRID:
-            values = difference
-            for n, N in zip(P.shape, counts, strict=True):
-                values = np.tensordot(values, cosines(n - 1, N), axes=(0, 0))
-            factor = math.prod(1 / math.cos(math.pi * (n - 1) / (2 * N)) for n, N in zip(P.shape, counts, strict=True))
-            bound = min(l1, float(np.abs(values).max()) * factor + l1 * 2.0**-36)
-        return upward(bound * (1 + 2.0**-30) + self.tail)
+        if math.prod(counts) > LARGEST_GRID:
+            return self._bound(l1)
+        tables = [cosines(n - 1, N) for n, N in zip(P.shape, counts, strict=True)]
+        factor = math.prod(1 / math.cos(math.pi * (n - 1) / (2 * N)) for n, N in zip(P.shape, counts, strict=True))
+        largest = 0.0
+        for k in sorted(range(counts[0]), key=lambda k: k != self.worst[0]):
+            values = np.tensordot(tables[0][:, k], difference, axes=(0, 0))
+            for table in tables[1:]:
+                values = np.tensordot(values, table, axes=(0, 0))
+            size = max(float(values.max()), -float(values.min()))
+            if size > largest:
+                largest, self.worst[0] = size, k
+            if self._bound(min(l1, largest * factor)) > enough:
+                return math.inf
+        return self._bound(min(l1, largest * factor + l1 * 2.0**-36))
+
+    def _bound(self, low_degrees: float) -> float:
+        return upward(low_degrees * (1 + 2.0**-30) + self.tail)
 
 
 def _last(sizes: np.ndarray, tail: float) -> int:
