@@ -9,7 +9,7 @@ from torch import Tensor
 
 from constructions.adapters.fold_chains import Node
 from constructions.adapters.levels import levels
-from constructions.adapters.stream_operations import Affine, Operation, Rows, Table, ToTensor, Units
+from constructions.adapters.stream_operations import Affine, Operation, Pieces, Rows, Table, ToTensor, Units, Writes
 
 TABLE = 40  # hidden units of one channel from which a look-up is faster (measured)
 Weights = Sequence[Mapping[str, float]]
@@ -61,23 +61,34 @@ class Program:
     def _level(self, level: Sequence[Node]) -> list[Operation]:
         by_channel: dict[str, list[Node]] = {}
         for node in level:
-            if len(node.reads) == 1 and not node.squares and node.reads.keys().isdisjoint(self._constants):
+            if len(node.reads) == 1 and not node.last and node.reads.keys().isdisjoint(self._constants):
                 by_channel.setdefault(next(iter(node.reads)), []).append(node)
         wide = [nodes for nodes in by_channel.values() if len(nodes) >= TABLE]
-        looked_up = {id(node) for nodes in wide for node in nodes}
-        rest = [node for node in level if id(node) not in looked_up]
+        elsewhere = {id(node) for nodes in wide for node in nodes}
+        rest = sorted((node for node in level if id(node) not in elsewhere), key=lambda node: bool(node.squares))
+        units, looked_up = [node for node in rest if node.pieces is None], [node for node in rest if node.pieces is not None]
         # reads first: a channel that is read and written on one level is blank before, not filled by what is written
-        reading = [self._units_read(rest)] if rest else []
+        affine = [self.affine([node.reads for node in nodes], np.array([node.bias for node in nodes]))
+                  for nodes in (units, looked_up)]
         tables = [(nodes, self._row(next(iter(nodes[0].reads)))) for nodes in wide]
-        return [*(self._units(*one) for one in reading), *(self._table(nodes, row) for nodes, row in tables)]
-
-    def _units_read(self, nodes: Sequence[Node]) -> tuple[list[Node], Affine]:
-        ordered = sorted(nodes, key=lambda node: bool(node.squares))
-        return ordered, self.affine([node.reads for node in ordered], np.array([node.bias for node in ordered]))
+        found: list[Operation] = [self._units(units, affine[0])] if units else []
+        found += [self._pieces(looked_up, affine[1])] if looked_up else []
+        return [*found, *(self._table(nodes, row) for nodes, row in tables)]
 
     def _units(self, nodes: Sequence[Node], affine: Affine) -> Units:
         chains = [node for node in nodes if node.squares]
         columns = [*(node.writes for node in nodes), *({c: -w for c, w in node.squares.items()} for node in chains)]
+        return Units(affine, self._tensor(np.array([[node.last] for node in chains]).reshape(-1, 1)), self._writes(columns))
+
+    def _pieces(self, nodes: Sequence[Node], affine: Affine) -> Pieces:
+        pieces = [node.pieces for node in nodes if node.pieces is not None]
+        last, counts = np.array([[node.last] for node in nodes]), np.array([one.shape[1] for one in pieces])
+        values, slopes = (self._tensor(side) for side in np.concatenate(pieces, axis=1))
+        first = self._tensor((np.cumsum(counts) - counts)[:, None])
+        return Pieces(affine, self._tensor(last), first, values, slopes, self._writes([node.writes for node in nodes]))
+
+    def _writes(self, columns: Weights) -> Writes:
+        """Return where the hidden rows are added, given their weights by channel."""
         written = list(dict.fromkeys(c for column in columns for c in column))
         writes = []
         for filled in (False, True):
@@ -87,7 +98,7 @@ class Program:
             if placed:
                 writes.append((Rows.of([row for row, _ in placed], self._tensor), self._tensor(W_2), filled))
         self._filled |= set(written)
-        return Units(affine, self._tensor(np.array([[node.last] for node in chains]).reshape(-1, 1)), writes)
+        return writes
 
     def _table(self, nodes: Sequence[Node], read: int) -> Table:
         """Sum slopes and intercepts of the units that are on, piece by piece; knots are where a unit is 0.

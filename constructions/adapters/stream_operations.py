@@ -56,18 +56,33 @@ class Affine:
         return out.addmm_(self.W, self.reads.of_stream(stream))
 
 
+Writes = Sequence[tuple[Rows, Tensor, bool]]  # rows, weights, and whether the rows hold something already
+
+
+def write(stream: Tensor, writes: Writes, hidden: Tensor) -> None:
+    """Add weighted hidden rows to the stream."""
+    for rows, W_2, filled in writes:
+        if filled and isinstance(rows.where, slice):
+            stream[rows.where].addmm_(W_2, hidden)
+        elif isinstance(rows.where, slice):
+            torch.mm(W_2, hidden, out=stream[rows.where])
+        elif filled:
+            stream.index_add_(0, rows.where, W_2 @ hidden)
+        else:
+            stream.index_copy_(0, rows.where, W_2 @ hidden)
+
+
 @dataclass(frozen=True, eq=False)
 class Units:
     """Plain units and chains together: y = relu(affine), below it -k (2 y - k - 1) of the chains, which are the last of y.
 
     Attributes:
         last: (chains, 1) last pieces.
-        writes: rows, weights, and whether the rows hold something already.
     """
 
     affine: Affine
     last: Tensor
-    writes: Sequence[tuple[Rows, Tensor, bool]]
+    writes: Writes
 
     @property
     def size(self) -> int:
@@ -88,15 +103,40 @@ class Units:
 
     def add(self, stream: Tensor, hidden: Tensor) -> None:
         """Add the output to the stream."""
-        for rows, W_2, filled in self.writes:
-            if filled and isinstance(rows.where, slice):
-                stream[rows.where].addmm_(W_2, hidden)
-            elif isinstance(rows.where, slice):
-                torch.mm(W_2, hidden, out=stream[rows.where])
-            elif filled:
-                stream.index_add_(0, rows.where, W_2 @ hidden)
-            else:
-                stream.index_copy_(0, rows.where, W_2 @ hidden)
+        write(stream, self.writes, hidden)
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Chains that are looked up: y = relu(affine), value[k] + slope[k] (y - k) with k the piece of y.
+
+    Attributes:
+        last: (chains, 1) last pieces.
+        first: (chains, 1) where each chain starts in ``values`` and ``slopes``.
+    """
+
+    affine: Affine
+    last: Tensor
+    first: Tensor
+    values: Tensor
+    slopes: Tensor
+    writes: Writes
+
+    @property
+    def size(self) -> int:
+        """Rows of working memory."""
+        return 6 * len(self.last)
+
+    def hidden(self, stream: Tensor, constant: Tensor) -> Tensor:
+        """Return the hidden rows."""
+        y = self.affine.into(stream.new_empty(len(self.last), stream.shape[1]), stream, constant).relu_()
+        k = torch.minimum(y.floor().nan_to_num_(), self.last)
+        place = k.to(torch.int64).add_(self.first)
+        return torch.addcmul(torch.take(self.values, place), torch.take(self.slopes, place), y.sub_(k))
+
+    def add(self, stream: Tensor, hidden: Tensor) -> None:
+        """Add the output to the stream."""
+        write(stream, self.writes, hidden)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,4 +169,4 @@ class Table:
             stream.index_copy_(0, self.writes, hidden)
 
 
-Operation = Units | Table
+Operation = Units | Pieces | Table

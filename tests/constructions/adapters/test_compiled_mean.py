@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from constructions.adapters import CompiledMeanSumformer, compiled_mean
 from constructions.adapters.constant_part import split
-from constructions.adapters.fold_chains import nodes
+from constructions.adapters.fold_chains import TABULATED, nodes
+from constructions.adapters.levels import levels
 from constructions.continuous import compile_target
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.targets.library import resolve
@@ -42,9 +43,11 @@ def far(network: MeanSumformer, tokens: np.ndarray, dtype: torch.dtype = torch.f
     return float((np.abs(values - wanted) / (1 + np.abs(wanted))).max())
 
 
+@pytest.mark.parametrize("rounded", [False, True])
 @pytest.mark.parametrize(("name", "eps"), CASES)
-def test_it_agrees_with_the_network_to_rounding_in_the_box_and_outside(name: str, eps: str) -> None:
+def test_it_agrees_with_the_network_to_rounding_in_the_box_and_outside(name: str, eps: str, rounded: bool) -> None:
     network, rng = build(name, eps), np.random.default_rng(0)
+    network = network.rounded(np.float32) if rounded else network
     d = len(network.tokens)
     dyadic = rng.integers(0, 65, (200, 3, d)) / 64  # where the folds bend
     assert far(network, np.concatenate([rng.random((200, 3, d)), dyadic])) < 1e-12
@@ -82,6 +85,18 @@ def test_every_chain_of_a_construction_is_found(name: str, eps: str) -> None:
         assert len(chains) > 0
 
 
+@pytest.mark.parametrize(("name", "eps"), [("f", "1e-4"), ("kernel-density", "1e-2"), ("standardise", "1e-4")])
+def test_every_chain_of_a_construction_rounded_to_float32_is_looked_up(name: str, eps: str) -> None:
+    network, tables = build(name, eps), 0
+    for side, same in zip(sides(network.rounded(np.float32)), sides(network), strict=True):
+        looked_up, closed = nodes(*side, ULP), nodes(*same, ULP)
+        assert all(node.squares or node.pieces is not None for node in looked_up if node.last)  # squares: float32 numbers before
+        tables += sum(node.pieces is not None for node in looked_up)
+        assert sum(not node.last for node in looked_up) == sum(not node.last for node in closed)
+        assert len(levels(looked_up)) == len(levels(closed))
+    assert tables > 0
+
+
 def sides(network: MeanSumformer) -> list[tuple[tuple[ReluLayer, ...], set[str], set[str]]]:
     means = {mean_of(channel) for channel in network.pooled}
     known = {*network.tokens, *(channel for layer in network.phi for channel in layer.writes)}
@@ -113,7 +128,7 @@ def changed(network: MeanSumformer, layer: int, part: str, place: tuple[int, ...
 def plain_and_chains(network: MeanSumformer, precision: float = ULP) -> tuple[int, int]:
     layers, known, later = sides(network)[1]
     found = nodes(layers, known, later, precision)
-    return sum(not node.squares for node in found), sum(bool(node.squares) for node in found)
+    return sum(not node.last for node in found), sum(bool(node.last) for node in found)
 
 
 READER = ReluLayer(("a",), np.ones((1, 1)), np.array([0.25]), ("b",), np.ones((1, 1)))
@@ -123,8 +138,6 @@ DAMAGE: dict[str, Callable[[], MeanSumformer]] = {
     "a knot moved": lambda: changed(chain(), 3, "bias", (0,), -0.2500001),
     "a fold weakened": lambda: changed(chain(), 2, "W_2", (0, 0), -1.75),
     "a fold read twice as strongly": lambda: changed(chain(), 2, "W_1", (0, 0), 2.0),
-    "a weight inside the chain": lambda: changed(chain(), 4, "W_2", (0, 1), 0.4375 * (1 + 1e-11)),
-    "a weight of the first fold": lambda: changed(chain(), 1, "W_2", (0, 1), 3.9),
     "the channel started at another scale": lambda: changed(chain(), 0, "W_2", (0, 0), 1.0000001),
     "its sum is read half-way": lambda: chain(extra=READER),
     "another unit adds to the folded channel": lambda: chain(extra=INTRUDER),
@@ -151,10 +164,58 @@ def test_what_is_not_exactly_a_chain_is_followed_unit_by_unit(name: str) -> None
     assert far(network, TOKENS) < 1e-14
 
 
+OTHER_WEIGHTS: dict[str, Callable[[], MeanSumformer]] = {
+    "a weight inside the chain": lambda: changed(chain(), 4, "W_2", (0, 1), 0.4375 * (1 + 1e-11)),
+    "a weight of the first fold": lambda: changed(chain(), 1, "W_2", (0, 1), 3.9),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_WEIGHTS)
+def test_a_chain_with_other_weights_is_looked_up(name: str) -> None:
+    network = OTHER_WEIGHTS[name]()
+    assert plain_and_chains(network) == (0, 2)  # one for each channel it adds to
+    assert far(network, TOKENS) < 1e-14
+    assert np.abs(network(TOKENS) - chain()(TOKENS)).max() > 1e-13
+
+
+def with_weights(head: list[float], folds: list[list[float]]) -> MeanSumformer:
+    """A chain of any length on W_0 = relu(2 x + 1/4) that adds to ``a`` and ``b``, with the weights of W_0 and of each fold."""
+    first = ReluLayer(("x.0",), np.array([[2.0]]), np.array([0.25]), ("t", "a", "b"), np.array([[1.0, *head]]))
+    rest = [ReluLayer(("t",), np.ones((1, 1)), np.array([-(0.5**s)]), ("t", "a", "b"), np.array([[-2.0, *weights]]))
+            for s, weights in enumerate(folds)]
+    return MeanSumformer(("x.0",), (), (), (first, *rest), ("a", "b"), np.eye(2), np.zeros(2))
+
+
+PAIRS = st.lists(st.floats(-4, 4), min_size=2, max_size=2)
+
+
+@settings(max_examples=100, deadline=None)
+@given(PAIRS, st.lists(PAIRS, min_size=1, max_size=TABULATED), st.integers(-3, 3))
+def test_a_chain_is_a_composition_of_hats_whatever_its_weights_are(head: list[float], folds: list[list[float]], k: int) -> None:
+    network = with_weights(head, folds)
+    assert plain_and_chains(network)[0] == 0
+    knots = (np.arange(-8, 2**12 + 8) / 2.0**11 + k * 2.0**-40 - 0.25) / 2  # where it bends, and beside it
+    assert far(network, np.concatenate([knots, TOKENS.ravel()]).reshape(-1, 2, 1)) < 1e-13
+
+
+def test_a_chain_with_other_weights_and_too_many_folds_is_followed_unit_by_unit() -> None:
+    for folds, expected in ((TABULATED, (0, 2)), (TABULATED + 1, (TABULATED + 2, 0))):
+        network = with_weights([0.5, -1.0], [[3.9 * 0.5**s, 0.1] for s in range(folds)])
+        assert plain_and_chains(network) == expected
+        assert far(network, TOKENS) < 1e-14
+
+
+def test_what_is_looked_up_at_no_number_is_no_number() -> None:
+    network = with_weights([0.5, -1.0], [[3.9, 0.1], [1.0, 1.0]])
+    values = CompiledMeanSumformer(network)(torch.tensor([[[float("nan")], [0.25]]], dtype=torch.float64))
+    assert torch.isnan(values[0, 0]).all()
+    assert torch.isfinite(values[0, 1]).all()
+
+
 def test_every_damaged_chain_is_another_function() -> None:
     """Otherwise following the changed weights would show nothing."""
     sound = chain()(TOKENS)
-    for name in list(DAMAGE)[:6]:
+    for name in list(DAMAGE)[:4]:
         assert np.abs(DAMAGE[name]()(TOKENS) - sound).max() > 1e-13, name
 
 
