@@ -63,8 +63,16 @@ def composite(K: ex.Expression, names: Sequence[str], box: Sequence[Variable]) -
         except _Entangled:
             continue
         if 0 < len(inner) <= MOST_FORMS:
-            return Composite(outer, tuple(inner))
+            return Composite(_in_order(outer), tuple(inner))
     raise NotAnalytic(f"{K} has {len(names)} variables and is no function of fewer polynomials without a common variable")
+
+
+def _in_order(node: ex.Expression) -> ex.Expression:
+    """Sort the operands of sums and products, so that functions equal up to this are seen to be."""
+    node = ex.mapped(node, _in_order)
+    if isinstance(node, ex.Binary) and node.operator in "+*" and str(node.left) > str(node.right):
+        return ex.Binary(node.operator, node.right, node.left)
+    return node
 
 
 def _rewritten(node: ex.Expression, leaves: Sequence[Polynomial], inner: list[Polynomial], degree: int) -> ex.Expression:

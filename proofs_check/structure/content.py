@@ -8,8 +8,9 @@ polynomials with its own coefficient, so that what cancels in exact arithmetic c
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flint import fmpq
@@ -30,6 +31,10 @@ class Noise:
     polynomial: Polynomial
     bound: float
 
+    def times(self, factor: fmpq) -> Noise:
+        """Multiply by a number."""
+        return self if factor == ONE else Noise(self.polynomial.times(factor), product_up(self.bound, rational_up(abs(factor))))
+
 
 @dataclass(frozen=True, eq=False)
 class Content:
@@ -44,7 +49,7 @@ class Content:
         """Return a number."""
         return Content(Polynomial.constant(value))
 
-    @property
+    @functools.cached_property
     def variables(self) -> frozenset[str]:
         """Variables of the main part and of the coefficients of the noise."""
         return self.main.variables.union(*(noise.polynomial.variables for noise in self.noise.values()))
@@ -56,6 +61,10 @@ class Content:
 
     def sharp_spread(self) -> float:
         """Bound everything but the main part through the ranges of its coefficients."""
+        return self._sharp_spread
+
+    @functools.cached_property
+    def _sharp_spread(self) -> float:
         return (total_size([noise.polynomial for noise in self.noise.values()]) + self.rest) * _UP
 
     def __sub__(self, other: Content) -> Content:
@@ -68,10 +77,10 @@ class Content:
         parts: dict[str, list[tuple[Polynomial, float]]] = {}
         for mine, factor, size in ((self.noise, other.main, b), (other.noise, self.main, a)):
             for name, noise in mine.items():
-                parts.setdefault(name, []).append((noise.polynomial * factor, _product(noise.bound, size)))
+                parts.setdefault(name, []).append((noise.polynomial * factor, product_up(noise.bound, size)))
         joined = {name: Noise(combined((p, fmpq(1)) for p, _ in found), sum(bound for _, bound in found) * _UP)
                   for name, found in parts.items()}
-        rest = _product(a, other.rest) + _product(b, self.rest) + _product(self.spread, other.spread)
+        rest = product_up(a, other.rest) + product_up(b, self.rest) + product_up(self.spread, other.spread)
         return tidy(Content(self.main * other.main, joined, rest * _UP))
 
     def with_noise(self, name: str, factor: fmpq) -> Content:
@@ -88,7 +97,7 @@ class Content:
         return Content(self.main.renamed(names), noise, self.rest)
 
 
-def _product(a: float, b: float) -> float:
+def product_up(a: float, b: float) -> float:
     """Bound a product of two numbers >= 0; it is 0 only if one of them is, so that no weight makes up for what underflows."""
     return a * b * _UP + _TINY if a and b else 0.0
 
@@ -113,9 +122,9 @@ def squared(content: Content, name: str) -> Content:
         raise ValueError("the rest has no eps")
     spread = content.spread if content.spread < 2.0**-20 else content.sharp_spread()
     size = polynomial_size(content.main) if content.noise else 0.0
-    noise = {key: Noise((one.polynomial * content.main).times(fmpq(2)), 2 * _product(one.bound, size))
+    noise = {key: Noise((one.polynomial * content.main).times(fmpq(2)), 2 * product_up(one.bound, size))
              for key, one in content.noise.items()}
-    half = dyadic(_product(spread, spread)) / 2
+    half = dyadic(product_up(spread, spread)) / 2
     main = content.main * content.main + Polynomial.constant(half)
     return tidy(Content(main, noise).with_noise(name, half))
 
@@ -123,15 +132,21 @@ def squared(content: Content, name: str) -> Content:
 def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = ZERO) -> Content:
     """Return constant + sum of factor * content; the eps of the parts are the same where their names are."""
     kept = [(content, factor) for content, factor in parts if factor]
-    main = combined([*((content.main, factor) for content, factor in kept), (Polynomial.constant(constant), fmpq(1))])
+    if len(kept) == 1 and kept[0][1] == ONE and not constant:
+        return kept[0][0]
+    main = combined([*((content.main, factor) for content, factor in kept), (Polynomial.constant(constant), ONE)])
     noises: dict[str, list[tuple[Noise, fmpq]]] = {}
     for content, factor in kept:
         for name, noise in content.noise.items():
             noises.setdefault(name, []).append((noise, factor))
-    joined = {name: Noise(combined((n.polynomial, f) for n, f in found),
-                          sum(_product(n.bound, rational_up(abs(f))) for n, f in found) * _UP) for name, found in noises.items()}
-    rest = sum(_product(content.rest, rational_up(abs(factor))) for content, factor in kept if content.rest) * _UP
+    joined = {name: found[0][0].times(found[0][1]) if len(found) == 1 else _sum(found) for name, found in noises.items()}
+    rest = sum(product_up(content.rest, rational_up(abs(factor))) for content, factor in kept if content.rest) * _UP
     return Content(main, {name: n for name, n in joined.items() if n.polynomial.terms}, rest)
+
+
+def _sum(parts: Sequence[tuple[Noise, fmpq]]) -> Noise:
+    bound = sum(product_up(n.bound, rational_up(abs(f))) for n, f in parts) * _UP
+    return Noise(combined((n.polynomial, f) for n, f in parts), bound)
 
 
 def tidy(content: Content) -> Content:
@@ -142,7 +157,7 @@ def tidy(content: Content) -> Content:
         polynomial, missed = one.polynomial.cut()
         lost += missed
         if polynomial.terms:
-            noise[name] = Noise(polynomial, one.bound)
+            noise[name] = one if polynomial is one.polynomial else Noise(polynomial, one.bound)
     return Content(main, noise, (content.rest + rational_up(lost)) * _UP if lost else content.rest)
 
 
@@ -177,6 +192,10 @@ class Definitions(dict[str, Content]):
             self._products.clear()
         super().__setitem__(name, content)
 
+    def below(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the variables that are left where these are defined."""
+        return frozenset().union(*(self[name].variables if name in self else {name} for name in names))
+
     def product(self, monomial: Monomial) -> Content:
         """Return a product of powers of the variables, at least one."""
         (name, exponent), *others = monomial
@@ -188,9 +207,18 @@ class Definitions(dict[str, Content]):
         return self._products[monomial]
 
 
+def multiplied_out(polynomial: Polynomial, definitions: Definitions) -> Polynomial:
+    """Put the definitions of variables in their place, their noise left out."""
+    return combined((content.main, factor) for content, factor in _terms(polynomial, definitions))
+
+
 def _substituted(polynomial: Polynomial, definitions: Definitions) -> Content:
+    return affine(_terms(polynomial, definitions))
+
+
+def _terms(polynomial: Polynomial, definitions: Definitions) -> list[tuple[Content, fmpq]]:
     if not polynomial.variables & definitions.keys():
-        return Content(polynomial)
+        return [(Content(polynomial), ONE)]
     total: list[tuple[Content, fmpq]] = []
     for outer, inner in polynomial.by(definitions).items():
         if not outer:
@@ -199,4 +227,4 @@ def _substituted(polynomial: Polynomial, definitions: Definitions) -> Content:
             total.append((definitions.product(outer), inner.at_zero))
         else:
             total.append((Content(inner) * definitions.product(outer), ONE))
-    return affine(total)
+    return total

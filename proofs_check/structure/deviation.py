@@ -12,6 +12,7 @@ polynomial whose values on the grid are small, hence small everywhere (Ehlich an
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def difference(Q: Polynomial, names: Sequence[str], K: ex.Expression, box: Seque
 def _near(K: ex.Expression, box: Sequence[Variable], fine: float, p: int) -> Near:
     found = []
     for v in range(p):
-        rates = _rates(K, box, v, fine)
+        rates = _rates(K, tuple(box), v, fine)
         if not rates:
             raise NotAnalytic(f"{K} could not be continued analytically around its domain")
         degree = min(_degree(rho, M, fine / 64) for rho, M in rates)
@@ -156,7 +157,8 @@ def _near(K: ex.Expression, box: Sequence[Variable], fine: float, p: int) -> Nea
     return Near(degrees, sum(tail for _, tail in found) * lebesgue * (1 + 2.0**-30))
 
 
-def _rates(K: ex.Expression, box: Sequence[Variable], variable: int, fine: float) -> list[tuple[float, float]]:
+@functools.lru_cache(maxsize=64)
+def _rates(K: ex.Expression, box: tuple[Variable, ...], variable: int, fine: float) -> tuple[tuple[float, float], ...]:
     """Return (rho, M) for growing ellipses, as long as a larger one is worth while."""
     found: list[tuple[float, float]] = []
     best = math.inf
@@ -169,7 +171,7 @@ def _rates(K: ex.Expression, box: Sequence[Variable], variable: int, fine: float
         if degree > best:
             break
         best = degree
-    return found
+    return tuple(found)
 
 
 def _degree(rho: float, M: float, tail: float) -> int:

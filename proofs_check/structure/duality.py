@@ -22,7 +22,7 @@ import numpy as np
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Floats, Interval, quiet
 from proofs_check.structure.deviation import on_cells
-from proofs_check.structure.ranges import Range, angle_points, on_angles, widened
+from proofs_check.structure.ranges import Range, angle_points, on_angles, padded, widened
 from proofs_check.structure.variable import Variable
 
 COARSE = 48  # lines of the search in each variable
@@ -90,12 +90,6 @@ def _on_grid(parts: Sequence[Series]) -> tuple[list[_Grid], list[Floats]]:
         values, missed, axes = on_angles(coefficients, points)
         grids.append(_Grid(values, (missed + one.beyond) * _UP))
     return grids, axes
-
-
-def padded(several: Sequence[Floats]) -> list[Floats]:
-    """Return coefficients of the same shape, zeros added."""
-    shape = [max(sizes) for sizes in zip(*(one.shape for one in several), strict=True)]
-    return [np.pad(one, [(0, n - m) for n, m in zip(shape, one.shape, strict=True)]) for one in several]
 
 
 def _beside(a: _Grid, b: _Grid, F: float) -> _Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ class Polynomial:
         """Return one variable."""
         return Polynomial({((name, 1),): fmpq(1)})
 
-    @property
+    @functools.cached_property
     def variables(self) -> frozenset[str]:
         """The variables that occur."""
         return frozenset(name for monomial in self.terms for name, _ in monomial)
@@ -88,13 +89,13 @@ class Polynomial:
 
         Dust is what cutting left of terms that cancel exactly: left in place, every square would double its degree.
         """
-        if all(int(c.q).bit_length() <= BITS + 1 and abs(c) > DUST for c in self.terms.values()):
+        if all(c.q.bit_length() <= BITS + 1 and abs(c) > DUST for c in self.terms.values()):
             return self, ZERO
         short, lost = dict[Monomial, fmpq](), ZERO
         for monomial, c in self.terms.items():
             if abs(c) <= DUST:
                 lost += abs(c)
-            elif int(c.q).bit_length() <= BITS + 1:
+            elif c.q.bit_length() <= BITS + 1:
                 short[monomial] = c
             else:
                 short[monomial] = fmpq((c / UNIT).floor()) * UNIT
@@ -154,6 +155,18 @@ def combined(parts: Iterable[tuple[Polynomial, fmpq]]) -> Polynomial:
     return Polynomial({m: c for m, c in total.items() if c})
 
 
+def multiple(content: Polynomial, part: Polynomial) -> tuple[fmpq, Polynomial] | None:
+    """Return (c, rest) with content = c * part + rest and rest free of what is in the part, None where there are none."""
+    leading = max((m for m in part.terms if m != CONSTANT), key=lambda m: abs(part.terms[m]), default=None)
+    if leading is None or leading not in content.terms:
+        return None
+    scale = content.terms[leading] / part.terms[leading]
+    rest = content - part.times(scale)
+    if any(abs(rest.terms.get(m, fmpq(0))) > abs(content.terms[leading]) * fmpq(1, 2**30) for m in part.terms if m != CONSTANT):
+        return None
+    return scale, rest
+
+
 def _merged(a: Monomial, b: Monomial) -> Monomial:
     if not a or not b:
         return a or b
@@ -165,15 +178,3 @@ def _merged(a: Monomial, b: Monomial) -> Monomial:
 
 def _from_dense(name: str, polynomial: fmpq_poly) -> Polynomial:
     return Polynomial({((name, k),) if k else CONSTANT: c for k, c in enumerate(polynomial.coeffs()) if c})
-
-
-def multiple(content: Polynomial, part: Polynomial) -> tuple[fmpq, Polynomial] | None:
-    """Return (c, rest) with content = c * part + rest and rest free of what is in the part, None where there are none."""
-    leading = max((m for m in part.terms if m != CONSTANT), key=lambda m: abs(part.terms[m]), default=None)
-    if leading is None or leading not in content.terms:
-        return None
-    scale = content.terms[leading] / part.terms[leading]
-    rest = content - part.times(scale)
-    if any(abs(rest.terms.get(m, fmpq(0))) > abs(content.terms[leading]) * fmpq(1, 2**30) for m in part.terms if m != CONSTANT):
-        return None
-    return scale, rest

@@ -20,17 +20,17 @@ from constructions.targets import expression as ex
 from constructions.targets.target import Target
 from proofs_check.channels import ambiguity
 from proofs_check.enclosures.interval import Interval
-from proofs_check.folds import chains
 from proofs_check.kernel import Claim
 from proofs_check.structure.composition import composite
 from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry, Form
 from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.identity import Algebra
+from proofs_check.structure.layers import through
 from proofs_check.structure.mean_rules import NARROW
 from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import Part, Quantity, around, combination, joined, magnitude, merged
-from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, through
+from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading
 from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
@@ -128,17 +128,10 @@ class Structure:
         worst = max(range(len(bounds)), key=lambda k: bounds[k][0])
         if not bounds[worst][0] < math.inf:
             raise NotUnderstood("no finite bound")
-        found = [chain for layers, known, later in ((network.phi, network.tokens, (*network.pooled, *in_psi, *network.readout)),
-                                                    (network.psi, self._before_psi(), network.readout))
-                 for chain in chains(layers, known, later)]
         definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
         missed = self._identities(definitions if outputs is None else outputs, definitions)
-        return Proved(*bounds[worst], missed, self.known, reading, len(found), sum(len(chain.members) - 1 for chain in found),
+        return Proved(*bounds[worst], missed, self.known, reading, len(reading.folds), sum(reading.folds),
                       definitions, tuple(self.derivation.entries))
-
-    def _before_psi(self) -> list[str]:
-        written = [channel for layer in self.network.phi for channel in layer.writes]
-        return [*self.network.tokens, *written, *map(mean_of, self.network.pooled)]
 
     def _resolve(self, reading: Reading, *, anchored: bool) -> None:
         rules = Rules(reading, self.known, self.n, self.fine)

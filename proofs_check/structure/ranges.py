@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -20,6 +20,7 @@ from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 Range = tuple[float, float]
 POINTS = {1: 128, 2: 24, 3: 8}  # grid points for each degree of each variable
 FINEST = 16_384
+FINER = 16  # parts of an interval that may hold the largest value
 SHARP = 2.0**-46
 _UNIT = 2.0**-52
 
@@ -90,7 +91,7 @@ def series_range(coefficients: Floats, slack: float) -> Range:
     if p > max(POINTS):
         return widened(constant - around, constant + around)
     if p == 1:
-        low, high = -_largest_wave(-coefficients), _largest_wave(coefficients)
+        low, high = (sign * _highest(sign * coefficients[None], lambda values: values[:, 0]) for sign in (-1.0, 1.0))
         return widened(max(low - rounding, constant - around), min(high + rounding, constant + around))
     values, missed, _ = on_angles(coefficients)
     missed += slack
@@ -106,12 +107,27 @@ def total_size(polynomials: Sequence[Polynomial]) -> float:
     for names, members in groups.items():
         if len(members) > 1 and 0 < len(names) <= max(POINTS):
             order = sorted(names)
-            values, missed, _ = sum_on_angles([chebyshev(polynomial, order) for polynomial in members])
-            together = float(values.max()) + missed
-            total += min(together, sum(map(polynomial_size, members))) if len(names) == 1 else together
+            total += summed_size([chebyshev(polynomial, order) for polynomial in members])
         else:
             total += sum(map(polynomial_size, members))
     return widened(0.0, total)[1] if groups else 0.0
+
+
+def summed_size(parts: Sequence[tuple[Floats, float]]) -> float:
+    """Bound the sum of the absolute values of expansions in the same variables, each right to its slack in the l1 norm."""
+    slack = sum(off for _, off in parts) * (1 + 2.0**-30)
+    if parts[0][0].ndim == 1:
+        stack = np.array(padded([coefficients for coefficients, _ in parts]))
+        rounding = float(np.abs(stack).sum()) * (stack.size + 16) * 2 * _UNIT
+        return _highest(stack, lambda values: np.abs(values).sum(axis=1)) + slack + rounding
+    values, missed, _ = sum_on_angles(parts)
+    return float(values.max()) + missed
+
+
+def padded(several: Sequence[Floats]) -> list[Floats]:
+    """Return coefficients of the same shape, zeros added."""
+    shape = [max(sizes) for sizes in zip(*(one.shape for one in several), strict=True)]
+    return [np.pad(one, [(0, n - m) for n, m in zip(shape, one.shape, strict=True)]) for one in several]
 
 
 def sum_on_angles(parts: Sequence[tuple[Floats, float]], density: int | None = None) -> tuple[Floats, float, list[Floats]]:
@@ -149,23 +165,35 @@ def on_angles(coefficients: Floats, points: Sequence[int] | None = None) -> tupl
     return values, missed * (1 + 2.0**-30) + rounding, axes
 
 
-def _largest_wave(coefficients: Floats) -> float:
-    """Bound the largest value of sum c_j cos(j t) from above: a grid that is refined where the largest value may be."""
-    D, sizes = len(coefficients) - 1, np.abs(coefficients)
+def _highest(waves: Floats, added: Callable[[Floats], Floats]) -> float:
+    """Bound from above what is made of the waves sum c_kj cos(j t) at one t: a grid that is refined where it may be largest.
+
+    Args:
+        waves: c, (waves, degrees).
+        added: of values, (points, waves), one number a point; it moves no more than all waves together.
+    """
+    D, sizes = waves.shape[1] - 1, np.abs(waves).sum(axis=0)
     j = np.arange(D + 1.0)
-    bend, slope = float((sizes * j * j).sum()), float((sizes * j).sum())
+    total, slope, bend = float(sizes.sum()), float((sizes * j).sum()), float((sizes * j * j).sum())
     width = math.pi / max(8, 4 * D)
-    left = width * np.arange(max(8, 4 * D))
+    left, cosines = np.zeros(1), _first_waves(D)
     while True:
         # an angle is right to 8 units in the last place, a cosine to two
-        ends = np.cos(np.outer(np.concatenate([left, left + width]), j)) @ coefficients
-        bound = np.maximum(ends[: len(left)], ends[len(left):]) + (width * (1 + 2.0**-30)) ** 2 / 8 * bend
-        best = float(ends.max())
-        if width * width * bend <= SHARP * float(sizes.sum()) or len(left) > FINEST:
-            return float(bound.max()) + 8 * math.pi * 2 * _UNIT * (slope + float(sizes.sum()))
-        left = left[bound >= best]
-        width /= 4
-        left = (left[:, None] + width * np.arange(4)).ravel()
+        values = added(cosines @ waves.T).reshape(len(left), -1)
+        bound = np.maximum(values[:, 1:], values[:, :-1]) + (width * (1 + 2.0**-30)) ** 2 / 8 * bend
+        best = float(values.max())
+        if width * width * bend <= SHARP * total or bound.size > FINEST:
+            return float(bound.max()) + 8 * math.pi * 2 * _UNIT * (slope + total)
+        left = (left[:, None] + width * np.arange(bound.shape[1]))[bound >= best]
+        width /= FINER
+        cosines = np.cos(np.outer(left[:, None] + width * np.arange(FINER + 1), j))
+
+
+@functools.lru_cache(maxsize=64)
+def _first_waves(D: int) -> Floats:
+    """Return cos(j t) at the ends of the first intervals of [0, pi]."""
+    intervals = max(8, 4 * D)
+    return np.asarray(np.cos(np.outer(math.pi / intervals * np.arange(intervals + 1), np.arange(D + 1.0))))
 
 
 @functools.lru_cache(maxsize=64)

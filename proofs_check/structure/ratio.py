@@ -18,9 +18,9 @@ from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Floats, Interval
 from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.deviation import over_weight, sum_over_weight
-from proofs_check.structure.duality import Series, average_over_weight, padded
+from proofs_check.structure.duality import Series, average_over_weight
 from proofs_check.structure.polynomial import Polynomial
-from proofs_check.structure.ranges import chebyshev, polynomial_size
+from proofs_check.structure.ranges import chebyshev, padded, polynomial_size
 from proofs_check.structure.variable import Variable
 
 NOISE_KNOTS = 5  # of F

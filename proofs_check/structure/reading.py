@@ -1,6 +1,4 @@
-"""Read a stored ReLU Sumformer layer by layer: what every channel holds, from the weights alone.
-
-    chains of folds -> quadratics;  units that never bend -> affine maps;  units that bend on one form -> one table.
+"""What is known of a stored ReLU Sumformer while its layers are read (``layers.py``): what every channel holds, and its range.
 
 Variables, each scaled to [-1, 1]: coordinates of the own token (``x.c``), means of pooled channels (``mean.C``), outputs of
 tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in channels that further squares are made of
@@ -10,22 +8,19 @@ tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in cha
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-import numpy as np
 from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
-from proofs_check.folds import Chain, chains
-from proofs_check.structure.content import Content, Definitions, Noise, affine, collapsed, dyadic, expanded, squared, tidy
+from proofs_check.structure.content import Content, Definitions, Noise, affine, collapsed, dyadic, expanded, multiplied_out, tidy
 from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, multiple
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
-from proofs_check.structure.series import NoSeries, SeriesOf
-from proofs_check.structure.squares import quadratic, rational
+from proofs_check.structure.series import Bounds, NoSeries, SeriesOf
+from proofs_check.structure.squares import rational
 from proofs_check.structure.tables import Soft, Table
 from proofs_check.structure.variable import Variable, of_one
 
@@ -63,6 +58,8 @@ class Reading:
         facts: combinations of channels whose range is known to be narrower than their contents show.
         soft: by channel of a logarithm in a soft extremum, what rounding is measured by.
         products: by two variables, a third one that stands for the product of their numbers, whose range is known to be narrow.
+        copied: bounds of contents that copy what a unit read; used as long as no facts are known.
+        folds: of each square.
         seen: by layer and unit, the range of what the unit rectifies; folds are left out.
     """
 
@@ -75,6 +72,8 @@ class Reading:
     pooled: dict[str, Content] = field(default_factory=dict)
     averaged: Definitions = field(default_factory=Definitions)
     facts: list[tuple[Held, float, float]] = field(default_factory=list)
+    copied: dict[Content, Bounds] = field(default_factory=dict)
+    folds: list[int] = field(default_factory=list)
     seen: dict[Place, Range] = field(default_factory=dict)
     products: dict[tuple[str, str], str] = field(default_factory=dict)
     soft: dict[str, Soft] = field(default_factory=dict)
@@ -92,12 +91,11 @@ class Reading:
     def pool(self, channels: Iterable[str]) -> None:
         """Name the means: each lies in the range of what is averaged."""
         for channel in channels:
-            held = self.contents.get(channel, Content(Polynomial({})))
-            low, high = self.range(held)
-            name = mean_of(channel)
-            self.variables[name] = Variable.of(low, high)
+            held, name = self.contents.get(channel, Content(Polynomial({}))), mean_of(channel)
+            ends, whole = self.flattened(held, f"pooled {channel}")
+            self.variables[name] = Variable.of(*ends)
             self.contents[name] = self.variables[name].content(name)
-            self.pooled[name] = self.at_other(collapsed(expanded(held, self.definitions), f"pooled {channel}"))
+            self.pooled[name] = self.at_other(whole)
             self.averaged[name] = self.variables[name].scaled(self.pooled[name])
 
     def at_other(self, content: Content) -> Content:
@@ -115,18 +113,30 @@ class Reading:
 
     def range(self, content: Content) -> Range:
         """Enclose the values; a form that is linear in means ranges where what is averaged does."""
+        return self.bounds(content).ends
+
+    def bounds(self, content: Content) -> Bounds:
+        """Return the range, and a bound of all noise and rest where definitions are in their place."""
         ends = None if content.variables & self.definitions.keys() else of_one(content)
-        if ends is not None and not self.facts and not self.products:
-            return ends
-        if not self.facts and not self.products and content.variables & self.definitions.keys():
-            try:
-                return self._defined.range(content, self.pooled)
-            except NoSeries:
-                pass
+        if not self.facts and not self.products:
+            if ends is not None:
+                return Bounds(ends, 0.0)
+            if content in self.copied:
+                return self.copied[content]
+            if content.variables & self.definitions.keys():
+                try:
+                    return self._defined.bounds(content, self.pooled)
+                except NoSeries:
+                    pass
         content = expanded(content, self.definitions)
         ranges = [self._range(content), *([ends] if ends else [])]
         ranges += [self._range(other) for other in self.with_products(self.whole(content))] if self.products else []
-        return max(low for low, _ in ranges), min(high for _, high in ranges)
+        return Bounds((max(low for low, _ in ranges), min(high for _, high in ranges)), content.sharp_spread())
+
+    def flattened(self, content: Content, eps: str) -> tuple[Range, Content]:
+        """Return the range, and the content with definitions in their place and one eps in the place of all noise."""
+        bounds, main = self.bounds(content), multiplied_out(content.main, self.definitions)
+        return bounds.ends, Content(main).with_noise(eps, dyadic(bounds.spread))
 
     def whole(self, content: Content) -> Content:
         """Expand all names of channels, one copied from the other, as long as none occurs in a higher power than the second."""
@@ -197,14 +207,18 @@ class Reading:
         held = self.contents[channel]
         if len(held.main.terms) <= 2 and not held.noise and all(m == CONSTANT or m[0][1] == len(m) == 1 for m in held.main.terms):
             return
-        whole = expanded(held, self.definitions)
         name = f"channel.{channel}"
         while name in self.variables:  # it has been added to since it was named
             name += "'"
-        variable = self.variables[name] = Variable.of(*self.range(held))
-        simple = len(whole.variables) == 1 or all(v.startswith(TOKEN) for v in whole.variables)
-        if simple:  # what two polynomials share cancels where both occur; for several coordinates that takes too long
-            whole = collapsed(whole, name, SMALL if len(self.sides) == 1 else math.inf)
+        below = self.definitions.below(held.variables)
+        simple = len(below) == 1 or all(v.startswith(TOKEN) for v in below)
+        if simple and len(self.sides) > 1:
+            ends, whole = self.flattened(held, name)
+        else:
+            ends, whole = self.range(held), expanded(held, self.definitions)
+            if simple:  # what two polynomials share cancels where both occur; for several coordinates that takes too long
+                whole = collapsed(whole, name, SMALL)
+        variable = self.variables[name] = Variable.of(*ends)
         (self.definitions if simple else self.copies)[name] = variable.scaled(whole)
         self.contents[channel] = variable.content(name)
 
@@ -218,106 +232,3 @@ class Reading:
         """Add to a channel."""
         held = self.contents.get(channel)
         self.contents[channel] = content if held is None else affine([(held, ONE), (content, ONE)])
-
-
-def through(reading: Reading, layers: Sequence[ReluLayer], read_later: Iterable[str], part: str) -> Iterator[set[str]]:
-    """Read the layers in order; after each, yields the channels to which nothing is added any more.
-
-    Raises:
-        NotUnderstood: a unit bends and fits neither a chain nor a table.
-    """
-    found = chains(layers, list(reading.contents), read_later)
-    member = {place for chain in found for place in chain.members}
-    complete = _complete(layers, found)
-    for at, layer in enumerate(layers):
-        written: list[tuple[str, Content]] = []  # a layer reads all its channels before it adds to any
-        for number, chain in enumerate(found):
-            if chain.members[0][0] == at:
-                written += _fold(reading, layers, chain, f"{part}{at}.{number}")
-        written += _plain(reading, layer, [unit for unit in range(layer.units) if (at, unit) not in member], f"{part}{at}")
-        for channel, content in written:
-            reading.add(channel, content)
-        yield complete[at]
-
-
-def _complete(layers: Sequence[ReluLayer], found: Sequence[Chain]) -> list[set[str]]:
-    """Say after which layer nothing is added to a channel any more; what a chain adds counts from its first layer."""
-    last: dict[str, int] = {}
-    member = {place for chain in found for place in chain.members}
-    for at, layer in enumerate(layers):
-        for unit in range(layer.units):
-            if (at, unit) not in member:
-                for k in np.flatnonzero(layer.W_2[unit]):
-                    last[layer.writes[k]] = at
-    for chain in found:
-        for target in chain.targets:
-            last[target] = max(last.get(target, 0), chain.members[0][0])
-    return [{channel for channel, place in last.items() if place == at} for at in range(len(layers))]
-
-
-def _fold(reading: Reading, layers: Sequence[ReluLayer], chain: Chain, name: str) -> list[tuple[str, Content]]:
-    at, head = chain.members[0]
-    for channel, weight in zip(layers[at].reads, layers[at].W_1[:, head], strict=True):
-        if weight and channel in reading.contents:
-            reading.name(channel)
-    p = reading.read(layers[at], head, bias=True)
-    low, high = reading.range(p)
-    reading.seen[layers[at], head] = low, high
-    under, over = (Fraction(max(0.0, excess)) for excess in (-low, high - 2.0))
-    if max(under, over) > Fraction(1, 2):
-        raise NotUnderstood(f"the folds that start in {chain.channel} may see {low:.3g} to {high:.3g}, outside [0, 2]")
-    p = Content(p.main, p.noise).with_noise(f"rest {name}", dyadic(p.rest))
-    square = squared(affine([(p, ONE)], fmpq(-1)), f"square {name}")
-    written = []
-    for target in chain.targets:
-        q = quadratic(chain.weights(layers, target))
-        held = affine([(square, rational(q.g)), (p, rational(q.slope))], rational(q.constant))
-        held = held.with_noise(f"fold {name}", rational(q.amplitude))
-        held = held.with_noise(f"fold {name} to {target}", rational(q.missed + q.outside(under, over)))
-        written.append((target, tidy(held)))
-    return written
-
-
-def _plain(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) -> list[tuple[str, Content]]:
-    groups: dict[bytes, list[int]] = {}
-    for unit in units:
-        groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
-    written: list[tuple[str, Content]] = []
-    for members in groups.values():
-        written += _group(reading, layer, members, name)
-    return written
-
-
-def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) -> list[tuple[str, Content]]:
-    """Return what units that read the same form add to channels."""
-    argument = reading.read(layer, units[0], bias=False)
-    low, high = reading.range(argument)
-    reading.seen |= {(layer, unit): (low + layer.bias[unit], high + layer.bias[unit]) for unit in units}
-    # relu(z) = z + relu(-z): a copy that is negative by a little, for all that is known, is off by as little
-    below = float(max(0.0, -(low + layer.bias[units[0]]))) if len(units) == 1 else 0.0
-    below = below if below <= ALMOST * (high - low) else 0.0
-    active = [unit for unit in units if low + layer.bias[unit] >= -below]
-    bent = [unit for unit in units if unit not in active and high + layer.bias[unit] > 0]
-    written: list[tuple[str, Content]] = []
-    for k in np.flatnonzero(np.any(layer.W_2[[*active, *bent]], axis=0)):
-        channel = layer.writes[k]
-        if any(layer.W_2[unit, k] for unit in bent):
-            members = [unit for unit in [*active, *bent] if layer.W_2[unit, k]]
-            table = Table.of(layer.bias[members], layer.W_2[members, k])
-            written.append((channel, _tabulated(reading, argument, table, (low, high), f"table.{name}.{channel}")))
-            continue
-        slope = sum((dyadic(layer.W_2[unit, k]) for unit in active), fmpq(0))
-        constant = sum((dyadic(layer.W_2[unit, k]) * dyadic(layer.bias[unit]) for unit in active), fmpq(0))
-        held = affine([(argument, slope)], constant + slope * dyadic(below / 2))
-        held = held.with_noise(f"copy {name}.{units[0]}", slope * dyadic(below / 2))
-        written.append((channel, held))
-    return written
-
-
-def _tabulated(reading: Reading, argument: Content, table: Table, ends: Range, name: str) -> Content:
-    """Give the output of a table a name."""
-    while name in reading.variables:
-        name += "'"
-    reading.variables[name] = Variable.of(*table.range(*ends))
-    reading.bends[name] = Bend(argument, table)
-    return reading.variables[name].content(name)

@@ -9,6 +9,7 @@ far, so that the l1 error of the sum of m arrays is at most sum |w_k| (slack_k +
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +18,17 @@ import numpy as np
 from flint import fmpq
 
 from proofs_check.enclosures.interval import Floats
-from proofs_check.structure.content import Content, Definitions
+from proofs_check.structure.content import Content, Definitions, dyadic, product_up
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 from proofs_check.structure.ranges import (
     POINTS,
     Range,
     chebyshev,
     independent,
+    rational_down,
+    rational_up,
     series_range,
-    sum_on_angles,
+    summed_size,
     widened,
 )
 
@@ -63,6 +66,25 @@ class Series:
         coefficients, slack = chebyshev(polynomial, names)
         return Series(names, coefficients, slack, float(np.abs(coefficients).sum()) * _UP)
 
+    @functools.cached_property
+    def ends(self) -> Range:
+        """Enclose the values."""
+        if not self.names:
+            return float(self.coefficients) - self.slack, float(self.coefficients) + self.slack
+        ends = [series_range(part.coefficients, part.slack) for part in self._apart()]
+        return widened(sum(low for low, _ in ends), sum(high for _, high in ends))
+
+    def _apart(self) -> Sequence[Series]:
+        """Write f(u) + g(v) as that, where what is left in u and v together is dust: ranges in one variable are sharper."""
+        C = self.coefficients
+        mixed = float(np.abs(C[1:, 1:]).sum()) * _UP if C.ndim == 2 else math.inf
+        if mixed > _DUST * self.size:
+            return [self]
+        rows, columns = C[:, 0].copy(), C[0].copy()
+        columns[0] = 0.0
+        first, second = self.names
+        return [Series((first,), rows, self.slack + mixed, self.size), Series((second,), columns, 0.0, self.size)]
+
 
 Parts = list[tuple[Series, float]]
 
@@ -77,54 +99,76 @@ class Known:
     spread: float
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """``ends`` of the values of a content; ``spread`` bounds everything but its main part, definitions in their place."""
+
+    ends: Range
+    spread: float
+
+    def of_copy(self, factor: fmpq, constant: fmpq, noise: fmpq) -> Bounds:
+        """Return the bounds of factor * content + constant + noise * a new eps."""
+        low, high = sorted(dyadic(end) * factor + constant for end in self.ends)
+        spread = dyadic(self.spread) * abs(factor) + abs(noise)
+        return Bounds((rational_down(low - abs(noise)), rational_up(high + abs(noise))), rational_up(spread))
+
+
 class SeriesOf:
     """The series of products of definitions, each made once; definitions may be added, not changed."""
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
-        self._known: dict[Monomial, tuple[Content, Known]] = {}
+        self._known: dict[tuple[Monomial, Monomial], tuple[Content, Known]] = {}
 
     def range(self, content: Content, unknown: Iterable[str] = ()) -> Range:
-        """Enclose the values of a content.
+        """Enclose the values of a content; raises as :meth:`bounds`."""
+        return self.bounds(content, unknown).ends
+
+    def bounds(self, content: Content, unknown: Iterable[str] = ()) -> Bounds:
+        """Enclose the values of the main part, definitions in their place, and bound everything else.
 
         Raises:
-            NoSeries: a definition occurs with another variable, or one of the ``unknown`` variables occurs.
+            NoSeries: one of the ``unknown`` variables occurs, or more coefficients than are worth it.
         """
+        if not self.definitions.below(content.variables).isdisjoint(unknown):
+            raise NoSeries
         main: Parts = []
         noise: dict[str, Parts] = {}
         rest = content.rest
         for weight, known in self._terms(content.main):
             main += [(series, weight) for series in known.main]
-            rest += abs(weight) * (1 + 2.0**-50) * known.rest
+            rest += product_up(abs(weight) * (1 + 2.0**-50), known.rest)
             for name, parts in known.noise.items():
                 noise.setdefault(name, []).extend((series, weight) for series in parts)
         for name, one in content.noise.items():
+            if name not in noise and one.polynomial.terms.keys() == {CONSTANT}:
+                rest += rational_up(abs(one.polynomial.at_zero))
+                continue
             for weight, known in self._terms(one.polynomial):
                 noise.setdefault(name, []).extend((series, weight) for series in known.main)
-                rest += abs(weight) * (1 + 2.0**-50) * known.spread
-        if any(name in unknown for series, _ in main for name in series.names):
-            raise NoSeries
-        low, high = _range([part for series in summed(main) for part in _split(series)])
+                rest += product_up(abs(weight) * (1 + 2.0**-50), known.spread)
+        low, high = _range(summed(main))
         spread = (size([summed(parts) for parts in noise.values()]) + rest) * (1 + 2.0**-40)
-        return widened(low - spread, high + spread)
+        return Bounds(widened(low - spread, high + spread), spread)
 
     def _terms(self, polynomial: Polynomial) -> list[tuple[float, Known]]:
         terms = []
         for outer, inner in polynomial.by(self.definitions).items():
             if not outer:
                 terms.append((1.0, Known(Series.of(inner), {}, 0.0, 0.0)))
-            elif inner.terms.keys() == {CONSTANT}:
-                terms.append((_nearest(inner.at_zero), self._product(outer)))
             else:
-                raise NoSeries
+                terms += [(_nearest(c), self._product(outer, others)) for others, c in inner.terms.items()]
         return terms
 
-    def _product(self, monomial: Monomial) -> Known:
+    def _product(self, monomial: Monomial, others: Monomial) -> Known:
+        """Return the series of a product of definitions times one of other variables."""
         content = self.definitions.product(monomial)
-        before = self._known.get(monomial)
+        before = self._known.get((monomial, others))
         if before is None or before[0] is not content:
-            noise = {name: Series.of(one.polynomial) for name, one in content.noise.items()}
-            before = self._known[monomial] = content, Known(Series.of(content.main), noise, content.rest, content.spread)
+            whole = Content(Polynomial({others: fmpq(1)})) * content if others else content
+            noise = {name: Series.of(one.polynomial) for name, one in whole.noise.items()}
+            before = content, Known(Series.of(whole.main), noise, whole.rest, whole.spread)
+            self._known[monomial, others] = before
         return before[1]
 
 
@@ -136,17 +180,18 @@ def _nearest(c: fmpq) -> float:
     return value
 
 
-def _range(parts: Sequence[Series]) -> Range:
-    """Enclose a sum of series without a common variable."""
+def _range(parts: Parts) -> Range:
+    """Enclose a sum of weighted series without a common variable."""
     low, high = 0.0, 0.0
-    for series in parts:
-        value = float(series.coefficients) if not series.names else 0.0
-        a, b = series_range(series.coefficients, series.slack) if series.names else (value - series.slack, value + series.slack)
+    for series, weight in parts:
+        a, b = sorted((weight * series.ends[0], weight * series.ends[1]))
         low, high = low + a, high + b
+    if not math.isfinite(high - low):
+        raise NoSeries
     return widened(low, high)
 
 
-def summed(parts: Parts) -> list[Series]:
+def summed(parts: Parts) -> Parts:
     """Add weighted series: those that share a variable, directly or through others, become one."""
     groups: list[tuple[set[str], Parts]] = []
     for series, weight in parts:
@@ -159,7 +204,7 @@ def summed(parts: Parts) -> list[Series]:
             else:
                 apart.append((known, others))
         groups = [*apart, (names, members)]
-    return [_added(tuple(sorted(names)), members) for names, members in groups]
+    return [members[0] if len(members) == 1 else (_added(tuple(sorted(names)), members), 1.0) for names, members in groups]
 
 
 def _added(names: tuple[str, ...], parts: Parts) -> Series:
@@ -183,48 +228,36 @@ def _added(names: tuple[str, ...], parts: Parts) -> Series:
     return Series(names, total, slack, norm * _UP)
 
 
-def _split(series: Series) -> list[Series]:
-    """Write f(u) + g(v) as that, where what is left in u and v together is dust: ranges in one variable are sharper."""
-    if len(series.names) != 2:
-        return [series]
-    C = series.coefficients
-    mixed = float(np.abs(C[1:, 1:]).sum()) * _UP
-    if mixed > _DUST * series.size:
-        return [series]
-    rows, columns = C[:, 0].copy(), C[0].copy()
-    columns[0] = 0.0
-    first, second = series.names
-    return [Series((first,), rows, series.slack + mixed, series.size), Series((second,), columns, 0.0, series.size)]
-
-
-def size(sums: Sequence[Sequence[Series]]) -> float:
+def size(sums: Sequence[Parts]) -> float:
     """Bound the sum of the absolute values of sums of series without a common variable; those in the same variables are taken
     together: they are not largest in one place."""
-    groups: dict[tuple[str, ...], list[Series]] = {}
+    groups: dict[tuple[str, ...], Parts] = {}
     total = 0.0
     for parts in sums:
-        series = _joined(parts)
-        if series is None:
+        one = _joined(parts)
+        if one is None:
             total += _size(parts)
         else:
-            groups.setdefault(series.names, []).append(series)
+            groups.setdefault(one[0].names, []).append(one)
     for names, members in groups.items():
-        most = sum(_size([series]) for series in members)
         if len(members) > 1 and 0 < len(names) <= max(POINTS):
-            values, missed, _ = sum_on_angles([(series.coefficients, series.slack) for series in members])
-            most = min(most, float(values.max()) + missed)
-        total += most
+            # one rounding a product
+            together = summed_size([(weight * series.coefficients, abs(weight) * (series.slack + series.size * _UNIT))
+                                    for series, weight in members])
+            total += min(together, sum(abs(weight) * (series.size + series.slack) for series, weight in members) * _UP)
+        else:
+            total += sum(_size([member]) for member in members)
     return widened(0.0, total)[1] if sums else 0.0
 
 
-def _joined(parts: Sequence[Series]) -> Series | None:
+def _joined(parts: Parts) -> tuple[Series, float] | None:
     """Add a constant to the only other series; None where there are more."""
-    numbers, others = [part for part in parts if not part.names], [part for part in parts if part.names]
+    others = [part for part in parts if part[0].names]
     if len(others) > 1 or not parts:
         return None
-    return _added(others[0].names if others else (), [(part, 1.0) for part in (*others, *numbers)])
+    return parts[0] if len(parts) == 1 else (_added(others[0][0].names if others else (), parts), 1.0)
 
 
-def _size(parts: Sequence[Series]) -> float:
+def _size(parts: Parts) -> float:
     low, high = _range(parts)
     return max(abs(low), abs(high))

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from constructions.network.relu import MeanSumformer, mean_of
 from proofs_check.structure.content import Content
-from proofs_check.structure.reading import Reading, through
+from proofs_check.structure.layers import through
+from proofs_check.structure.reading import Reading
 from tests.proofs_check.structure.draws import value
 
 UNIT = ((Fraction(0), Fraction(1)),)

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofs_check.structure.polynomial import Polynomial
-from proofs_check.structure.ranges import angles, chebyshev, polynomial_range, rational_down, rational_up, series_range
+from proofs_check.structure.ranges import (
+    angles,
+    chebyshev,
+    polynomial_range,
+    polynomial_size,
+    rational_down,
+    rational_up,
+    series_range,
+    summed_size,
+    total_size,
+)
 from tests.proofs_check.structure.draws import Point, points, polynomials, value
 
 FEW = settings(max_examples=25, deadline=None)
@@ -72,6 +82,20 @@ def test_a_chebyshev_polynomial_ranges_over_the_unit_interval(D: int) -> None:
     low, high = series_range(np.eye(D + 1)[D], 0.0)
     assert -1 - 1e-9 <= low <= -1
     assert 1 <= high <= 1 + 1e-9
+
+
+@FEW
+@given(st.lists(polynomials("u", 9), min_size=1, max_size=5), points("u"))
+def test_a_sum_of_sizes_is_largest_in_one_place(several: list[Polynomial], at: Point) -> None:
+    bound = total_size(several)
+    assert sum(abs(value(p, at)) for p in several) <= Fraction(bound)
+    assert bound <= sum(map(polynomial_size, several)) * (1 + 1e-8) + 1e-290
+
+
+def test_sizes_that_are_largest_in_different_places_do_not_add_up() -> None:
+    waves = [(np.array([0.5, s / 2]), 0.0) for s in (1.0, -1.0)]  # (1 + x)/2 and (1 - x)/2
+    assert 1.0 <= summed_size(waves) <= 1.0 + 1e-8
+    assert summed_size([(c, 2.0**-20) for c, _ in waves]) >= 1.0 + 2.0**-19
 
 
 @FEW

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of, run
-from proofs_check.structure.reading import NotUnderstood, Reading, through
+from proofs_check.structure.content import expanded
+from proofs_check.structure.layers import through
+from proofs_check.structure.reading import NotUnderstood, Reading
 from tests.proofs_check.structure.handmade import Unit, exact, folds, layer, square, stacked, sumformer
 from tests.proofs_check.structure.readings import UNIT, evaluated, read
 
@@ -181,6 +183,23 @@ def test_at_another_token_noise_is_independent() -> None:
     here, there = reading.contents["c"], reading.at_other(reading.contents["c"])
     assert there.variables == {"y.0"}
     assert not here.noise.keys() & there.noise.keys()
+
+
+@FEW
+@given(networks(), TOKENS)
+def test_one_eps_in_the_place_of_all_noise_holds_the_same_values(network: MeanSumformer, tokens: list[Fraction]) -> None:
+    try:
+        reading = read(network)
+    except NotUnderstood:
+        return
+    for channel, content in reading.contents.items():
+        (low, high), alone = reading.flattened(content, "one")
+        assert not alone.rest
+        assert alone.noise.keys() <= {"one"}
+        assert not reading.definitions.keys() & alone.variables
+        exact = expanded(content, reading.definitions)
+        assert alone.sharp_spread() >= exact.sharp_spread() * (1 - 1e-2), channel
+        assert low <= high
 
 
 def test_a_layer_without_units_that_write_changes_nothing() -> None:

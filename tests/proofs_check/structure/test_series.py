@@ -12,7 +12,8 @@ from proofs_check.structure.content import Content, Definitions, affine, expande
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.ranges import polynomial_range
 from proofs_check.structure.series import NoSeries, SeriesOf
-from tests.proofs_check.structure.draws import Point, centre, contents, points
+from tests.proofs_check.structure.draws import Point, centre, contents, points, rationals
+from tests.proofs_check.structure.draws import value as polynomial_value
 
 FEW = settings(max_examples=60, deadline=None)
 
@@ -22,7 +23,7 @@ def _defined(v: Content, w: Content) -> Definitions:
 
 
 @FEW
-@given(contents("vw"), contents("x", ("e1",)), contents("xy", ("e2",)), points("xy"), points("e"))
+@given(contents("vwx"), contents("x", ("e1",)), contents("xy", ("e2",)), points("xy"), points("e"))
 def test_every_value_of_the_exact_expansion_is_in_the_range(a: Content, v: Content, w: Content, at: Point, e: Point) -> None:
     definitions = _defined(v, w)
     low, high = SeriesOf(definitions).range(a)
@@ -61,7 +62,22 @@ def test_a_definition_that_is_given_anew_is_not_the_old_one() -> None:
     assert series.range(square)[1] == pytest.approx(5.0)
 
 
-def test_a_definition_times_another_variable_is_left_to_the_exact_expansion() -> None:
+def test_a_variable_that_the_caller_knows_better_is_left_to_the_caller() -> None:
     definitions = _defined(Content(Polynomial.variable("x")), Content(Polynomial.variable("y")))
-    with pytest.raises(NoSeries):
-        SeriesOf(definitions).range(Content(Polynomial.variable("v") * Polynomial.variable("t")))
+    content = Content(Polynomial.variable("v") * Polynomial.variable("t"))
+    assert SeriesOf(definitions).range(content) == pytest.approx((-1.0, 1.0))
+    for unknown in ("t", "x"):
+        with pytest.raises(NoSeries):
+            SeriesOf(definitions).range(content, [unknown])
+
+
+@FEW
+@given(contents("vx"), contents("x", ("e1",)), points("x"), points("ef"), rationals(), rationals(), rationals())
+def test_the_bounds_of_a_copy_hold_the_copy(a: Content, v: Content, at: Point, e: Point, factor: fmpq, constant: fmpq,
+                                            noise: fmpq) -> None:
+    definitions = Definitions({"v": v})
+    bounds = SeriesOf(definitions).bounds(a).of_copy(factor, constant, noise)
+    exact = expanded(affine([(a, factor)], constant), definitions).with_noise("new", noise)
+    value = centre(exact, at, {name: e["f"] if name == "new" else e["e"] for name in exact.noise})
+    assert bounds.ends[0] <= value <= bounds.ends[1]
+    assert abs(value - polynomial_value(exact.main, at)) <= bounds.spread
