@@ -24,6 +24,8 @@ from uat.run_directory import choose_directory, method_text, status_text, write_
 from uat.sampling import Sampled
 from uat.stored_run import open_run
 
+LONGEST = 2**53  # tokens of a sequence that is sampled
+
 
 def plan(request: Request, *, as_json: bool) -> int:
     """Show what each construction would need, and the discretised one in detail where it was asked for."""
@@ -132,6 +134,8 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
     if n is not None and n != claim.n:
         if not claim.every_n:
             raise BadInput(f"--n {n}: the run is about n = {claim.n} alone")
+        if n > LONGEST:
+            raise BadInput(f"--n {n}: expected at most {LONGEST} tokens, as far as float64 counts")
         opened = opened.at(n)
     with progress() as report:
         found = opened.sample(samples, seed, report, device)

@@ -148,6 +148,8 @@ class Algebra:
         """Write a form as a function of its direction."""
         if value.form is None:
             return value
+        if not value.form.terms and not value.form.slack:  # a constant in disguise
+            return Value(tree=ex.Number(value.form.constant))
         if value.form.slack:
             name = self.renamed(value.form, value.form.range(), "form")
             return Value(tree=T, argument=name)

@@ -72,3 +72,10 @@ def test_an_error_of_the_long_sequence_beyond_the_bound_is_a_refutation(uat: Uat
     assert "refuted: the error of the long sequence, in float64, exceeds the bound" in answer.out
     monkeypatch.setattr(streamed, "stream", lambda *arguments: streamed.Streamed(0.009, 64, 1e6))
     assert uat("sample", "run", "--n", "100000", "--samples", "1000").code == 0
+
+
+def test_more_tokens_than_floats_can_count_are_bad_input(uat: Uat) -> None:
+    uat("construct", "--target", "x*mean(y)", "--eps", "1/4", "--samples", "0", "--method", "sum-decomposition", "--out", "run")
+    answer = uat("sample", "run", "--n", "9" * 20, "--samples", "10")
+    assert answer.code == 2
+    assert "--n 9999" in answer.message
