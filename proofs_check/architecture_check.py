@@ -66,6 +66,11 @@ def zero(weights: Arrays, name: str) -> bool:
     return not np.any(weights[name])
 
 
+def scored(weights: Arrays) -> bool:
+    """Say whether queries or keys are not zero, so that the size of the stream matters to a head."""
+    return any(np.any(array) for key, array in weights.items() if key.endswith(("W_Q", "W_K")))
+
+
 def require(condition: bool, reason: str) -> None:
     """Reject where a condition does not hold."""
     if not condition:
@@ -136,8 +141,7 @@ def check_architecture(architecture: str, description: Mapping[str, Any], arrays
                     if key.startswith(f"blocks.{i}.attention.")}
             _check_routes(architecture, head, channels, codes, n)
             check_exponents(architecture, head, largest)
-            scored = not (zero(head, "W_Q") and zero(head, "W_K"))
-            if number_format != "exact" and scored and not largest <= LARGEST_IN_STREAM:
+            if number_format != "exact" and scored(head) and not largest <= LARGEST_IN_STREAM:
                 raise Rejected(f"{architecture}: queries or keys beside numbers up to {largest:g}, so that scores could overflow")
             if not set(codes) <= known:
                 raise Rejected(f"{architecture}: block {i} pools before phi is computed")

@@ -22,12 +22,13 @@ from constructions.progress import Report
 from constructions.storage import load_mean_sumformer, store_mean
 from constructions.sumformers.limits import Limits
 from constructions.targets.target import AnyTarget, Target
-from proofs_check.architecture_check import LARGEST_IN_STREAM, LARGEST_WEIGHT
+from proofs_check.architecture_check import LARGEST_IN_STREAM, LARGEST_WEIGHT, scored
 from proofs_check.certify import is_about
 from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.definedness import defined_by, definedness_step
+from proofs_check.floating_point import numbers_of
 from proofs_check.kernel import Claim, Status, Step, derive, reached
-from proofs_check.mean_architectures import architecture_steps, scored, slots
+from proofs_check.mean_architectures import architecture_steps, slots
 from proofs_check.propositions import TARGET, Evaluated, Near
 from proofs_check.quantity_steps import quantity_steps
 from proofs_check.run_files import RunFiles
@@ -120,9 +121,10 @@ def _evaluation(run: RunFiles, claim: Claim, network: MeanSumformer, proved: Pro
     running = Running(proved.reading, Arithmetic.of(number_format, roundings, _factor(run, LARGEST_WEIGHT[number_format])))
     error = running.output_error(network)
     what = f"evaluated in {number_format}, any order of summation, n <= {longest}"
-    if not np.isfinite(error) or (scored(run) and not max(running.size.values()) <= LARGEST_IN_STREAM):
+    if not np.isfinite(error) or (scored(run.arrays) and not max(running.size.values()) <= LARGEST_IN_STREAM):
         return Step(EVALUATION, f"{what}: outside the rounding analysis", Status.UNDECIDED)
-    if not _are_numbers_of(number_format, run):
+    weights = [array for key, array in run.arrays.items() if key.startswith(("phi.", "psi.", "readout."))]
+    if not all(numbers_of(number_format, array) for array in weights):
         return Step(EVALUATION, f"{what}: a weight is not a {number_format} number", Status.UNDECIDED)
     return Step(EVALUATION, what, Status.CERTIFIED, Fraction(error), says=Evaluated(claim.networks, Fraction(error), longest))
 
@@ -131,12 +133,6 @@ def _factor(run: RunFiles, largest: float) -> float:
     """Bound what up to three weights of a head multiply a number by, on its way to the mean and out of it."""
     heads = [float(np.abs(array).max(initial=1.0)) for key, array in run.arrays.items() if ".attention." in key]
     return min(largest, max([1.0, *heads]) ** 3)
-
-
-def _are_numbers_of(number_format: str, run: RunFiles) -> bool:
-    weights = [array for key, array in run.arrays.items() if key.startswith(("phi.", "psi.", "readout."))]
-    with np.errstate(all="ignore"):
-        return all(np.array_equal(array.astype(number_format), array) for array in weights)
 
 
 def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str,

@@ -27,8 +27,8 @@ def evaluation_gap(enumeration: Enumeration, nodes: Sequence[StoredNode], number
     bits = BITS[number_format]
     if any(node.thresholds.dtype == object or node.values.dtype == object for node in nodes):
         return f"codes are integers that {number_format} cannot hold"
-    if bits == 24 and any(not _is_float32(node.thresholds) or not _is_float32(node.values) for node in nodes):
-        return "a threshold or value is not a float32 number"
+    if not all(numbers_of(number_format, array) for node in nodes for array in (node.thresholds, node.values)):
+        return f"a threshold or value is not a {number_format} number"
     inner = [node for node in nodes if not any(channel.startswith("x.") for channel, _ in node.reads)]
     uneven = [node for node in inner if not np.all(2 * node.thresholds == np.floor(2 * node.thresholds))]
     if uneven:
@@ -42,8 +42,10 @@ def evaluation_gap(enumeration: Enumeration, nodes: Sequence[StoredNode], number
     return f"the jumps of {loose[0].writes} cannot be summed without rounding or overflow" if loose else ""
 
 
-def _is_float32(values: np.ndarray) -> bool:
-    return bool(np.all(values.astype(np.float32) == values))
+def numbers_of(number_format: str, values: np.ndarray) -> bool:
+    """Say whether all values are numbers of the format, so that it holds them unrounded."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.all(values.astype(number_format) == values))
 
 
 def _sums_exactly(values: np.ndarray, number_format: str) -> bool:

@@ -46,11 +46,6 @@ def slots(run: RunFiles) -> int:
     return max((len(array) for key, array in run.arrays.items() if key.endswith((".attention.F", ".attention.w"))), default=0)
 
 
-def scored(run: RunFiles) -> bool:
-    """Say whether a head multiplies the stream by queries or keys that are not zero, so that its size matters."""
-    return any(np.any(array) for key, array in run.arrays.items() if key.endswith((".attention.W_Q", ".attention.W_K")))
-
-
 def _step(run: RunFiles, name: str, description: Mapping[str, Any], network: MeanSumformer, claim: Claim,
           number_format: str, largest: float) -> Step:
     step = pooling_step(name)

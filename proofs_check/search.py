@@ -36,6 +36,10 @@ class SampledTarget(Protocol):
     def torch(self) -> Callable[..., Any]:
         """Evaluate on (batch, n, d) tokens, ``counts`` of each where asked; returns (batch, n, d_out)."""
 
+    @property
+    def pairs(self) -> bool:
+        """Whether an evaluation needs an array of all pairs of tokens."""
+
 
 @dataclass(frozen=True)
 class SampleResult:
@@ -159,7 +163,7 @@ class Search:
         """Sequences to evaluate at once."""
         device, n = self.space.points.device.type, self.space.n
         tokens, pairs = CHUNK_TOKENS.get(device, LARGE_CHUNK_TOKENS), CHUNK_PAIRS.get(device, LARGE_CHUNK_PAIRS)
-        return max(1, min(tokens // n, pairs // n**2) if getattr(self.target, "pairs", True) else tokens // n)
+        return max(1, min(tokens // n, pairs // n**2) if self.target.pairs else tokens // n)
 
     def result(self, samples: int, seconds: float) -> SampleResult:
         """Report the worst sequence."""

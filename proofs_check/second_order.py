@@ -64,8 +64,3 @@ class Curvature:
         at_end = up(straight + np.where(bend == 0, 0.0, up(bend * square) / 2))
         inside = (bend < 0) & (g <= up(-bend * r))
         return np.asarray(np.where(inside, np.minimum(up(up(g * g) / (-2 * bend)), straight), at_end) + self.mixed) * _ABOVE
-
-
-def total(parts: Floats) -> Floats:
-    """Return upper bounds of the sums of parts >= 0, (boxes, variables)."""
-    return np.asarray(parts.sum(axis=1) * _ABOVE)

@@ -16,7 +16,7 @@ from pathlib import Path
 from constructions.errors import BadInput, Refused
 from constructions.storage import MEAN_FORMAT, load_mean_sumformer
 from constructions.targets.target import AnyTarget, Target
-from proofs_check.certify import read_target
+from proofs_check.certify import is_about, read_target
 from proofs_check.checkpoints import resume, store
 from proofs_check.companions import SUMFORMER
 from proofs_check.covering import covering_steps, unfinished
@@ -57,11 +57,11 @@ def problem_of(run: RunFiles, n: int | None, bound: Fraction) -> tuple[Claim, Pr
         length = claim.n if n is None else n
         target = read_target({**run.plan, "n": length}, import_callable=False)
         target = _coverable(target)
-        compared = Claim(target.name, target.text, length, target.d, target.d_out, target.box.sides, ("sumformer",), bound)
-        if compared != replace(claim, n=length, networks=("sumformer",), every_n=False, bound=bound):
+        claim = replace(claim, n=length, networks=(SUMFORMER,), every_n=False, bound=bound)
+        if not is_about(claim, target):
             raise BadInput("the run's claim is about another target or domain than the one stored")
         problem = Problem.of(target.outputs, load_mean_sumformer(run.arrays, run.network), length, target.box.sides)
-    return compared, problem
+    return claim, problem
 
 
 def problem_of_trained(target: AnyTarget, path: Path, pooling: str, bound: Fraction) -> tuple[Claim, Problem]:

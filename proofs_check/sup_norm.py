@@ -34,8 +34,9 @@ from proofs_check.domain import Tokens
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
-from proofs_check.second_order import Curvature, total
+from proofs_check.second_order import Curvature
 from proofs_check.selection import Forking
+from proofs_check.substitution import sum_of
 from proofs_check.walker import Walker
 
 BATCH = 2048
@@ -90,7 +91,7 @@ class Problem(Comparison):
     def _bends(self) -> Floats:
         # chains of folds have a table of their slopes (``folds.py``); where f bends as well, its slopes over a box end at no
         # floating point number, and both halves would have them all
-        if Parts.of(self.network).folds or any(_bends(node) for output in self.outputs for node in output.walk()):
+        if Parts.of(self.network).folds or any(_kinked(node) for output in self.outputs for node in output.walk()):
             return np.zeros(0)
         return token_bends(self.network, *(float(end) for end in self.sides[0]))
 
@@ -129,7 +130,7 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     curvature = Curvature.of(wide.hessian, radii, rough)
     tilts = [slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v]) for v, slope in enumerate(gradient)]
     rise, fall = curvature.rise(tilts), curvature.fall(tilts)
-    upper = up(np.maximum(gap.upper + total(rise), total(fall) - gap.lower))
+    upper = up(np.maximum(gap.upper + sum_of(rise, axis=1), sum_of(fall, axis=1) - gap.lower))
     natural = _natural(wide.value, T, s, radii)
     upper = np.fmin(upper, natural)
     if lines is not None:
@@ -148,9 +149,10 @@ def _network(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -
 def _between(f: Interval, gradient: Sequence[Interval], T: Bounds, output: int, curvature: Curvature) -> Floats:
     """Bound what f at the centre, its gradient and its curvature leave of |f - T|, T between two linear functions."""
     above, below = f - Interval.of(T.lower[:, output]), f - Interval.of(T.upper[:, output])
-    rise, fall = ([slope - Interval.of(slopes[:, v, output]) for v, slope in enumerate(gradient)]
-                  for slopes in (T.lower_slopes, T.upper_slopes))
-    return up(np.maximum(above.upper + total(curvature.rise(rise)), total(curvature.fall(fall)) - below.lower))
+    over, under = ([slope - Interval.of(slopes[:, v, output]) for v, slope in enumerate(gradient)]
+                   for slopes in (T.lower_slopes, T.upper_slopes))
+    rise, fall = sum_of(curvature.rise(over), axis=1), sum_of(curvature.fall(under), axis=1)
+    return up(np.maximum(above.upper + rise, fall - below.lower))
 
 
 def _natural(f: Interval, T: Balls, s: Balls, radii: Floats) -> Floats:
@@ -276,7 +278,7 @@ class Search:
         return None if tokens is None else ErrorWitness(tokens, case % self.problem.n, case // self.problem.n, error)
 
 
-def _bends(node: ex.Expression) -> bool:
+def _kinked(node: ex.Expression) -> bool:
     match node:
         case ex.Apply(function=name) | ex.Binary(operator=name) | ex.Reduction(kind=name):
             return name in ("abs", "relu", "max", "min", *ex.PAIRS)

@@ -40,11 +40,6 @@ class Expression:
         for child in self.children():
             yield from child.walk()
 
-    def sees(self, token: type[Own] | type[Other]) -> bool:
-        """Say whether the value depends on x or on the y of the reduction around it: reductions inside have a y of their own."""
-        free = not isinstance(self, Reduction) or token is Own
-        return free and (isinstance(self, token) or any(child.sees(token) for child in self.children()))
-
 
 @dataclass(frozen=True)
 class Number(Expression):

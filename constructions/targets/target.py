@@ -53,7 +53,7 @@ class Target:
     @cached_property
     def pairs(self) -> bool:
         """Whether an evaluation needs an array of all pairs of tokens: some reduction sees x and y."""
-        return any(isinstance(node, ex.Reduction) and node.body.sees(ex.Own) and node.body.sees(ex.Other)
+        return any(isinstance(node, ex.Reduction) and all(ex.depends_on(node.body, token) for token in (ex.Own, ex.Other))
                    for output in self.outputs for node in output.walk())
 
     @property
@@ -116,6 +116,11 @@ class CallableTarget:
     function: Callable[[np.ndarray], np.ndarray]
     n: int
     box: Box
+
+    @property
+    def pairs(self) -> bool:
+        """Whether an evaluation needs an array of all pairs of tokens: it may."""
+        return True
 
     @property
     def text(self) -> str:

@@ -9,7 +9,6 @@ polynomials with its own coefficient, so that what cancels in exact arithmetic c
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -108,8 +107,8 @@ def dyadic(value: float) -> fmpq:
     return fmpq(p, q)
 
 
-def collapsed(content: Content, name: str, below: float = math.inf) -> Content:
-    """Put one eps in the place of all noise, or of each that is less than a part of it (of the sum of all bounds)."""
+def collapsed(content: Content, name: str, below: float) -> Content:
+    """Put one eps in the place of the rest, and of each noise that is less than this part of the sum of all bounds."""
     least = below * sum(one.bound for one in content.noise.values())
     kept = {key: one for key, one in content.noise.items() if one.bound > least}
     lost = Content(NOTHING, {key: one for key, one in content.noise.items() if key not in kept}, content.rest)

@@ -143,11 +143,11 @@ def _steepest(exponential: Scaled) -> Fraction:
 
 
 def beside_exponential(pieces: Iterable[tuple[Point, Point]], beta: Fraction, centre: Fraction) -> arb:
-    """Enclose log F(u) - beta (u - centre) for F positive and linear on each piece."""
+    """Enclose log F(u) - beta (u - centre) for F positive and linear on each piece from (u, F) to (u, F)."""
     found = []
     for (s, low), (t, high) in pieces:
         if not (low > 0 and high > 0):
-            raise NotUnderstood("the exponential of a soft extremum is not positive")
+            raise NotUnderstood("a soft extremum may take the logarithm of a number that is not positive")
         found += [_ball(low).log() - _ball(beta * (s - centre)), _ball(high).log() - _ball(beta * (t - centre))]
         if high > low and t > s:
             a = (high - low) / (t - s) / beta  # log F <= F/a - 1 + log a, and F/a rises with slope beta
@@ -156,16 +156,9 @@ def beside_exponential(pieces: Iterable[tuple[Point, Point]], beta: Fraction, ce
 
 
 def beside_logarithm(pieces: Iterable[tuple[Point, Point]], beta: Fraction, centre: Fraction) -> arb:
-    """Enclose G(m) - centre - (1/beta) log m for G linear on each piece."""
-    found = []
-    for (s, low), (t, high) in pieces:
-        if not (s > 0 and t > 0):
-            raise NotUnderstood("the logarithm of a soft extremum may see no positive number")
-        found += [_ball(low - centre) - _ball(s).log() / _ball(beta), _ball(high - centre) - _ball(t).log() / _ball(beta)]
-        if high > low and t > s:
-            a = (t - s) / (high - low) / beta  # log m <= m/a - 1 + log a, and m/(a beta) rises with the slope of G
-            found.append(_ball(low - centre) - (_ball(s / a - 1) + _ball(a).log()) / _ball(beta))
-    return _hull(found)
+    """Enclose G(m) - centre - (1/beta) log m for G linear on each piece from (m, G) to (m, G): m is linear in G as well."""
+    mirrored = [((low, s), (high, t)) for (s, low), (t, high) in pieces]
+    return -beside_exponential(mirrored, beta, centre) / _ball(beta)
 
 
 def _of_one_sign(logarithm: Scaled) -> bool:

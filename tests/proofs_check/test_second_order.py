@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofs_check.enclosures.interval import Interval
-from proofs_check.second_order import Curvature, total
+from proofs_check.second_order import Curvature
+from proofs_check.substitution import sum_of
 
 Pair = tuple[float, float]
 numbers = st.floats(-4.0, 4.0).map(lambda value: round(value, 3))
@@ -30,7 +31,7 @@ def slopes(*values: float) -> list[Interval]:
 @settings(max_examples=300, deadline=None)
 def test_no_quadratic_rises_or_falls_further(g: Pair, h: tuple[float, float, float], r: Pair) -> None:
     found = curvature({(0, 0): (h[0], h[0]), (1, 1): (h[1], h[1]), (0, 1): (h[2], h[2])}, list(r))
-    rise, fall = (float(total(part(slopes(*g)))[0]) for part in (found.rise, found.fall))
+    rise, fall = (float(sum_of(part(slopes(*g)), axis=1)[0]) for part in (found.rise, found.fall))
     places = [np.linspace(-side, side, 41) for side in r]
     values = [g[0] * s + g[1] * t + (h[0] * s * s + h[1] * t * t) / 2 + h[2] * s * t for s, t in itertools.product(*places)]
     slack = 1e-14 * (1 + abs(rise) + abs(fall))
