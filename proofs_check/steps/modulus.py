@@ -63,28 +63,21 @@ def linear_functions(given: Given) -> Evidence:
 
 def library_constants(given: Given) -> Evidence:
     """Subdivide the sequences of library targets with interval gradients."""
-    return enclosed(every(KNOWN[: given.effort(3, 5)], _not_certified, "{} library targets: constants proved by subdivision"))
-
-
-def _not_certified(case: tuple[str, str]) -> str:
-    name, constant = case
-    target = resolve(name, n=3, d=None, domain="0,1")
-    assert isinstance(target, Target)
-    found = check_lipschitz(target.outputs, target.n, target.d, target.box.lower, target.box.upper, Fraction(constant))
-    return "" if found.status == "certified" else f"{name}: {constant} is {found.status}"
+    return enclosed(every(KNOWN[: given.effort(3, 5)], lambda case: _not_found(*case, "certified"),
+                          "{} library targets: constants proved by subdivision"))
 
 
 def false_constants(given: Given) -> Evidence:
     """A constant that is too small is refuted with a point, so the search is not blind."""
-    return every((("own-times-mean", "199/100"), ("range", "199/100")), _not_refuted, "{} false constants refuted with a witness")
+    return every((("own-times-mean", "199/100"), ("range", "199/100")), lambda case: _not_found(*case, "refuted"),
+                 "{} false constants refuted with a witness")
 
 
-def _not_refuted(case: tuple[str, str]) -> str:
-    name, constant = case
+def _not_found(name: str, constant: str, wanted: str) -> str:
     target = resolve(name, n=3, d=None, domain="0,1")
     assert isinstance(target, Target)
     found = check_lipschitz(target.outputs, target.n, target.d, target.box.lower, target.box.upper, Fraction(constant))
-    return "" if found.status == "refuted" else f"{name}: the false constant {constant} is {found.status}"
+    return "" if found.status == wanted else f"{name}: the constant {constant} is {found.status}"
 
 
 STEP = ProofStep(
