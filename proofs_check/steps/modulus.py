@@ -36,7 +36,7 @@ def stop_on_the_way(given: Given) -> Evidence:
 def across_kinks(given: Given) -> Evidence:
     """|h(tau) - h(0)| <= (L t + e) tau up to some tau*, for any e > 0: it goes on beyond tau*, and e -> 0. However many kinks.
 
-    Along the segment the upper right derivative of the output h is at most L t in size (hoelder, on one box at a time), so
+    Along the segment the upper right derivative of the output h is at most L t in size (hoelder, on one set at a time), so
     |h(tau* + p) - h(tau*)| <= (L t + e) p for all small p. If |h(1) - h(0)| exceeded L t, half of the excess would be an e.
     """
     L, t, e, before, part = sympy.symbols("L t e s p", nonnegative=True)  # before: tau*
@@ -85,8 +85,8 @@ STEP = ProofStep(
     plain="|f(X) - f(X')| <= L max_k |x_k - x'_k| if the l1 norm of the gradient is at most L for each piece of f.",
     latex=r"|f(X)-f(X')|\le w_f(\max_k|x_k-x_k'|),\qquad w_f(t)\le t\,\sup_g\|\nabla g\|_1",
     source="ours, by the mean value theorem",
-    hypotheses=("the domain is a finite union of closed boxes, and convex",
-                "f is continuous; on each box its outputs are selected from finitely many continuously differentiable g"),
+    hypotheses=("the domain is convex, and a finite union of closed convex sets",
+                "f is continuous; on each set its outputs are selected from finitely many continuously differentiable g"),
     constants={"norm": sum, "share": 1, "before": 1, "stop": lambda s, t: s / (s + t)},
     checks=(Check("the l1 norm bounds what a move changes", Method.SYMBOLIC, hoelder),
             Check("linear functions", Method.EXHAUSTIVE, linear_functions, support=True),
