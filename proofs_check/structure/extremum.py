@@ -68,10 +68,11 @@ def soft_extremum(given: Premises, entry: Entry, held: Content, of: list[Combina
     sign, reading = 1 if rank == 1 else -1, given.reading
     logarithm, mean = _logarithm(reading, held, sign, base)
     exponential, missed = _exponential(reading, mean, u.content, sign, base)
-    pieces = exponential.pieces(*sorted(sign * Fraction(end) for end in ends(u.actual)))
+    low, high = sorted(sign * Fraction(end) for end in ends(u.actual))
+    pieces, off = exponential.pieces(low, high), Fraction(missed) / exponential.scale
     steepest = _steepest(exponential)
     of_exp = beside_exponential(pieces, beta, centre) + _around(steepest * Fraction(missed))
-    means = [value for piece in pieces for _, value in piece]
+    means = [value for piece in exponential.pieces(low - off, high + off) for _, value in piece]
     logs = logarithm.pieces(min(means), max(means))
     of_log = beside_logarithm(logs, beta, centre) + _around(Fraction(held.rest))
     softness = arb(n).log() / _ball(beta)
