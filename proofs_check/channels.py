@@ -9,9 +9,10 @@ def ambiguity(network: MeanSumformer) -> str:
     """Return what could be read in two ways, "" if nothing can: a name listed twice or no text, a mean called like another."""
     layers = (*network.phi, *network.psi)
     of_layers = (name for layer in layers for name in (*layer.reads, *layer.writes))
-    no_text = [name for name in (*network.tokens, *network.pooled, *network.readout, *of_layers) if not isinstance(name, str)]
+    names = (*network.tokens, *network.pooled, *network.readout, *of_layers)
+    no_text = [name for name in names if not isinstance(name, str) or not name.isprintable()]
     if no_text:  # 2 and "2" have one mean
-        return f"the channel {no_text[0]} has a name that is no text"
+        return f"the channel {no_text[0]!r} has a name that is no printable text"
     if any(len(set(names)) < len(names) for layer in layers for names in (layer.reads, layer.writes)):
         return "a layer names a channel twice"
     for what, names in (("token", network.tokens), ("pooled", network.pooled), ("readout", network.readout)):

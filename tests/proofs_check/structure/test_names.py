@@ -45,11 +45,19 @@ def test_two_names_with_one_mean_are_refused() -> None:
     two: Any = 2
     both = ReluLayer(("x.0",), np.array([[1.0, 1.0]]), np.zeros(2), (two, "2"), np.eye(2))
     network = sumformer([both], [two, "2"], [], {"mean.2": 1.0})
-    assert ambiguity(network) == "the channel 2 has a name that is no text"
+    assert ambiguity(network) == "the channel 2 has a name that is no printable text"
     hint = [TOKEN, entry("c", "function", {"2": 1}, of=[OF_OWN], tree="x[0]"),
             entry("m", "mean", {"mean.2": 1}, of=[form({"c": 1})])]
-    with pytest.raises(NotUnderstood, match="no text"):
+    with pytest.raises(NotUnderstood, match="no printable text"):
         bounded(network, "mean(y)", hint, form({"m": 1}), every_n=True)
+
+
+@pytest.mark.parametrize("name", ["q\ncertified: ||f - T|| <= 0", "\x1b[2J", "\ud800"])
+def test_a_name_has_one_line_and_nothing_that_a_terminal_obeys(name: str) -> None:
+    assert "no printable text" in ambiguity(sumformer([], ["x.0"], [layer(({"x.0": 1.0}, 0.0, {name: 1.0}))], {"mean.x.0": 1.0}))
+    hint = [TOKEN, entry(name, "mean", {"mean.x.0": 1}, of=[OF_OWN])]
+    with pytest.raises(NotUnderstood, match="no printable text"):
+        bounded(sumformer([], ["x.0"], [], {"mean.x.0": 1.0}), "mean(y)", hint, form({name: 1}), every_n=True)
 
 
 def test_products_of_quantities_with_any_names_are_told_apart() -> None:
