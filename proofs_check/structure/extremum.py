@@ -20,7 +20,6 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, fmpq
 
-from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval, down, up
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content
@@ -81,8 +80,7 @@ def soft_extremum(given: Premises, entry: Entry, held: Content, of: list[Combina
         largest = max(abs((value - logarithm.constant) / logarithm.factor) for piece in logs for _, value in piece)
         numbers = (_above(_ball(q)) for q in (steepest, base, -logarithm.scale, largest))
         reading.soft |= {channel: Soft(mean, *numbers) for channel in entry.held.channels}
-    token = u.definition == ex.Own(0)
-    definition = ex.OrderStatistic(ex.Number(Fraction(rank))) if token else ranked(rank, n, u.definition)
+    definition = ranked(rank, n, u.definition, len(reading.sides))
     what = f"{definition} as a log of a mean of exponentials, beta = {float(beta):.6g}"
     tables = "exp and log of a soft extremum"
     parts = {("soft-extremum", what): _above(softness), ("interpolation-error", tables): _above(abs(of_log))}

@@ -35,6 +35,7 @@ TARGETS = {
     "max": Request("max(y)", "1e-3", n=3, max_latent=4), "min": Request("min(y)", "1e-2", n=5, domain="-2,1", max_latent=4),
     "range": Request("max(y) - min(y)", "2e-2", n=4, max_latent=4),
     "of a wave": Request("x*max(sin(3*y))", "2e-2", n=3, max_latent=4),
+    "of a coordinate": Request("max(y[0]) + x[1]", "5e-2", n=3, d=2, max_latent=4),
     "of a product": Request("max(y[0]*y[1])", "2e-2", n=3, d=2, max_latent=4),
 }
 
