@@ -27,6 +27,16 @@ EVERY_N = {
     "what is constant is its mean": ("mean(x*mean(y) + 3)", "x*mean(y) + 3"),
     "length": ("sum(y)/n", "mean(y)"),
     "order statistics": ("max(y) - min(y)", "order(1) - order(n)"),
+    "sine of a sum": ("mean(sin(x + y))", "sin(x)*mean(cos(y)) + cos(x)*mean(sin(y))"),
+    "cosine of a difference": ("mean(cos(x - 2*y))", "cos(x)*mean(cos(2*y)) + sin(x)*mean(sin(2*y))"),
+    "squares of sine and cosine": ("mean(sin(x + y)**2)", "1 - mean(cos(x + y)**2)"),
+    "half and double angles": ("mean(cos(y))", "1 - 2*mean(sin(y/2)**2)"),
+    "thirds and quarters": ("sin(x/4 - mean(y)/3)*12", "12*sin(x/4)*cos(mean(y)/3) - 12*cos(x/4)*sin(mean(y)/3)"),
+    "waves below other functions": ("log(2 + mean(sin(x + y)))", "log(mean(cos(x)*sin(y) + 2) + sin(x)*mean(cos(y)))"),
+    "waves in a divisor": ("mean(y)/(3 + cos(x + mean(y)))", "mean(y)/(3 + cos(x)*cos(mean(y)) - sin(mean(y))*sin(x))"),
+    "a phase": ("mean(sin(y + pi/3)) + cos(x + 1)", "mean(sin(y)/2 + 3**(1/2)/2*cos(y)) + cos(1)*cos(x) - sin(1)*sin(x)"),
+    "waves below a kink": ("relu(sin(x + 1) - mean(y))", "relu(sin(x)*cos(1) + cos(x)*sin(1) - mean(y))"),
+    "largest of waves": ("max(sin(x + y))", "max(sin(x)*cos(y) + cos(x)*sin(y))"),
     "third central moment": ("mean((y - mean(y))**3)", "mean(y**3) - 3*mean(y)*mean(y**2) + 2*mean(y)**3"),
 }
 FIXED_N = {
@@ -43,7 +53,11 @@ DIFFERENT: list[tuple[int | None, str, str]] = [(None, a, b) for a, b in [
     ("mean(exp(x + y))", "exp(x) + mean(exp(y))"), ("mean(mean(y)*y)", "mean(y*y)"), ("sum(y)", "mean(y)"),
     ("mean(x*y)", "mean(x)*mean(y*y)"), ("abs(x - 1/3)", "2*relu(x - 1/3) - x - 1/3"), ("max(y)", "order(2)"),
     ("sum(y)", "3*mean(y)"), ("min(y)", "order(3)"), ("relu(2*x)", "2*relu(x - 1/8)"), ("mean(exp(y))", "exp(mean(y))"),
-    ("sqrt(x*x)", "x - 1"), ("log(mean(exp(y)))", "mean(y)"), ("x", "x + 1/1000000000000"), ("max(x*y)", "x*max(y)"),
+    ("mean(sin(x + y))", "sin(x)*mean(cos(y)) - cos(x)*mean(sin(y))"), ("mean(sin(x + y))", "sin(x) + mean(sin(y))"),
+    ("mean(sin(x + y))", "mean(sin(1000000000001/1000000000000*x + y))"), ("sin(2*x)", "2*sin(x)"), ("cos(x)**2", "1 + sin(x)**2"),
+    ("mean(sin(x + y))", "1000000000001/1000000000000*sin(x)*mean(cos(y)) + cos(x)*mean(sin(y))"), ("sin(x*mean(y))", "sin(x)*sin(mean(y))"),
+    ("mean(sin(x + y))", "sin(x)*cos(mean(y)) + cos(x)*sin(mean(y))"), ("sin(x)", "x"), ("cos(x + pi/2)", "sin(x)"),
+    ("mean(cos(x - y))", "mean(cos(x + y))"), ("sqrt(1 - cos(4*x)**2)", "sin(4*x)"), ("sqrt(x*x)", "x - 1"), ("log(mean(exp(y)))", "mean(y)"), ("x", "x + 1/1000000000000"), ("max(x*y)", "x*max(y)"),
 ]]
 DIFFERENT += [
     (3, "order(1)*order(2)*order(3)", "(sum(y)**3 - 3*sum(y)*sum(y**2) + 2*sum(y**3))/5"), (3, "sum(y)", "2*mean(y)"),
@@ -84,6 +98,12 @@ def test_two_coordinates_are_written_out_too() -> None:
 @pytest.mark.parametrize(("n", "a", "b"), DIFFERENT)
 def test_near_misses_are_not_the_same(n: int | None, a: str, b: str) -> None:
     assert not Algebra(n, 1).same(tree(a, n), tree(b, n))
+
+
+def test_sorted_tokens_below_waves_are_the_same() -> None:
+    a, b = tree("mean(sin(x + y))", 2), tree("(sin(x + order(1)) + sin(x)*cos(order(2)) + cos(x)*sin(order(2)))/2", 2)
+    assert Algebra(2, 1).same(a, b)
+    assert not Algebra(2, 1).same(a, tree("(sin(x + order(1)) + sin(x)*cos(order(2)) + cos(x)*sin(order(1)))/2", 2))
 
 
 @settings(max_examples=12, deadline=None)
