@@ -3,8 +3,9 @@
 Means are linear: what does not depend on y leaves them, exp(a + b) is split, and the mean of each remaining term becomes a symbol
 of its own, the same one wherever the same term is averaged. sum is n times mean; abs, maximum and minimum are written with relu.
 Two expressions are the same if their difference, brought over one denominator and multiplied out, is 0. Where that fails, sines
-and cosines of sums are taken apart (``addition.py``), and where that fails too and n is a small number, reductions are written out over n tokens: sorted ones for d = 1, and the own token is each of them in turn; by
-symmetry the first one for d > 1. Where constants were rounded, the difference is not 0 but bounded. "Not shown" says nothing.
+and cosines of sums are taken apart (``addition.py``). Where that fails too and n is a small number, reductions are written out
+over n tokens: sorted ones for d = 1, and the own token is each of them in turn; by symmetry the first one for d > 1. Where
+constants were rounded, the difference is not 0 but bounded. "Not shown" says nothing.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ fractions = st.fractions(-6, 6, max_denominator=4)
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.sampled_from(["sin", "cos"]), st.lists(st.tuples(fractions, st.sampled_from([X, Y, X * Y, sympy.pi * Z, sympy.Integer(1)])),
-                                                 min_size=1, max_size=4))
+@given(st.sampled_from(["sin", "cos"]),
+       st.lists(st.tuples(fractions, st.sampled_from([X, Y, X * Y, sympy.pi * Z, sympy.Integer(1)])), min_size=1, max_size=4))
 def test_a_wave_of_a_sum_has_the_value_of_what_it_is_written_as(name: str, terms: list[tuple[Fraction, sympy.Expr]]) -> None:
     u = sum(sympy.Rational(c.numerator, c.denominator) * whole for c, whole in terms)
     assert math.isclose(number(written(name, sympy.sympify(u))), number(getattr(sympy, name)(u)), rel_tol=1e-9, abs_tol=1e-9)
