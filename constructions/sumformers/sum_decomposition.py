@@ -27,7 +27,7 @@ from constructions.sumformers.natural_range import constant_ball, meet, natural_
 from constructions.sumformers.rewriting import analytic, averaged, factors, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, chained, over_sorted
-from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of
+from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
 from constructions.targets import expression as ex
 
 
@@ -170,7 +170,7 @@ class _Reader:
         a, b = (self.algebra.concrete(self.value(part)) for part in (left, right))
         p, q = self.algebra.form(a), self.algebra.form(b)
         larger = q + self.algebra.rectified(p - q) if operator == "maximum" else p - self.algebra.rectified(p - q)
-        return Value(form=larger) if larger.terms or larger.slack else Value(tree=ex.Number(larger.constant))
+        return value_of(larger)
 
     def _mean(self, body: ex.Expression) -> Value:
         if not ex.depends_on(body, ex.Other):
@@ -194,7 +194,9 @@ class _Reader:
         return Value(form=self._mean_form(form), order=order)
 
     def _mean_form(self, form: Form) -> Form:
-        return Form({self.mean(q): c for q, c in form.terms.items()}, form.constant, form.slack)
+        means = {q: self.mean(q) for q in form.terms}
+        irrational = {(q and means[q], number): times for (q, number), times in form.irrational.items()}
+        return Form({means[q]: c for q, c in form.terms.items()}, form.constant, irrational)
 
     def mean(self, quantity: Quantity) -> Quantity:
         """Return the mean of a token quantity."""
@@ -284,4 +286,4 @@ class _Reader:
             if mean is not None and mean in form.terms:
                 terms[q] += form.terms[mean] / self.n
                 terms[mean] *= Fraction(self.n - 1, self.n)
-        return Form(terms, form.constant, form.slack).range()
+        return Form(terms, form.constant, form.irrational).range()

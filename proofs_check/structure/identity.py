@@ -4,27 +4,22 @@ Means are linear: what does not depend on y leaves them, exp(a + b) is split, an
 of its own, the same one wherever the same term is averaged. sum is n times mean; abs, maximum and minimum are written with relu.
 Two expressions are the same if their difference, brought over one denominator and multiplied out, is 0. Where that fails, sines
 and cosines of sums are taken apart (``addition.py``). Where that fails too and n is a small number, reductions are written out
-over n tokens: sorted ones for d = 1, and the own token is each of them in turn; by symmetry the first one for d > 1. Where
-constants were rounded, the difference is not 0 but bounded. "Not shown" says nothing.
+over n tokens: sorted ones for d = 1, and the own token is each of them in turn; by symmetry the first one for d > 1. "Not shown"
+says nothing.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from fractions import Fraction
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-from flint import arb, fmpq
 
 from constructions.targets import expression as ex
 from proofs_check.structure.addition import Angles, Finer, reduced
-from proofs_check.structure.rounded_constants import ball, largest
 
 if TYPE_CHECKING:
     import sympy
 
-Sides = Sequence[tuple[Fraction, Fraction]]
 MOST_TOKENS = 8
 LARGEST_TREE = 2000  # nodes: beyond that multiplying out may take forever
 MOST_READINGS = 12  # until the angles are known of which all others are multiples
@@ -77,24 +72,6 @@ class Algebra:
             return False
         finally:
             self.angles = None
-
-    def distance(self, a: ex.Expression, b: ex.Expression, sides: Sides) -> Fraction | None:
-        """Bound |a - b| on the domain where they differ in rounded constants, None where that is not shown to be all."""
-        if _larger_than(LARGEST_TREE, a, b):
-            return None
-        difference = self.sympy.expand(self.read(a) - self.read(b))
-        named = {symbol.name: (kind, body) for (kind, body), symbol in self.means.items()}
-
-        def values(symbol: sympy.Symbol) -> arb:
-            kind, body = named.get(symbol.name, ("", None))
-            if kind in ("mean", "max", "min"):  # of y, which ranges where x does
-                return ball(body, values)
-            if kind == "" and symbol.name[0] not in "xy":
-                return arb("nan")
-            low, high = sides[0 if kind else int(symbol.name[1:])]
-            return arb(fmpq(low.numerator, low.denominator)).union(arb(fmpq(high.numerator, high.denominator)))
-
-        return largest(difference, values)
 
     def _zero(self, difference: Any) -> bool:
         difference = self.sympy.together(self.sympy.expand(difference))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 from flint import fmpq
 
@@ -31,9 +30,9 @@ NARROW = 3  # variables of a kernel that is compared on one grid
 
 def mean(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
     """A mean of errors lies in their range; relative errors of positive numbers likewise."""
-    if list(entry.of[0].terms.values()) != [Fraction(1)] or entry.of[0].constant or entry.of[0].slack:
+    name = entry.of[0].alone
+    if name is None:
         raise NotUnderstood("a mean of a form")
-    (name,) = entry.of[0].terms
     q = given.known[name]
     if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in q.definition.walk()):
         raise NotUnderstood("a mean of what is no function of one token")
@@ -169,10 +168,10 @@ def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: 
 
 def _wide_kernel(given: Premises, entry: Entry, K: ex.Expression, held: Content, of: list[Combination]) -> Quantity:
     """The same for more variables, all of them coordinates: then no error of an argument passes through K."""
-    forms = [argument.form for argument in of]
-    if not all(list(form.terms.values()) == [1] and not form.constant and not form.slack for form in forms):
+    names = [name for argument in of if (name := argument.form.alone) is not None]
+    if len(names) < len(of):
         raise NotUnderstood(f"{K}: an argument is no coordinate of the token")
-    own = [_coordinate(given, next(iter(form.terms))) for form in forms]
+    own = [_coordinate(given, name) for name in names]
     others = [_coordinate(given, name) for name in entry.tokens]
     if len({*own}) < len(own) or len({*others}) < len(others):
         raise NotUnderstood(f"{K} names a coordinate twice")

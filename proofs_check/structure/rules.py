@@ -16,7 +16,7 @@ from proofs_check.structure.function_rules import function, rectified
 from proofs_check.structure.mean_rules import kernel, mean
 from proofs_check.structure.order import order_statistic
 from proofs_check.structure.premises import Premises, with_other
-from proofs_check.structure.quantity import Combination, Quantity, around, combination, common, magnitude
+from proofs_check.structure.quantity import Combination, Quantity, combination, common, magnitude
 from proofs_check.structure.quotient_rules import Quotients, Ratio, product
 from proofs_check.structure.reading import NotUnderstood, Reading
 
@@ -56,14 +56,17 @@ def renamed(given: Premises, entry: Entry, held: Content, of: list[Combination])
     exact = argument.exact
     if entry.tree is not None:
         exact = common(exact, Interval.of(*natural_range(entry.tree, given.reading.sides, given.n)))
-    if given.n is not None:
+    if given.n is not None and entry.of[0].rational:
         exact = common(exact, own_and_others(entry.of[0], given.known, given.n))
     return Quantity(exact, argument.error + gap, argument.definition, entry.held, None,
                     argument.relative if not magnitude(gap) else None, argument.parts)
 
 
 def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interval:
-    """Enclose a form of n tokens: mean(q) = q/n + (n - 1)/n of the mean of the others, which may be anything in q's range."""
+    """Enclose a form of n tokens with rational coefficients.
+
+    mean(q) = q/n + (n - 1)/n of the mean of the others, which may be anything in q's range.
+    """
     own, others = dict(form.terms), dict[str, Fraction]()
     for averaged, c in form.terms.items():
         of = known[averaged].definition
@@ -72,7 +75,7 @@ def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interva
             own[averaged] -= c
             own[name] += c / n
             others[name] = others.get(name, Fraction(0)) + c * Fraction(n - 1, n)
-    total = Interval.constant(form.constant) + around(float(Interval.constant(form.slack).upper))
+    total = Interval.constant(form.constant)
     for factors in (own, others):
         for name, c in factors.items():
             if c:
