@@ -138,11 +138,11 @@ class _Reader:
         a, b = replace(a, order=0), replace(b, order=0)
         if b.constant:
             return replace(self.algebra.scaled(a, ex.Binary("/", ONE, tree_of(b))), order=order)
-        reciprocal = self.algebra.function(ex.Power(T, ex.Number(Fraction(-1)), column=node.column), b)
-        if a.constant or b.form is None or self.algebra.parallel(a, b):
-            return replace(self.algebra.product([a, reciprocal]), order=order)
-        p, q = self.algebra.form(a), self.algebra.form(b)
-        r = next(iter(self.algebra.form(reciprocal).terms))
+        inverse = ex.Power(T, ex.Number(Fraction(-1)), column=node.column)
+        if a.constant or b.form is None or not b.form.terms or self.algebra.parallel(a, b):
+            return replace(self.algebra.product([a, self.algebra.function(inverse, b)]), order=order)
+        p, q = self.algebra.form(a), b.form
+        r = self.algebra.smooth(inverse, q)  # of q itself, not of its direction: the two belong together
         values = p.range() / q.range()
         average = averaged(left, right)
         if average is not None:  # an average of u with positive weights lies in the range of u

@@ -84,7 +84,7 @@ class Algebra:
             return Value(tree=ex.Binary("+", tree_of(a), tree_of(b)), order=order)
         if a.argument is not None and (b.constant or self.parallel(a, b)):
             return replace(self._combined("+", a, b), order=order)
-        if b.argument is not None and self.parallel(a, b):
+        if b.argument is not None and (a.constant or self.parallel(a, b)):
             return replace(self._combined("+", a, b), order=order)
         total = self.form(replace(a, order=0)) + self.form(replace(b, order=0))
         return replace(value_of(total), order=order)
@@ -186,25 +186,26 @@ class Algebra:
             if any(coefficients(part) is not None or affine(part) is not None for part in (tree.left, tree.right)):
                 left, right = (self.form(part) for part in parts)
                 return (left + right if tree.operator == "+" else left - right) * factor
-        key = ("smooth", tree, value.argument.key())
+        return Form.of(self.smooth(tree, value.argument)) * factor
+
+    def smooth(self, tree: ex.Expression, argument: Form) -> Quantity:
+        """Return a smooth function of a form."""
+        key = ("smooth", tree, argument.key())
         if key not in self.made:
-            self.add(key, Univariate(Smooth(tree), value.argument))
-        return Form.of(self.made[key]) * factor
+            self.add(key, Univariate(Smooth(tree), argument))
+        return self.made[key]
 
     def _polynomial(self, c: Sequence[Fraction], t: Form) -> Form:
         """Return c_0 + c_1 t + c_2 t^2 + ..: all of degree 2 share one square, others are one monic node without affine part."""
-        affine = (t * c[1]).shifted(c[0]) if len(c) > 1 else Form(constant=c[0])
+        line = (t * c[1]).shifted(c[0]) if len(c) > 1 else Form(constant=c[0])
         if len(c) <= 2:
-            return affine
+            return line
         tree: ex.Expression = ex.Power(T, ex.Number(Fraction(len(c) - 1)))
         for k in range(len(c) - 2, 1, -1):
             if c[k]:
                 power = ex.Power(T, ex.Number(Fraction(k)))
                 tree = ex.Binary("+", tree, ex.Binary("*", ex.Number(c[k] / c[-1]), power))
-        key = ("smooth", tree, t.key())
-        if key not in self.made:
-            self.add(key, Univariate(Smooth(tree), t))
-        return affine + Form.of(self.made[key]) * c[-1]
+        return line + Form.of(self.smooth(tree, t)) * c[-1]
 
     def renamed(self, form: Form, values: arb, name: str) -> Form:
         """Return a form as one quantity, with a range that may be sharper than the form shows."""

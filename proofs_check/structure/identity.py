@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from constructions.targets import expression as ex
 from proofs_check.structure.addition import Angles, Finer, reduced
+from proofs_check.structure.averages import Sides, natural_range
 
 if TYPE_CHECKING:
     import sympy
@@ -26,10 +27,17 @@ MOST_READINGS = 12  # until the angles are known of which all others are multipl
 
 
 class Algebra:
-    """Expressions in symbols; ``n`` is a number, or None for a symbol. For d = 1 max(y) is order(1), min(y) is order(n)."""
+    """Expressions in symbols; ``n`` is a number, or None for a symbol. For d = 1 max(y) is order(1), min(y) is order(n).
 
-    def __init__(self, n: int | None, d: int) -> None:
+    Args:
+        sides: the box of a token, from which signs below relu, abs, maximum and minimum may be known.
+    """
+
+    def __init__(self, n: int | None, d: int, sides: Sides | None = None) -> None:
         import sympy
+
+        self.sides = sides
+        self.whole_n = n
 
         self.one_coordinate = d == 1
         self.sympy, self.d, self.written_out = sympy, d, False
@@ -111,6 +119,8 @@ class Algebra:
                 return sympy.Symbol(f"x{c}", real=True)
             case ex.Other(coordinate=c):
                 return sympy.Symbol(f"y{c}", real=True)
+            case ex.Reduction(kind="max" | "min", body=body) if not ex.depends_on(body, ex.Other):
+                return self.read(body)
             case ex.Reduction(kind=kind, body=body) if self.written_out and not (self.one_coordinate and body == ex.Other(0)
                                                                                 and kind in ("max", "min")):
                 return self._over_tokens(kind, self.read(body))
@@ -126,8 +136,13 @@ class Algebra:
                 return self.read(base) ** self.read(exponent)
             case ex.Apply(function="neg", argument=argument):
                 return -self.read(argument)
+            case ex.Apply(function="relu" | "abs" as name, argument=argument) if sign := self._known_sign(argument):
+                return self.read(argument) * (sign if name == "abs" else max(sign, 0))
             case ex.Apply(function=name, argument=argument):
                 return self._function(name, self._multiplied_out(self.read(argument)))
+            case ex.Binary(operator="maximum" | "minimum" as operator, left=left, right=right) if sign := self._known_sign(
+                    ex.Binary("-", left, right)):
+                return self.read(left if (sign > 0) == (operator == "maximum") else right)
             case ex.Binary(operator=operator, left=left, right=right):
                 return self._binary(operator, self.read(left), self.read(right))
         raise TypeError(f"{node} has no form in symbols")
@@ -142,6 +157,13 @@ class Algebra:
         if name in ("sin", "cos") and self.angles is not None:
             return self.angles.wave(name, u)
         return getattr(self.sympy, name)(u)
+
+    def _known_sign(self, node: ex.Expression) -> int:
+        """Return 1 (-1) where the values are >= 0 (<= 0) by interval arithmetic on the tree, else 0."""
+        if self.sides is None:
+            return 0
+        low, high = natural_range(node, self.sides, self.whole_n)
+        return 1 if low >= 0 else -1 if high <= 0 else 0
 
     def _sign(self, u: Any) -> int:
         """Return 1 (-1) where a combination of order statistics is >= 0 (<= 0) because they descend, else 0.

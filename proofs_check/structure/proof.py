@@ -42,8 +42,8 @@ ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-sta
 class Proved:
     """The result: |h - S| <= bound over the reals, about how it divides, and whether h is f.
 
-    ``definitions`` are h, the expressions that the network was held against; with ``identities`` they are f by algebra, or, if this
-    was left to the caller, at least well defined.
+    ``definitions`` are h, the expressions that the network was held against; with ``identities`` they are f by algebra, or, if
+    this was left to the caller, at least well defined.
     """
 
     bound: float
@@ -185,7 +185,7 @@ class Structure:
 
     def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> bool:
         """Say whether algebra shows that the quantities make up the target, and that renamed ones are what they are called."""
-        algebra = Algebra(self.n, len(self.sides))
+        algebra = Algebra(self.n, len(self.sides), self.sides)
         renamed = [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
                    if entry.kind == "renamed" and entry.tree is not None]
         return all(a == b or algebra.same(a, b) for a, b in [*zip(outputs, definitions, strict=True), *renamed])
