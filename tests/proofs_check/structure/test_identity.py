@@ -125,3 +125,32 @@ def test_what_is_called_the_same_has_the_same_values(a: object, b: object, seed:
 
 def test_a_number_of_any_length_is_compared_exactly() -> None:
     assert not Algebra(None, 1).same(ex.Number(Fraction(1, 3)), ex.Number(Fraction(1, 3) + Fraction(1, 10**40)))
+
+
+SIGNED = {
+    "positive": ("relu(x + mean(y) + 1/9)", "x + mean(y) + 1/9"),
+    "negative": ("relu(-1/8 - x)*3", "0*x"),
+    "absolute": ("abs(x*x + 1/8)", "x*x + 1/8"),
+    "larger": ("maximum(2 + x, mean(y))", "2 + x"),
+    "smaller": ("minimum(x, mean(y) + pi)", "x"),
+    "a constant": ("abs(1 - pi)*x", "(pi - 1)*x"),
+    "inside a mean": ("mean(abs(y - 2)*x)", "x*mean(2 - y)"),
+    "of what is the same for all": ("max(x) + min(x*mean(y))", "x + x*mean(y)"),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_kink_that_is_never_met_is_a_side_of_it(name: str) -> None:
+    a, b = SIGNED[name]
+    box = Box.parse("0,1", 1)
+    assert Algebra(None, 1, box.sides).same(tree(a, None), tree(b, None))
+    assert Algebra(3, 1, box.sides).same(tree(a, 3), tree(b, 3))
+
+
+@pytest.mark.parametrize(("a", "b"), [("relu(x - 1/2)", "x - 1/2"), ("relu(1/2 - x)", "0*x"), ("abs(x - 1/8)", "x - 1/8"),
+                                      ("maximum(x, mean(y))", "x"), ("minimum(x, 1 - 1/1000000)", "x"), ("max(y)", "x"),
+                                      ("abs(x + 1/8)", "-x - 1/8"), ("maximum(2 + x, mean(y))", "mean(y)"),
+                                      ("max(x*y)", "x*max(y)")])
+def test_a_kink_that_may_be_met_is_not(a: str, b: str) -> None:
+    assert not Algebra(None, 1, Box.parse("0,1", 1).sides).same(tree(a, None), tree(b, None))
+    assert not Algebra(None, 1, Box.parse("-1,1", 1).sides).same(tree("relu(x + 1/2)", None), tree("x + 1/2", None))
