@@ -216,6 +216,8 @@ class _Reader:
             return self._over_sorted(body, kinds[0])
         tokens = sorted({node.coordinate for node in body.walk() if isinstance(node, ex.Other)})
         tree, outer = kernel_tree(body, tokens, self.value, self.algebra)
+        if not outer:  # it is n that mixes with y
+            return self._token_mean(ex.specialise(body, self.n))
         K = Smooth(tree, len(outer) + len(tokens))
         key = ("kernel", tree, tuple(form.key() for form in outer), tuple(tokens))
         if key not in self.algebra.made:

@@ -216,7 +216,8 @@ class Algebra:
 
     def rectified(self, form: Form) -> Form:
         """Return max(form, 0), without a node where its sign is known."""
-        low, high = ends(form.range())
+        exact = form.constant if not form.terms and not form.irrational else None
+        low, high = ends(form.range()) if exact is None else (exact, exact)
         if low >= 0:
             return form
         if high <= 0:

@@ -150,6 +150,8 @@ class Algebra:
     def _function(self, name: str, u: Any) -> Any:
         if name == "abs":
             return 2 * self._function("relu", u) - u
+        if name == "relu" and u.is_Rational:
+            return max(u, self.sympy.Integer(0))
         if name == "relu" and (sign := self._sign(u)):
             return u if sign > 0 else self.sympy.Integer(0)
         if name in ("relu", "sigmoid"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from constructions.targets import expression as ex
@@ -35,6 +36,8 @@ class Rules:
             NotUnderstood: the content is not what the entry says, or is outside what is compared here.
         """
         of = [combination(form, self.given.known, self.given.reading) for form in entry.of]
+        if entry.kind in FOLLOWED:
+            of = [narrowed(argument, self.given.reading) for argument in of]
         try:
             if entry.kind == "quotient":
                 return self.quotients.quotient(entry, held, of)
@@ -83,6 +86,13 @@ def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interva
     return total
 
 
+def narrowed(argument: Combination, reading: Reading) -> Combination:
+    """Add what the channels show of the range: terms of a form that follow the same number do not range on their own."""
+    actual = common(argument.actual, Interval.of(*reading.range(argument.content)))
+    return replace(argument, actual=actual, exact=common(argument.exact, actual - argument.error))
+
+
+FOLLOWED = ("function", "rectified", "order-statistic", "soft-extremum")  # kinds whose error depends on where their argument is
 RULES: dict[str, Callable[[Premises, Entry, Content, list[Combination]], Quantity]] = {
     "function": function, "rectified": rectified, "product": product, "mean": mean, "kernel": kernel,
     "order-statistic": order_statistic, "soft-extremum": soft_extremum, "renamed": renamed}
