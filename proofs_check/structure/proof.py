@@ -21,19 +21,17 @@ from constructions.targets.target import Target
 from proofs_check.channels import ambiguity
 from proofs_check.enclosures.interval import Interval
 from proofs_check.kernel import Claim
-from proofs_check.structure.composition import composite
 from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry, Form
-from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.layers import through
-from proofs_check.structure.mean_rules import NARROW
 from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import Part, Quantity, around, combination, joined, magnitude, merged
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading
 from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
+from proofs_check.structure.wide_expansion import MOST_DIRECT, through_polynomials
 
 ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic", "soft-extremum")
 
@@ -205,11 +203,10 @@ def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form)
 def _refuse_wide(entry: Entry) -> None:
     """Say at once that a kernel has too many variables, which would be found out after the network was read."""
     count = len(entry.of) + len(entry.tokens)
-    if entry.kind == "kernel" and count > NARROW and entry.tree is not None:
-        try:
-            composite(entry.tree, [f"{v}" for v in range(count)], [Variable(Fraction(0), Fraction(1))] * count)
-        except NotAnalytic as reason:
-            raise NotUnderstood(f"{entry.name} (kernel): {reason}") from None
+    if entry.kind == "kernel" and count > MOST_DIRECT and entry.tree is not None:
+        box = [Variable(Fraction(0), Fraction(1))] * count
+        if not through_polynomials(entry.tree, [f"{v}" for v in range(count)], box):
+            raise NotUnderstood(f"{entry.name} (kernel): {entry.tree} has {count} variables and cannot be taken apart")
 
 
 def _check_names(network: MeanSumformer) -> None:

@@ -102,7 +102,7 @@ class Reading:
             self.before[name] = held
 
     def averaged_noise(self, name: str) -> Content:
-        """Return what a mean averages, scaled as its variable is, such that noise cancels against that of the same channels at y."""
+        """Return what a mean averages, scaled as its variable is; its noise cancels against that of the same channels at y."""
         return self.variables[name].scaled(self.at_other(expanded(self.before[name], self.definitions)))
 
     def at_other(self, content: Content) -> Content:
@@ -185,17 +185,22 @@ class Reading:
         self.products[a, b] = name
 
     def _range(self, content: Content) -> Range:
-        main, spread = content.main, content.sharp_spread()
+        plain = self._plain_range(content)
         for held, low, high in self.facts:
             known = expanded(self.held(held), self.definitions)
-            place = multiple(main, known.main)
+            place = multiple(content.main, known.main)
             if place is None:
                 continue
             scale, _ = place
             left = affine([(content, ONE), (known, -scale)])
             a, b = self._range(left)
             ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
-            return widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
+            a, b = widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
+            return max(a, plain[0]), min(b, plain[1])
+        return plain
+
+    def _plain_range(self, content: Content) -> Range:
+        main, spread = content.main, content.sharp_spread()
         means = {name for name in main.variables if name in self.pooled}
         if means and all(sum(e for _, e in outer) <= 1 for outer in main.by(means)):
             try:
