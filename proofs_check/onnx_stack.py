@@ -69,8 +69,8 @@ def _graph(path: Path) -> tuple[Any, dict[str, Any]]:
         raise BadInput(f"{path}: cannot be read as ONNX ({_first_line(error)})") from None
     versions = [one.version for one in model.opset_import if one.domain in STANDARD]
     if len(versions) != 1 or versions[0] < OLDEST or model.functions:
-        raise BadInput(f"{path}: operation sets {versions} and {len(model.functions)} functions of its own; expected one set, from "
-                       f"{OLDEST} on, and no functions")
+        raise BadInput(f"{path}: operation sets {versions} and {len(model.functions)} functions of its own; expected one set, "
+                       f"from {OLDEST} on, and no functions")
     return model.graph, {tensor.name: tensor for tensor in model.graph.initializer}
 
 
