@@ -112,7 +112,7 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
             store(state, checkpoint)
         after_round(state)
 
-    with suppress(KeyboardInterrupt):  # what was proved so far is reported
+    with suppress(KeyboardInterrupt, MemoryError):  # what was proved so far is reported
         search.run(seconds, keep, executor)
     trust = (assumption, *TRUST) if assumption else TRUST
     return conclude(claim, _steps(search, claim, "; ".join(trusted)), trust, floating_point=False), search

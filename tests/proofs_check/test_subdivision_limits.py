@@ -25,7 +25,7 @@ from constructions.targets.target import Target
 from proofs_check.bends import token_bends
 from proofs_check.boxes import Boxes, Judged
 from proofs_check.checkpoints import resume, store
-from proofs_check.kernel import Certificate, Claim, Refuted
+from proofs_check.kernel import Certificate, Claim, Refuted, Undecided
 from proofs_check.subdivision import certify_by_subdivision
 from proofs_check.sup_norm import Problem, Search, judge
 from tests.proofs_check.test_sup_norm import problem
@@ -159,6 +159,18 @@ def test_a_refuted_search_is_refuted_again_from_its_file(tmp_path: Path) -> None
     assert isinstance(again, Refuted)
     assert again.reason == first.reason
     assert search.occurs > 1e-3
+
+
+def test_what_was_proved_is_reported_when_memory_ends() -> None:
+    def full(state: Search) -> None:
+        if state.judged > 100:
+            raise MemoryError
+
+    asked = problem("attention")
+    verdict, search = certify_by_subdivision(claim_of(asked, Fraction(1, 125)), asked, after_round=full)
+    assert isinstance(verdict, Undecided)
+    assert verdict.best_bound == Fraction(search.bound)
+    assert search.judged > 100
 
 
 def test_a_finished_search_is_read_back_finished(tmp_path: Path) -> None:
