@@ -15,7 +15,7 @@ import numpy as np
 
 from constructions.targets import expression as ex
 from proofs_check.domain import Region
-from proofs_check.enclosures.interval import Floats
+from proofs_check.enclosures.interval import Booleans, Floats, Interval
 from proofs_check.walker import Chamber
 
 
@@ -50,6 +50,12 @@ class Boxes:
         """Return a point of each box, its middle up to rounding."""
         middle = 0.5 * self.lower + 0.5 * self.upper
         return np.minimum(np.maximum(middle, self.lower), self.upper)
+
+    @property
+    def divisible(self) -> Booleans:
+        """Say of each coordinate, (boxes, n * d), whether the box can be cut there: some number lies strictly inside."""
+        centre = self.centre
+        return np.asarray((self.lower < centre) & (centre < self.upper))
 
     @staticmethod
     def joined(parts: Sequence[Boxes]) -> Boxes:
@@ -102,6 +108,12 @@ class Comparison(abc.ABC):
         """Return the chamber of sorted sequences for one rank of the own token."""
         lower, upper = zip(*self.sides, strict=True)
         return Region(Chamber(self.n, self.d, own), lower, upper, (False,) * self.d)
+
+    def contains(self, points: Floats) -> Booleans:
+        """Say which points, (points, n * d), are in the domain: a box may reach beyond an end that is no float64 number."""
+        least, most = ([float(getattr(Interval.constant(end), side)) for end in ends] * self.n
+                       for side, ends in zip(("upper", "lower"), zip(*self.sides, strict=True), strict=True))
+        return np.asarray(((points >= least) & (points <= most)).all(axis=1))
 
     def start(self) -> Boxes:
         """Return one box for each output and each rank of the own token."""

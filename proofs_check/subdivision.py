@@ -21,6 +21,7 @@ from proofs_check.checkpoints import resume, store
 from proofs_check.companions import SUMFORMER
 from proofs_check.covering import covering_steps, unfinished
 from proofs_check.definedness import defined_by
+from proofs_check.executors import Cluster
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude
 from proofs_check.propositions import TARGET
 from proofs_check.run_files import RunFiles, understanding
@@ -99,23 +100,25 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
         assumption: what reading the network rests on, for the certificate.
         after_round: called after every round of boxes.
     """
-    search, earlier = Search.begin(problem, claim.bound), ""
+    search, trusted = Search.begin(problem, claim.bound), []
     if checkpoint is not None and checkpoint.exists():
         search = resume(problem, search.limit, checkpoint)
-        earlier = f"{checkpoint} holds what an earlier run of this check left there"
+        trusted.append(f"{checkpoint} holds what an earlier run of this check left there")
+    if isinstance(executor, Cluster):
+        trusted.append(executor.trusted)
 
     def keep(state: Search) -> None:
-        if checkpoint is not None:
+        if checkpoint is not None and state.witness is None:  # a witness is no box: from the earlier state it is found again
             store(state, checkpoint)
         after_round(state)
 
-    with suppress(KeyboardInterrupt):  # what was proved so far is reported
+    with suppress(KeyboardInterrupt, MemoryError):  # what was proved so far is reported
         search.run(seconds, keep, executor)
     trust = (assumption, *TRUST) if assumption else TRUST
-    return conclude(claim, _steps(search, claim, earlier), trust, floating_point=False), search
+    return conclude(claim, _steps(search, claim, "; ".join(trusted)), trust, floating_point=False), search
 
 
-def _steps(search: Search, claim: Claim, earlier: str) -> list[Step]:
+def _steps(search: Search, claim: Claim, trusted: str) -> list[Step]:
     if search.witness is not None:
         return unfinished(search, _told(search.witness), Status.REFUTED)
     if not math.isfinite(search.bound):
@@ -123,7 +126,7 @@ def _steps(search: Search, claim: Claim, earlier: str) -> list[Step]:
     waiting = search.waiting.bound.size
     left = f", {waiting:,} of them to be divided further" if waiting else ""
     covered = f"{search.judged:,} boxes{left}; over the reals, for the stored weights"
-    steps = covering_steps(search, claim.scope, (TARGET, SUMFORMER), covered, earlier)
+    steps = covering_steps(search, claim.scope, (TARGET, SUMFORMER), covered, trusted)
     return [*steps, defined_by(steps[-1], "the values of f were enclosed on every box", claim.scope)]
 
 
