@@ -31,6 +31,7 @@ from proofs_check.bends import nearest, token_bends
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.channels import ambiguity
 from proofs_check.domain import Tokens
+from proofs_check.enclosures.arrays import beside
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
@@ -125,7 +126,7 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     at_centre = Walker(points, chamber, Forking({}, len(centre), 0), second=False)
     narrow = at_centre.jet(output)
     gap = narrow.value - _interval(T)
-    rough = selector.rough
+    rough = beside(selector.rough, centre)
     gradient = [_either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre)) for v in range(centre.shape[1])]
     curvature = Curvature.of(wide.hessian, radii, rough)
     tilts = [slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v]) for v, slope in enumerate(gradient)]

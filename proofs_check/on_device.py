@@ -1,0 +1,64 @@
+"""A comparison judged on a GPU: the same code and the same boxes, many more of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from constructions.targets import expression as ex
+from proofs_check.boxes import Boxes, Comparison, Judged
+from proofs_check.enclosures.device_array import on_device, on_host
+from proofs_check.enclosures.interval import Floats
+
+BATCH = 2**15  # boxes: an operation takes as long for these as for one (to be measured)
+
+
+@dataclass(frozen=True, eq=False)
+class OnDevice(Comparison):
+    """Another comparison, whose boxes are bounded on a device; bisecting and counting them stays here.
+
+    It has the digest of the other one: a checkpoint may be taken up anywhere.
+    """
+
+    inner: Comparison
+    device: torch.device
+    batch = BATCH
+
+    @property
+    def outputs(self) -> tuple[ex.Expression, ...]:  # type: ignore[override]  # read only, as a frozen field is
+        """The target's expressions."""
+        return self.inner.outputs
+
+    @property
+    def n(self) -> int:  # type: ignore[override]
+        """Tokens."""
+        return self.inner.n
+
+    @property
+    def sides(self) -> tuple[tuple[Fraction, Fraction], ...]:  # type: ignore[override]
+        """The domain of a token."""
+        return self.inner.sides
+
+    @property
+    def digest(self) -> str:
+        """Identify the comparison."""
+        return self.inner.digest
+
+    def judge(self, batch: Boxes) -> Judged:
+        """Bound the error on boxes of one case: their ends go to the device, three arrays come back."""
+        there = replace(batch, lower=on_device(batch.lower, self.device), upper=on_device(batch.upper, self.device))
+        found = self.inner.judge(there)
+        return Judged(*(on_host(part) for part in (found.upper, found.parts, found.occurs)))
+
+    def cuts(self, boxes: Boxes, coordinate: np.ndarray) -> Floats:
+        """Bisect where the other comparison would."""
+        return self.inner.cuts(boxes, coordinate)
+
+    @property
+    def elsewhere(self) -> Callable[[Boxes], Judged]:  # type: ignore[override]
+        """Refuse: a device belongs to this process."""
+        raise TypeError("boxes are judged on a device or in other processes, not both")
