@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,10 +41,19 @@ class Boxes:
         """Return some of them."""
         return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index], self.level[index])
 
+    def parted(self, chosen: np.ndarray) -> tuple[Boxes, Boxes]:
+        """Return the chosen ones, and the others in their order."""
+        others = np.ones(self.bound.size, dtype=bool)
+        others[chosen] = False
+        return self.take(chosen), self.take(others)
+
     def leaves(self) -> Counter[tuple[int, int]]:
         """Count them by case and level."""
-        kinds, counts = np.unique(np.stack([self.case, self.level]), axis=1, return_counts=True)
-        return Counter({(int(case), int(level)): int(count) for (case, level), count in zip(kinds.T, counts, strict=True)})
+        found: Counter[tuple[int, int]] = Counter()
+        for case in np.unique(self.case):  # two sorts of numbers: one of pairs takes many times as long
+            levels, counts = np.unique(self.level[self.case == case], return_counts=True)
+            found.update({(int(case), int(level)): int(count) for level, count in zip(levels, counts, strict=True)})
+        return found
 
     @property
     def centre(self) -> Floats:
@@ -74,11 +84,13 @@ class Comparison(abc.ABC):
         outputs: the target's expressions, specialised to n.
         n: tokens.
         sides: the domain of a token, an interval for each of its d coordinates.
+        batch: how many boxes of one case are judged at once.
     """
 
     outputs: tuple[ex.Expression, ...]
     n: int
     sides: tuple[tuple[Fraction, Fraction], ...]
+    batch: ClassVar[int] = 2048
 
     @property
     @abc.abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ class OnDevice(Comparison):
 
     inner: Comparison
     device: torch.device
-    batch = BATCH
+    batch: ClassVar[int] = BATCH
 
     @property
     def outputs(self) -> tuple[ex.Expression, ...]:  # type: ignore[override]  # read only, as a frozen field is
@@ -59,6 +60,6 @@ class OnDevice(Comparison):
         return self.inner.cuts(boxes, coordinate)
 
     @property
-    def elsewhere(self) -> Callable[[Boxes], Judged]:  # type: ignore[override]
+    def elsewhere(self) -> Callable[[Boxes], Judged]:
         """Refuse: a device belongs to this process."""
         raise TypeError("boxes are judged on a device or in other processes, not both")

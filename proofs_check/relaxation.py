@@ -169,7 +169,8 @@ class Box:
 
     def _asked(self, stage: Stage, low: Floats, high: Floats) -> tuple[np.ndarray, np.ndarray]:
         """Return the boxes and units whose arguments are bounded by substitution."""
-        return np.nonzero((self.alone | (low < 0) & (high > 0)) & ~stage.straight & self.bent[:, None])
+        box, unit = np.nonzero((self.alone | (low < 0) & (high > 0)) & ~stage.straight & self.bent[:, None])
+        return box, unit
 
     def _of_token(self, rows: Rows, line: LowerLine) -> Ends:
         """Return the least values of functionals of channels of phi, after the stages so far, and the largest if asked for."""

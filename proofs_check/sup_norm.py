@@ -40,7 +40,6 @@ from proofs_check.selection import Forking
 from proofs_check.substitution import sum_of
 from proofs_check.walker import Walker
 
-BATCH = 2048
 BATCHES = 8  # a round
 FINEST = 2.0**-40  # relative width at which a box is not bisected any more
 Sides = Sequence[tuple[Fraction, Fraction]]
@@ -240,9 +239,9 @@ class Search:
 
     def step(self, executor: Executor | None = None) -> None:
         """Judge a round of boxes, those with the largest bounds, and bisect what is above the limit."""
-        chosen = _largest(self.waiting.bound, BATCHES * BATCH)
-        hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
-        batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]
+        hot, stays = self.waiting.parted(_largest(self.waiting.bound, BATCHES * self.problem.batch))
+        batches = [hot.take(part) for case in np.unique(hot.case)
+                   for part in _chunks(np.flatnonzero(hot.case == case), self.problem.batch)]
         found = list(executor.map(self.problem.elsewhere, batches) if executor else map(self.problem.judge, batches))
         settled, occurs, witness, parts, done = self.settled, self.occurs, None, [stays], self.done.copy()
         for batch, judged in zip(batches, found, strict=True):
@@ -290,8 +289,8 @@ def _largest(bound: Floats, count: int) -> np.ndarray:
     return np.argpartition(bound, -count)[-count:] if bound.size > count else np.arange(bound.size)
 
 
-def _chunks(index: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(index, -(-index.size // BATCH))
+def _chunks(index: np.ndarray, most: int) -> list[np.ndarray]:
+    return np.array_split(index, -(-index.size // most))
 
 
 def _coordinate(widths: Floats, parts: Floats) -> np.ndarray:

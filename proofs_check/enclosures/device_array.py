@@ -1,7 +1,7 @@
 """Arrays on a GPU that numpy's own functions accept, so that the checker's code runs there as it stands.
 
-numpy hands a call with such an argument to the argument (NEP 13 and 18): ``np.where``, ``np.maximum``, ``a @ b`` and the rest of the
-two tables below become one torch operation each. What is in no table is an error; nothing is copied back by accident.
+numpy hands a call with such an argument to the argument (NEP 13 and 18): ``np.where``, ``np.maximum``, ``a @ b`` and the rest of
+the two tables below become one torch operation each. What is in no table is an error; nothing is copied back by accident.
 
 Two habits of torch would change values and are kept out. A quotient by a number becomes, on CUDA, a product with the rounded
 reciprocal: here numbers are 0-dimensional float64 arrays of the device, which are divided by. A number alone may make a result
@@ -174,11 +174,13 @@ def _called(function: Callable[..., Tensor], *inputs: Any) -> DeviceArray:
 
 
 def _index(index: Any, device: torch.device) -> Any:
-    if isinstance(index, tuple):
-        return tuple(_index(one, device) for one in index)
+    return tuple(_along_axis(one, device) for one in index) if isinstance(index, tuple) else _along_axis(index, device)
+
+
+def _along_axis(index: Any, device: torch.device) -> Any:
     if isinstance(index, DeviceArray):
         return index.tensor
-    if isinstance(index, list | range):
+    if isinstance(index, list | tuple | range):
         return _places(tuple(index), device)
     return _uploaded(index, device) if isinstance(index, np.ndarray) else index
 
@@ -211,7 +213,8 @@ def _joined(function: Callable[..., Tensor]) -> Callable[..., DeviceArray]:
 
 def _broadcast(*arrays: Any) -> tuple[DeviceArray, ...]:
     like = next(one.tensor for one in arrays if isinstance(one, DeviceArray))
-    return tuple(map(DeviceArray, torch.broadcast_tensors(*(_operand(one, like) for one in arrays))))
+    tensors: Any = torch.broadcast_tensors(*(_operand(one, like) for one in arrays))  # type: ignore[no-untyped-call]
+    return tuple(map(DeviceArray, tensors))
 
 
 def _padded(array: DeviceArray, widths: Sequence[tuple[int, int]]) -> DeviceArray:
@@ -251,22 +254,30 @@ ELEMENTWISE: dict[Any, Callable[..., Tensor]] = {
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.where: functools.partial(_called, torch.where), np.clip: _clipped, np.einsum: _einsum, np.nan_to_num: _finite,
     np.zeros_like: lambda array, **given: _filled(array, 0.0, **given), np.full_like: _filled,
-    np.ones_like: lambda array, **given: _filled(array, 1.0, **given), np.concatenate: _joined(torch.cat), np.stack: _joined(torch.stack),
-    np.broadcast_to: lambda array, shape: DeviceArray(array.tensor.expand(_shape(shape))), np.broadcast_arrays: _broadcast,
+    np.ones_like: lambda array, **given: _filled(array, 1.0, **given), np.concatenate: _joined(torch.cat),
+    np.stack: _joined(torch.stack), np.broadcast_to: lambda array, shape: DeviceArray(array.tensor.expand(_shape(shape))),
+    np.broadcast_arrays: _broadcast, np.pad: _padded,
     np.moveaxis: lambda array, here, there: DeviceArray(torch.movedim(array.tensor, here, there)),
-    np.swapaxes: lambda array, a, b: DeviceArray(torch.swapaxes(array.tensor, a, b)), np.pad: _padded}
+    np.swapaxes: lambda array, a, b: DeviceArray(torch.swapaxes(array.tensor, a, b))}
 
 
-def _operator(name: str, function: Callable[..., Tensor]) -> None:
+def _binary(name: str, ufunc: Any, reverse: bool = False) -> None:
+    function = ELEMENTWISE[ufunc]
     setattr(DeviceArray, f"__{name}__", lambda self, other: _called(function, self, other))
-    setattr(DeviceArray, f"__r{name}__", lambda self, other: _called(function, other, self))
+    if reverse:
+        setattr(DeviceArray, f"__r{name}__", lambda self, other: _called(function, other, self))
 
 
-for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("truediv", np.true_divide),
-                      ("matmul", np.matmul), ("and", np.bitwise_and), ("or", np.bitwise_or)):
-    _operator(_name, ELEMENTWISE[_ufunc])
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(DeviceArray, f"__{_name}__", functools.partialmethod(lambda self, other, how: _called(how, self, other),
-                                                                 how=getattr(torch, _name)))
-for _name, _ufunc in (("neg", np.negative), ("abs", np.absolute), ("invert", np.invert)):
-    setattr(DeviceArray, f"__{_name}__", functools.partialmethod(lambda self, how: _called(how, self), how=ELEMENTWISE[_ufunc]))
+def _unary(name: str, ufunc: Any) -> None:
+    function = ELEMENTWISE[ufunc]
+    setattr(DeviceArray, f"__{name}__", lambda self: _called(function, self))
+
+
+for _name, _ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "matmul": np.matmul,
+                      "and": np.bitwise_and, "or": np.bitwise_or}.items():
+    _binary(_name, _ufunc, reverse=True)
+for _name, _ufunc in {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal,
+                      "ne": np.not_equal}.items():
+    _binary(_name, _ufunc)
+for _name, _ufunc in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
+    _unary(_name, _ufunc)
