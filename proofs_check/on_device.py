@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ import torch
 
 from constructions.targets import expression as ex
 from proofs_check.boxes import Boxes, Comparison, Judged
+from proofs_check.device_arithmetic import ask
 from proofs_check.enclosures.device_array import on_device, on_host
 from proofs_check.enclosures.interval import Floats
 
@@ -28,6 +29,13 @@ class OnDevice(Comparison):
     inner: Comparison
     device: torch.device
     batch: ClassVar[int] = BATCH
+    _occurs: list[float] = field(default_factory=lambda: [0.0])
+
+    @staticmethod
+    def of(comparison: Comparison, device: torch.device) -> OnDevice:
+        """Judge on a device that computes as it has to; raises Refused where it shows that it does not."""
+        ask(device)
+        return OnDevice(comparison, device)
 
     @property
     def outputs(self) -> tuple[ex.Expression, ...]:  # type: ignore[override]  # read only, as a frozen field is
@@ -50,10 +58,19 @@ class OnDevice(Comparison):
         return self.inner.digest
 
     def judge(self, batch: Boxes) -> Judged:
-        """Bound the error on boxes of one case: their ends go to the device, three arrays come back."""
+        """Bound the error on boxes of one case: their ends go to the device, three arrays come back.
+
+        An error that occurs is found again by the processor: a refutation rests on no device.
+        """
         there = replace(batch, lower=on_device(batch.lower, self.device), upper=on_device(batch.upper, self.device))
-        found = self.inner.judge(there)
-        return Judged(*(on_host(part) for part in (found.upper, found.parts, found.occurs)))
+        judged = self.inner.judge(there)
+        upper, parts, found = (on_host(part) for part in (judged.upper, judged.parts, judged.occurs))
+        occurs = np.zeros_like(found)
+        worst = int(np.argmax(found))
+        if found[worst] > self._occurs[0]:
+            occurs[worst] = self.inner.judge(batch.take(slice(worst, worst + 1))).occurs[0]
+            self._occurs[0] = max(self._occurs[0], float(occurs[worst]))
+        return Judged(upper, parts, occurs)
 
     def cuts(self, boxes: Boxes, coordinate: np.ndarray) -> Floats:
         """Bisect where the other comparison would."""

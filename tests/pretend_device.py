@@ -39,9 +39,10 @@ class PretendTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> PretendTensor:
-        made = torch.Tensor._make_wrapper_subclass(
-            cls, inner.size(), strides=inner.stride(), storage_offset=inner.storage_offset(), dtype=inner.dtype,
-            layout=inner.layout, device=torch.device(NAME, 0), requires_grad=False)
+        with torch.inference_mode(False):  # torch refuses to make views of parameters that would be inference tensors
+            made = torch.Tensor._make_wrapper_subclass(
+                cls, inner.size(), strides=inner.stride(), storage_offset=inner.storage_offset(), dtype=inner.dtype,
+                layout=inner.layout, device=torch.device(NAME, 0), requires_grad=False)
         made.inner = inner
         return made
 
@@ -52,6 +53,10 @@ class PretendTensor(torch.Tensor):
         """Copy to Python numbers, as CUDA's does."""
         return self.inner.tolist()
 
+    def data_ptr(self) -> int:
+        """Return where the numbers are."""
+        return self.inner.data_ptr()
+
     def numpy(self, *, force: bool = False) -> Any:
         """Refuse, as CUDA's does."""
         raise TypeError(f"can't convert {NAME}:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor first.")
@@ -61,7 +66,8 @@ class PretendTensor(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return computed(func, args, kwargs or {})
+        parts = func.decompose(*args, **kwargs or {})  # what torch itself makes of others, which inference mode leaves to us
+        return computed(func, args, kwargs or {}) if parts is NotImplemented else parts
 
 
 class PretendModule:
