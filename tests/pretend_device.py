@@ -27,7 +27,7 @@ MOVES = {aten.copy_.default, aten._to_copy.default}
 INDEXED = {aten.index.Tensor, aten.index_put_.default, aten.index_put.default, aten._index_put_impl_.default,
            aten._unsafe_index.Tensor}
 QUOTIENTS = {aten.div.Tensor, aten.div_.Tensor, aten.div.Scalar, aten.div_.Scalar}
-Rounding = Callable[[Any, torch.Tensor], torch.Tensor]
+Rounding = Callable[[Any, torch.Tensor, Any], torch.Tensor]
 _state = threading.local()
 _libraries: list[Any] = []
 
@@ -135,7 +135,7 @@ def pretend_device() -> torch.device:
 
 @contextmanager
 def rounding(worse: Rounding) -> Iterator[None]:
-    """Let every result of the device pass through ``worse(operation, result)``, in this thread."""
+    """Let every result of the device pass through ``worse(operation, result, arguments)``, in this thread."""
     _state.worse = worse
     try:
         yield
@@ -161,7 +161,7 @@ def computed(func: Any, args: Any, kwargs: Any) -> Any:
         return _same_objects(found, args, kwargs)
     worse: Rounding | None = getattr(_state, "worse", None)
     if worse is not None and isinstance(found, torch.Tensor):
-        found = worse(func, found)
+        found = worse(func, found, inner_args)
     return tree_map(lambda one: PretendTensor(one) if isinstance(one, torch.Tensor) and wanted.type == NAME else one, found)
 
 
