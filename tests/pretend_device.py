@@ -3,16 +3,13 @@
 A tensor of the device wraps one of the processor and reports the device ``pretend:0`` (torch's ``privateuseone``). As on CUDA:
 an operation on tensors of both devices is an error, a 0-dimensional tensor of the processor among element-wise operands and
 indices that pick from a tensor of the device aside; ``.numpy()`` is an error; random numbers need a generator of the device, and
-``torch.Generator`` makes none here; and ``x / scalar`` is x times the rounded reciprocal. It stands in for where tensors are and
-for what rounding may do (``rounding``), never for what a GPU's kernels are.
+``torch.Generator`` makes none here; and ``x / scalar`` is x times the rounded reciprocal. It stands in for where tensors are,
+never for what a GPU's kernels are (``rounding.py`` has what these may do to numbers).
 """
 
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -27,8 +24,6 @@ MOVES = {aten.copy_.default, aten._to_copy.default}
 INDEXED = {aten.index.Tensor, aten.index_put_.default, aten.index_put.default, aten._index_put_impl_.default,
            aten._unsafe_index.Tensor}
 QUOTIENTS = {aten.div.Tensor, aten.div_.Tensor, aten.div.Scalar, aten.div_.Scalar}
-Rounding = Callable[[Any, torch.Tensor, Any], torch.Tensor]
-_state = threading.local()
 _libraries: list[Any] = []
 
 
@@ -133,16 +128,6 @@ def pretend_device() -> torch.device:
     return torch.device(NAME, 0)
 
 
-@contextmanager
-def rounding(worse: Rounding) -> Iterator[None]:
-    """Let every result of the device pass through ``worse(operation, result, arguments)``, in this thread."""
-    _state.worse = worse
-    try:
-        yield
-    finally:
-        _state.worse = None
-
-
 def computed(func: Any, args: Any, kwargs: Any) -> Any:
     """Do what the operation does, on the processor, for arguments that the device accepts."""
     _refuse_mixing(func, args, kwargs)
@@ -159,9 +144,6 @@ def computed(func: Any, args: Any, kwargs: Any) -> Any:
     found = func(*inner_args, **inner_kwargs)
     if func._schema.is_mutable:
         return _same_objects(found, args, kwargs)
-    worse: Rounding | None = getattr(_state, "worse", None)
-    if worse is not None and isinstance(found, torch.Tensor):
-        found = worse(func, found, inner_args)
     return tree_map(lambda one: PretendTensor(one) if isinstance(one, torch.Tensor) and wanted.type == NAME else one, found)
 
 
