@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from constructions.targets import expression as ex
 from proofs_check.domain import Region
 from proofs_check.enclosures.interval import Floats
 from proofs_check.walker import Chamber
+
+BATCH = 2048  # boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +85,11 @@ class Comparison(abc.ABC):
         outputs: the target's expressions, specialised to n.
         n: tokens.
         sides: the domain of a token, an interval for each of its d coordinates.
-        batch: how many boxes of one case are judged at once.
     """
 
     outputs: tuple[ex.Expression, ...]
     n: int
     sides: tuple[tuple[Fraction, Fraction], ...]
-    batch: ClassVar[int] = 2048
 
     @property
     @abc.abstractmethod
@@ -100,6 +99,11 @@ class Comparison(abc.ABC):
     @abc.abstractmethod
     def judge(self, batch: Boxes) -> Judged:
         """Bound the error on boxes of one case."""
+
+    @property
+    def batch(self) -> int:
+        """How many boxes of one case are judged at once."""
+        return BATCH
 
     @property
     def d(self) -> int:

@@ -27,7 +27,6 @@ from proofs_check.taylor import Model
 MOST_TERMS = 250  # of a model: the order is as high as that allows
 HIGHEST_ORDER = 6
 TOGETHER = 1024  # boxes that are worked on at once, so that a model stays in the cache
-TOGETHER_ON_DEVICE = 2**13  # or gives a GPU enough to do
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,7 @@ class Deviation(Comparison):
 
     def judge(self, batch: Boxes) -> Judged:
         """Bound |f - p| on boxes of one case."""
-        together = TOGETHER if is_numpy(batch.lower) else TOGETHER_ON_DEVICE
+        together = TOGETHER if is_numpy(batch.lower) else max(1, batch.bound.size)  # a GPU has no such cache
         pieces = [_judged(self._program(int(batch.case[0])), batch.take(slice(k, k + together)), self.order)
                   for k in range(0, max(1, batch.bound.size), together)]
         return Judged(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("upper", "parts", "occurs")))

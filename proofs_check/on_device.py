@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 import torch
 
+from constructions.errors import Refused
 from constructions.targets import expression as ex
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.device_arithmetic import ask
 from proofs_check.enclosures.device_array import on_device, on_host
 from proofs_check.enclosures.interval import Floats
 
-BATCH = 2**15  # boxes: an operation takes as long for these as for one (to be measured)
+BATCH = 2**15  # boxes: starting an operation takes as long for one; halved where a device has no memory for so many
+
+
+@dataclass
+class State:
+    """What is found out on the way: the largest error that occurs, and how many boxes there is memory for."""
+
+    occurs: float = 0.0
+    batch: int = BATCH
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +36,7 @@ class OnDevice(Comparison):
 
     inner: Comparison
     device: torch.device
-    batch: ClassVar[int] = BATCH
-    _occurs: list[float] = field(default_factory=lambda: [0.0])
+    state: State = field(default_factory=State)
 
     @staticmethod
     def of(comparison: Comparison, device: torch.device) -> OnDevice:
@@ -53,6 +60,11 @@ class OnDevice(Comparison):
         return self.inner.sides
 
     @property
+    def batch(self) -> int:
+        """How many boxes of one case are judged at once."""
+        return self.state.batch
+
+    @property
     def digest(self) -> str:
         """Identify the comparison."""
         return self.inner.digest
@@ -62,15 +74,28 @@ class OnDevice(Comparison):
 
         An error that occurs is found again by the processor: a refutation rests on no device.
         """
-        there = replace(batch, lower=on_device(batch.lower, self.device), upper=on_device(batch.upper, self.device))
-        judged = self.inner.judge(there)
-        upper, parts, found = (on_host(part) for part in (judged.upper, judged.parts, judged.occurs))
+        upper, parts, found = self._there(batch)
         occurs = np.zeros_like(found)
         worst = int(np.argmax(found))
-        if found[worst] > self._occurs[0]:
+        if found[worst] > self.state.occurs:
             occurs[worst] = self.inner.judge(batch.take(slice(worst, worst + 1))).occurs[0]
-            self._occurs[0] = max(self._occurs[0], float(occurs[worst]))
+            self.state.occurs = max(self.state.occurs, float(occurs[worst]))
         return Judged(upper, parts, occurs)
+
+    def _there(self, batch: Boxes) -> tuple[np.ndarray, ...]:
+        """Judge on the device, in halves where it runs out of memory."""
+        count = batch.bound.size
+        try:
+            judged = self.inner.judge(replace(batch, lower=on_device(batch.lower, self.device),
+                                              upper=on_device(batch.upper, self.device)))
+            return tuple(on_host(part) for part in (judged.upper, judged.parts, judged.occurs))
+        except torch.cuda.OutOfMemoryError:
+            if count == 1:
+                raise Refused(f"--device {self.device.type}: there is no memory left for a single box") from None
+        # after the exception is gone, and with it all arrays of its call
+        self.state.batch = min(self.state.batch, max(1, count // 2))
+        halves = self._there(batch.take(slice(0, count // 2))), self._there(batch.take(slice(count // 2, count)))
+        return tuple(np.concatenate(parts) for parts in zip(*halves, strict=True))
 
     def cuts(self, boxes: Boxes, coordinate: np.ndarray) -> Floats:
         """Bisect where the other comparison would."""

@@ -27,7 +27,6 @@ from proofs_check.stages import Stage, Stages
 from proofs_check.substitution import ABOVE, CHORD, LOST, TINY, UNIT, Lines, LowerLine, Rows, sum_of, with_lower
 
 TOGETHER = 512  # boxes that are worked on at once: their rows stay in the cache
-TOGETHER_ON_DEVICE = 2**13  # or give a GPU enough to do
 DEEP = 6  # bending layers from which a box less is worth more than the time that a substitution takes (measured)
 LOWER_LINES: tuple[LowerLine, ...] = (None, 0.0, 1.0)  # tried for the output: the nearer slope, or the same one for all units
 ARGUMENT_LINES: tuple[LowerLine, ...] = (0.0, 1.0)  # tried for the arguments of units
@@ -80,7 +79,7 @@ def relaxed(network: MeanSumformer, own: int, centres: Floats, radii: Floats, *,
     stages = Stages.of(network)
     if stages is None:
         raise ValueError("a channel is listed twice, or a layer has too many units for the rounding analysis")
-    together = TOGETHER if is_numpy(centres) else TOGETHER_ON_DEVICE
+    together = TOGETHER if is_numpy(centres) else max(1, len(centres))  # a GPU has no such cache
     parts = [_relaxed(network, stages, own, centres[k: k + together], radii[k: k + together], lines)
              for k in range(0, max(1, len(centres)), together)]
     slopes, bounds = zip(*parts, strict=True)

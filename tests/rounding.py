@@ -45,7 +45,8 @@ def extreme(sign: float) -> Worse:
         return result + _way(result) * UNITS * 2.0**-52 * result.abs() if operation in FUNCTIONS else result
 
     def _way(result: torch.Tensor) -> torch.Tensor | float:
-        return sign or torch.sign(torch.sin(12.9898 * torch.arange(result.numel(), dtype=torch.float64) + 1)).reshape(result.shape)
+        mixed = torch.sin(12.9898 * torch.arange(result.numel(), dtype=torch.float64) + 1)
+        return sign or torch.sign(mixed).reshape(result.shape)
 
     return worse
 

@@ -23,7 +23,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs_check.enclosures.arrays import as_array
+from proofs_check.enclosures.arrays import as_array, is_numpy
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -228,7 +228,7 @@ def _nonnegative(a: Interval) -> bool:
 
 def _checked(lower: Floats, upper: Floats) -> Interval:
     known = lower <= upper  # false for NaN as well
-    if known.all():
+    if is_numpy(known) and known.all():  # asking a device takes longer than choosing there
         return Interval(lower, upper)
     return Interval(np.where(known, lower, -np.inf), np.where(known, upper, np.inf))
 
