@@ -94,7 +94,7 @@ def test_ctrl_c_reports_what_was_proved_and_keeps_the_state(uat: Uat, tmp_path: 
     (("--executor", "processes"), ["--executor processes", "subdivision"]),
     (("--device", "cuda"), ["--device cuda", "subdivision"]),
     (("--method", "subdivision", "--device", "tpu"), ["--device 'tpu'", "auto, cpu or cuda"]),
-    (("--method", "subdivision", "--device", "cuda", "--executor", "processes"), ["--executor processes", "--device cuda", "not both"]),
+    (("--method", "subdivision", "--device", "cuda", "--executor", "processes"), ["--executor processes", "--device cuda"]),
     (("--method", "subdivision", "--n", "1"), ["--n 1", "n >= 2"]),
     (("--method", "subdivision", "--bound", "0"), ["--bound 0", "> 0"]),
     (("--method", "subdivision", "--bound", "x"), ["--bound", "x"]),
