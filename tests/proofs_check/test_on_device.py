@@ -169,6 +169,14 @@ def test_a_device_that_computes_otherwise_is_refused(what: str) -> None:
     assert "--device cpu" in str(refused.value)
 
 
+def test_emulated_float64_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_EMULATE_DOUBLE_PRECISION", "1")
+    with pytest.raises(Refused, match="CUBLAS_EMULATE_DOUBLE_PRECISION is set"):
+        device_arithmetic.ask(CPU)
+    monkeypatch.setenv("CUBLAS_EMULATE_DOUBLE_PRECISION", "0")
+    device_arithmetic.ask(CPU)
+
+
 def test_one_that_rounds_as_it_may_is_not() -> None:
     device_arithmetic.ask(pretend_device())  # a quotient by a number is none there, unless it is kept from being taken
     for sign in (-1.0, 0.0, 1.0):
@@ -345,3 +353,29 @@ def test_a_device_without_memory_is_given_fewer_boxes() -> None:
             there.judge(boxes)
     assert there.batch <= 2
     assert np.allclose(found.upper, wanted.upper, rtol=1e-12)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_a_gpu_proves_the_bound_of_the_processor(name: str) -> None:
+    claim, problem = problem_of(stored(name), None, Fraction(1, 10))
+    verdict, search = certify_by_subdivision(claim, problem, seconds=60, device=torch.device("cuda"))
+    assert isinstance(verdict, Certificate)
+    _, here = certify_by_subdivision(claim, problem, seconds=60)
+    assert search.bound == pytest.approx(here.bound, rel=1e-9)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("call", sorted(CALLS))
+def test_numpy_does_on_a_gpu_what_it_does_here(call: str) -> None:
+    with np.errstate(all="ignore"):
+        wanted, found = CALLS[call](A, B), CALLS[call](*(on_device(one, torch.device("cuda")) for one in (A, B)))
+    assert np.allclose(on_host(found), wanted, rtol=1e-14, atol=0, equal_nan=wanted.dtype.kind == "f")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_computes_as_assumed() -> None:
+    device_arithmetic.ask(torch.device("cuda"))
