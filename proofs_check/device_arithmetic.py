@@ -38,8 +38,8 @@ def ask(device: torch.device) -> None:
         Refused: something is not computed as assumed, with the first place where it is not.
     """
     if os.environ.get(EMULATED, "0") not in ("", "0"):
-        raise Refused(f"--device {device.type}: {EMULATED} is set; products in emulated float64 do not obey the bound of rounding "
-                      f"that is assumed, unset it")
+        raise Refused(f"--device {device.type}: {EMULATED} is set; products in emulated float64 do not obey the bound of "
+                      f"rounding that is assumed, unset it")
     rng = np.random.default_rng(0)
     for wrong in (*_operations(device, rng), *_functions(device, rng), *_products(device, rng)):
         raise Refused(f"--device {device.type}: {wrong}; a bound found there would mean nothing, certify on the processor")

@@ -3,8 +3,8 @@
 A tensor of the device wraps one of the processor and reports the device ``pretend:0`` (torch's ``privateuseone``). As on CUDA:
 an operation on tensors of both devices is an error, a 0-dimensional tensor of the processor among element-wise operands and
 indices that pick from a tensor of the device aside; ``.numpy()`` is an error; random numbers need a generator of the device, and
-``torch.Generator`` makes none here; and ``x / scalar`` is x times the rounded reciprocal. It stands in for where tensors are,
-never for what a GPU's kernels are (``rounding.py`` has what these may do to numbers).
+``torch.Generator`` makes none here; matrices of integers are not multiplied; ``x / scalar`` is x times the rounded reciprocal. It
+stands in for where tensors are, never for what a GPU's kernels are (``rounding.py`` has what these may do to numbers).
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ MOVES = {aten.copy_.default, aten._to_copy.default}
 # indices may be the processor's, what is indexed and what is stored may not
 INDEXED = {aten.index.Tensor, aten.index_put_.default, aten.index_put.default, aten._index_put_impl_.default,
            aten._unsafe_index.Tensor}
+# products of matrices of integers, which CUDA has none of
+PRODUCTS = {aten.mm.default, aten.bmm.default, aten.mv.default, aten.dot.default, aten.addmm.default, aten.addmm_.default,
+            aten.addmv.default, aten.baddbmm.default}
 QUOTIENTS = {aten.div.Tensor, aten.div_.Tensor, aten.div.Scalar, aten.div_.Scalar}
 _libraries: list[Any] = []
 
@@ -137,6 +140,8 @@ def computed(func: Any, args: Any, kwargs: Any) -> Any:
     generator = kwargs.get("generator")
     if generator is not None and wanted.type != generator.device.type:
         raise RuntimeError(f"Expected a '{wanted.type}' device type for generator but found '{generator.device.type}'")
+    if func in PRODUCTS and not args[0].is_floating_point():
+        raise RuntimeError(f'"{func}" not implemented for integers on {NAME}')
     inner_args, inner_kwargs = tree_map(_inner, args), tree_map(_inner, kwargs)
     if func in QUOTIENTS and _on_host(args[1]):
         divisor = torch.as_tensor(args[1], dtype=torch.float64)

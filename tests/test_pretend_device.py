@@ -36,13 +36,14 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "stored at indices": lambda: there().index_put_((index_there(),), HERE[:2]),
     "numpy": lambda: there().numpy(),
     "numpy by itself": lambda: np.asarray(there()),
+    "product of matrices of integers": lambda: there().long().view(2, 3) @ there().long().view(3, 2),
     "generator of the processor": lambda: torch.rand(3, device=pretend_device(), generator=torch.Generator()),
 }
 
 
 @pytest.mark.parametrize("what", sorted(REFUSED))
 def test_devices_do_not_mix(what: str) -> None:
-    with pytest.raises((RuntimeError, TypeError), match=r"device|indices|generator"):
+    with pytest.raises((RuntimeError, TypeError), match=r"device|indices|generator|integers"):
         REFUSED[what]()
 
 

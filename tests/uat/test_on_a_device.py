@@ -28,9 +28,9 @@ from proofs_check.witness import thresholds_of
 from tests.constructions.adapters import test_compiled, test_torch_architecture
 from tests.pretend_device import PretendModule, pretend_device
 from tests.uat.conftest import Uat
-from tests.uat.experiments.test_experiments import TINY
 from uat import commands, experiments
 from uat.benchmarks import measuring
+from uat.experiments import figure_2, length
 from uat.request import Request
 
 CPU = torch.device("cpu")
@@ -108,9 +108,11 @@ def test_sampled_checks_run_there(step: str, there: torch.device) -> None:
     assert any("on pretend" in check.what for check in found.checks if check.status is Status.SAMPLED)
 
 
-@pytest.mark.parametrize("name", ["figure-2", "length"])
-def test_experiments_train_there(name: str, there: torch.device) -> None:
-    content = experiments.run(name, device="cuda", settings=TINY[name])
+@pytest.mark.parametrize(("name", "least"), [
+    ("figure-2", figure_2.Settings((1,), (1,), points=20, seeds=1, epochs=1, samples=60)),
+    ("length", length.Settings(4, 6, (4, 6), 20, 1, 40, 1, "own-times-mean"))])
+def test_experiments_train_there(name: str, least: Any, there: torch.device) -> None:
+    content = experiments.run(name, device="cuda", settings=least)
     assert content["device"] == "pretend"
     assert content["rows"]
 
