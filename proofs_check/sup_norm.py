@@ -31,6 +31,7 @@ from proofs_check.bends import nearest, token_bends
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.channels import ambiguity
 from proofs_check.domain import Tokens
+from proofs_check.enclosures.arrays import beside
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
@@ -39,7 +40,6 @@ from proofs_check.selection import Forking
 from proofs_check.substitution import sum_of
 from proofs_check.walker import Walker
 
-BATCH = 2048
 BATCHES = 8  # a round
 FINEST = 2.0**-40  # relative width at which a box is not bisected any more
 Sides = Sequence[tuple[Fraction, Fraction]]
@@ -125,7 +125,7 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     at_centre = Walker(points, chamber, Forking({}, len(centre), 0), second=False)
     narrow = at_centre.jet(output)
     gap = narrow.value - _interval(T)
-    rough = selector.rough
+    rough = beside(selector.rough, centre)
     gradient = [_either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre)) for v in range(centre.shape[1])]
     curvature = Curvature.of(wide.hessian, radii, rough)
     tilts = [slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v]) for v, slope in enumerate(gradient)]
@@ -241,9 +241,9 @@ class Search:
 
     def step(self, executor: Executor | None = None) -> None:
         """Judge a round of boxes, those with the largest bounds, and bisect what is above the limit."""
-        chosen = _largest(self.waiting.bound, BATCHES * BATCH)
-        hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
-        batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]
+        hot, stays = self.waiting.parted(_largest(self.waiting.bound, BATCHES * self.problem.batch))
+        batches = [hot.take(part) for case in np.unique(hot.case)
+                   for part in _chunks(np.flatnonzero(hot.case == case), self.problem.batch)]
         found = list(executor.map(self.problem.elsewhere, batches) if executor else map(self.problem.judge, batches))
         settled, occurs, witness, parts, done = self.settled, self.occurs, None, [stays], self.done.copy()
         for batch, judged in zip(batches, found, strict=True):
@@ -292,8 +292,8 @@ def _largest(bound: Floats, count: int) -> np.ndarray:
     return np.argpartition(bound, -count)[-count:] if bound.size > count else np.arange(bound.size)
 
 
-def _chunks(index: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(index, -(-index.size // BATCH))
+def _chunks(index: np.ndarray, most: int) -> list[np.ndarray]:
+    return np.array_split(index, -(-index.size // most))
 
 
 def _coordinate(widths: Floats, parts: Floats) -> np.ndarray:

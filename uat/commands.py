@@ -96,7 +96,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
     from proofs_check.trained import READING, is_onnx
 
-    start = time.perf_counter()
+    start, device = time.perf_counter(), judging_device(asked.device)
     seconds, checkpoint = asked.time(), asked.file()
     if isinstance(subject, Trained):
         target, bound = subject.resolved(asked.n), asked.tolerance({})
@@ -109,7 +109,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     try:
         with progress() as report, executor(asked.executor) as pool:
             verdict, search = certify_by_subdivision(
-                claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool,
+                claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool, device=device,
                 assumption=READING if isinstance(subject, Trained) and not is_onnx(Path(subject.network)) else "",
                 after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
     except KeyboardInterrupt:  # a second one: the first ends the search alone
@@ -228,6 +228,17 @@ def check_device(device: str) -> None:
         from proofs_check.witness import choose_device
 
         choose_device(device)
+
+
+def judging_device(name: str) -> Any:
+    """Return the device of that name, None for the processor; raises BadInput as :func:`check_device`."""
+    if name == "cpu":
+        return None
+    check_device(name)
+    from proofs_check.witness import choose_device
+
+    device = choose_device(name)
+    return None if device.type == "cpu" else device
 
 
 def _refuse_without_driver() -> None:
