@@ -79,12 +79,11 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
 def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumformer, heads: list[Step],
                   proved: Proved, polynomial: list[Step]) -> list[Step]:
     """Return the steps f = h or |f - p| <= .. with p = h, |h - S| <= .., and what follows for every network."""
-    scope, missed = "every n >= 2" if claim.every_n else f"n = {target.n}", proved.missed or Fraction(0)
+    scope = "every n >= 2" if claim.every_n else f"n = {target.n}"
     of, name = ("a polynomial p", POLYNOMIAL) if polynomial else ("f", TARGET)
     made = f"{of} is a function of the own token and {network.d_latent} means, for {scope}"
-    shown = "read from the network" if polynomial else "shown by algebra" if not missed else "by algebra, constants rounded"
-    identity = Step("sum-decomposition", f"{made}; {shown}", Status.CERTIFIED if missed else Status.PROVED, missed,
-                    says=Near(name, OF_MEANS, missed, claim.scope))
+    shown = "read from the network" if polynomial else "shown by algebra"
+    identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED, says=Near(name, OF_MEANS, Fraction(0), claim.scope))
     counted = _counted({key: Fraction(part) for key, part in proved.parts.items()})
     whole, bound = sum(counted.values(), Fraction(0)), Fraction(proved.bound)
     shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * part / whole)

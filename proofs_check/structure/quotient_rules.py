@@ -131,9 +131,8 @@ class Quotients:
 
     def _mean_of_kernel(self, form: Form) -> MeanOfKernel | None:
         """Return the kernel where a form is one mean of a kernel, itself."""
-        if list(form.terms.values()) != [Fraction(1)] or form.constant or form.slack:
-            return None
-        return self.given.known[next(iter(form.terms))].kernel
+        name = form.alone
+        return None if name is None else self.given.known[name].kernel
 
     def _single(self, name: str) -> Combination:
-        return combination(Form({name: Fraction(1)}, Fraction(0), Fraction(0)), self.given.known, self.given.reading)
+        return combination(Form({name: Fraction(1)}), self.given.known, self.given.reading)
