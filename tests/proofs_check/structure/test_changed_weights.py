@@ -140,7 +140,7 @@ def test_a_changed_hint_makes_no_bound_too_small(name: str, data: st.DataObject)
 
 
 def named(network: MeanSumformer, data: st.DataObject) -> MeanSumformer:
-    """Give a channel another name in one place, or stop pooling one and let phi or psi write something else in its mean's name."""
+    """Give a channel another name in one place, or stop pooling one and let phi or psi write something in its mean's name."""
     channels = [*network.channels, *map(mean_of, network.channels)]
     if network.pooled and data.draw(st.booleans(), "unpooled"):
         lost = data.draw(st.sampled_from(network.pooled))
