@@ -26,6 +26,7 @@ EVERY_N = {
     "centred product": ("mean((x - y)*(x - y))", "x**2 - 2*x*mean(y) + mean(y*y)"),
     "what is constant is its mean": ("mean(x*mean(y) + 3)", "x*mean(y) + 3"),
     "length": ("sum(y)/n", "mean(y)"),
+    "what is the same for all tokens is its largest value": ("max(x*mean(y)) - min(3)", "x*mean(y) - 3"),
     "order statistics": ("max(y) - min(y)", "order(1) - order(n)"),
     "sine of a sum": ("mean(sin(x + y))", "sin(x)*mean(cos(y)) + cos(x)*mean(sin(y))"),
     "cosine of a difference": ("mean(cos(x - 2*y))", "cos(x)*mean(cos(2*y)) + sin(x)*mean(sin(2*y))"),
