@@ -1,7 +1,7 @@
 """Polynomials of several variables that are polynomials of one form in them: their ranges are those of one variable.
 
-If p(x) = q(x_0 + r_1 x_1 + ..), then q(s) = p(s, 0, ..), and with c the coefficient of x_0^k in p that of x_0^(k-1) x_i is k c r_i.
-What p differs from the q that was found counts with its coefficients, so nothing is assumed of p.
+If p(x) = q(x_0 + r_1 x_1 + ..), then q(s) = p(s, 0, ..), and with c the coefficient of x_0^k in p that of x_0^(k-1) x_i is
+k c r_i. What p differs from the q that was found counts with its coefficients, so nothing is assumed of p.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def ridge_range(p: Polynomial) -> Range | None:
     if len(names) < 2:
         return None
     first = max(names, key=lambda name: _largest_power(p, name)[1])
-    k, c = _largest_power(p, first)
+    k, _ = _largest_power(p, first)
     if not k:
         return None
     ratios = {name: p.terms.get(_beside(first, k, name), ZERO) / (k * p.terms[((first, k),)]) for name in names if name != first}

@@ -75,8 +75,8 @@ def _by_terms(short: Wide, long: Wide, shape: Sequence[int]) -> tuple[Floats, fl
 def _on_grid(a: Wide, b: Wide, shape: Sequence[int]) -> tuple[Floats, float]:
     """Multiply the values on a Chebyshev grid and expand them.
 
-    The exact product less what was found is a polynomial of degrees n_i. On the grid it is at most what rounding did there and what
-    the expansion misses, elsewhere at most prod 1/cos(pi n_i/(2 N_i)) times as large (Ehlich and Zeller 1964).
+    The exact product less what was found is a polynomial of degrees n_i. On the grid it is at most what rounding did there and
+    what the expansion misses, elsewhere at most prod 1/cos(pi n_i/(2 N_i)) times as large (Ehlich and Zeller 1964).
     """
     degrees = [n - 1 for n in shape]
     counts = [math.ceil(1.25 * n) + 2 for n in degrees]

@@ -27,8 +27,10 @@ from uat.request import Request
 NAMES = ("a", "b", "c", "e")
 BOX = [Variable.of(Fraction(0), Fraction(1)), Variable.of(Fraction(-1), Fraction(1)), Variable.of(Fraction(0), Fraction(1)),
        Variable.of(Fraction(1, 3), Fraction(2, 3))]
-IN_PARTS = ("exp((x[0]*x[2]+x[1]*x[3])/sqrt(2))*x[2]", "x[0]*x[3]/(1+(x[0]-x[2])**2+(x[1]-x[3])**2)", "exp(-(x[0]*x[3]+x[3]*x[2]))*2",
-            "exp(x[0]*x[1]*x[2]*x[3]+sin(x[0]*x[2]+x[3]*x[1]))", "sin(x[0]*x[2]) - pi*cos(x[1]*x[2]) + 1/3", "-(x[0]+tanh(x[0]*x[1]))*x[3]")
+IN_PARTS = (
+    "exp((x[0]*x[2]+x[1]*x[3])/sqrt(2))*x[2]", "x[0]*x[3]/(1+(x[0]-x[2])**2+(x[1]-x[3])**2)", "exp(-(x[0]*x[3]+x[3]*x[2]))*2",
+    "exp(x[0]*x[1]*x[2]*x[3]+sin(x[0]*x[2]+x[3]*x[1]))", "sin(x[0]*x[2]) - pi*cos(x[1]*x[2]) + 1/3",
+    "-(x[0]+tanh(x[0]*x[1]))*x[3]")
 DIRECTLY = ("tanh(x[0]*x[3]+x[1]*x[2]*x[3]+sin(x[2]))", "1/(3+sin(x[0]*x[1])+x[1]*cos(x[2]*x[3]))")
 
 
