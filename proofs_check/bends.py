@@ -26,8 +26,9 @@ def token_bends(network: MeanSumformer, low: float, high: float) -> Floats:
         return places[:0]
     for depth, layer in enumerate(network.phi):
         known = run(network.phi[:depth], {network.tokens[0]: places})
-        columns = [known.get(channel, np.zeros_like(places)) for channel in layer.reads]
-        before = np.stack(columns, axis=-1) @ layer.W_1 + layer.bias
+        if not layer.reads:
+            continue  # units of a constant
+        before = np.stack([known[channel] for channel in layer.reads], axis=-1) @ layer.W_1 + layer.bias
         left, right = before[:-1], before[1:]
         piece, unit = np.nonzero((left < 0) & (right > 0) | (left > 0) & (right < 0))
         share = left[piece, unit] / (left[piece, unit] - right[piece, unit])
@@ -42,6 +43,8 @@ def _knees(places: Floats, network: MeanSumformer) -> Floats:
     """Keep the places inside where a feature that psi can see bends."""
     known = run(network.phi, {network.tokens[0]: places})
     seen = {*network.pooled, *network.readout, *(channel for layer in network.psi for channel in layer.reads)}
+    if not seen & set(known):
+        return places[:0]
     features = np.stack([known[channel] for channel in known if channel in seen], axis=-1)
     slopes = np.diff(features, axis=0) / np.diff(places)[:, None]
     bent = (np.abs(np.diff(slopes, axis=0)) > _KNEE * np.abs(slopes).max(axis=0, initial=0.0)).any(axis=1)

@@ -15,8 +15,10 @@ import numpy as np
 
 from constructions.targets import expression as ex
 from proofs_check.domain import Region
-from proofs_check.enclosures.interval import Floats
+from proofs_check.enclosures.interval import Booleans, Floats, Interval
 from proofs_check.walker import Chamber
+
+BATCH = 2048  # boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +42,31 @@ class Boxes:
         """Return some of them."""
         return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index], self.level[index])
 
+    def parted(self, chosen: np.ndarray) -> tuple[Boxes, Boxes]:
+        """Return the chosen ones, and the others in their order."""
+        others = np.ones(self.bound.size, dtype=bool)
+        others[chosen] = False
+        return self.take(chosen), self.take(others)
+
     def leaves(self) -> Counter[tuple[int, int]]:
         """Count them by case and level."""
-        kinds, counts = np.unique(np.stack([self.case, self.level]), axis=1, return_counts=True)
-        return Counter({(int(case), int(level)): int(count) for (case, level), count in zip(kinds.T, counts, strict=True)})
+        found: Counter[tuple[int, int]] = Counter()
+        for case in np.unique(self.case):  # two sorts of numbers: one of pairs takes many times as long
+            levels, counts = np.unique(self.level[self.case == case], return_counts=True)
+            found.update({(int(case), int(level)): int(count) for level, count in zip(levels, counts, strict=True)})
+        return found
 
     @property
     def centre(self) -> Floats:
         """Return a point of each box, its middle up to rounding."""
         middle = 0.5 * self.lower + 0.5 * self.upper
         return np.minimum(np.maximum(middle, self.lower), self.upper)
+
+    @property
+    def divisible(self) -> Booleans:
+        """Say of each coordinate, (boxes, n * d), whether the box can be cut there: some number lies strictly inside."""
+        centre = self.centre
+        return np.asarray((self.lower < centre) & (centre < self.upper))
 
     @staticmethod
     def joined(parts: Sequence[Boxes]) -> Boxes:
@@ -90,6 +107,11 @@ class Comparison(abc.ABC):
         """Bound the error on boxes of one case."""
 
     @property
+    def batch(self) -> int:
+        """How many boxes of one case are judged at once."""
+        return BATCH
+
+    @property
     def d(self) -> int:
         """Coordinates of a token."""
         return len(self.sides)
@@ -102,6 +124,12 @@ class Comparison(abc.ABC):
         """Return the chamber of sorted sequences for one rank of the own token."""
         lower, upper = zip(*self.sides, strict=True)
         return Region(Chamber(self.n, self.d, own), lower, upper, (False,) * self.d)
+
+    def contains(self, points: Floats) -> Booleans:
+        """Say which points, (points, n * d), are in the domain: a box may reach beyond an end that is no float64 number."""
+        least, most = ([float(getattr(Interval.constant(end), side)) for end in ends] * self.n
+                       for side, ends in zip(("upper", "lower"), zip(*self.sides, strict=True), strict=True))
+        return np.asarray(((points >= least) & (points <= most)).all(axis=1))
 
     def start(self) -> Boxes:
         """Return one box for each output and each rank of the own token."""

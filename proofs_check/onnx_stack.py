@@ -17,6 +17,7 @@ from proofs_check.enclosures.interval import Floats
 
 Linear = tuple[Floats, Floats]  # (in, out) and (out,)
 STANDARD = ("", "ai.onnx")  # the domains whose operations the words Gemm, MatMul, Add and Relu mean
+OLDEST = 7  # operation set: before that an Add may have an axis, along which a bias belongs to rows
 
 
 def read_onnx(path: Path) -> list[Linear]:
@@ -62,10 +63,19 @@ def _graph(path: Path) -> tuple[Any, dict[str, Any]]:
     except ImportError:
         raise BadInput(f"{path}: reading ONNX needs the extra: pip install 'uat[onnx]'") from None
     try:
-        graph = onnx.load(str(path), load_external_data=False).graph
+        model = onnx.load(str(path), load_external_data=False)
+        onnx.checker.check_model(model)  # names used once, attributes of the types that the operations have
     except Exception as error:  # protobuf's own errors have no common type
-        raise BadInput(f"{path}: cannot be read as ONNX ({error})") from None
-    return graph, {tensor.name: tensor for tensor in graph.initializer}
+        raise BadInput(f"{path}: cannot be read as ONNX ({_first_line(error)})") from None
+    versions = [one.version for one in model.opset_import if one.domain in STANDARD]
+    if len(versions) != 1 or versions[0] < OLDEST or model.functions:
+        raise BadInput(f"{path}: operation sets {versions} and {len(model.functions)} functions of its own; expected one set, "
+                       f"from {OLDEST} on, and no functions")
+    return model.graph, {tensor.name: tensor for tensor in model.graph.initializer}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _constant(path: Path, constants: dict[str, Any], name: str) -> Floats:
@@ -74,7 +84,10 @@ def _constant(path: Path, constants: dict[str, Any], name: str) -> Floats:
     tensor = constants.get(name)
     if tensor is None or tensor.data_location == TensorProto.EXTERNAL:
         raise BadInput(f"{path}: {name!r} is no constant stored in the file")
-    array = numpy_helper.to_array(tensor)
+    try:
+        array = numpy_helper.to_array(tensor)
+    except Exception as error:  # whatever a number format that numpy does not know leads to
+        raise BadInput(f"{path}: {name!r} is no array of numbers ({_first_line(error)})") from None
     if array.dtype not in (np.float64, np.float32, np.float16) or not np.isfinite(array).all():
         raise BadInput(f"{path}: {name!r} holds {array.dtype}, expected finite float16, float32 or float64 numbers")
     return array.astype(np.float64)

@@ -115,7 +115,7 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
 
     try:
         arrays = load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:  # numpy lacks some formats
         raise BadInput(f"{path}: cannot be read as safetensors ({error})") from None
     wrong = [name for name, array in arrays.items() if array.dtype != np.float64]
     if wrong:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from proofs_check.enclosures.arrays import as_array
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, down, quiet, up
 from proofs_check.enclosures.sums import ABOVE
 
@@ -62,4 +63,4 @@ class Curvature:
         square = np.where(bend < 0, np.maximum(down(r * r), 0.0), up(r * r))
         at_end = up(straight + np.where(bend == 0, 0.0, up(bend * square) / 2))
         inside = (bend < 0) & (g <= up(-bend * r))
-        return np.asarray(np.where(inside, np.minimum(up(up(g * g) / (-2 * bend)), straight), at_end) + self.mixed) * ABOVE
+        return as_array(np.where(inside, np.minimum(up(up(g * g) / (-2 * bend)), straight), at_end) + self.mixed) * ABOVE

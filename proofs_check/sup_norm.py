@@ -31,6 +31,7 @@ from proofs_check.bends import nearest, token_bends
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.channels import ambiguity
 from proofs_check.domain import Tokens
+from proofs_check.enclosures.arrays import beside
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
@@ -39,7 +40,6 @@ from proofs_check.selection import Forking
 from proofs_check.substitution import sum_of
 from proofs_check.walker import Walker
 
-BATCH = 2048
 BATCHES = 8  # a round
 FINEST = 2.0**-40  # relative width at which a box is not bisected any more
 Sides = Sequence[tuple[Fraction, Fraction]]
@@ -125,7 +125,7 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     at_centre = Walker(points, chamber, Forking({}, len(centre), 0), second=False)
     narrow = at_centre.jet(output)
     gap = narrow.value - _interval(T)
-    rough = selector.rough
+    rough = beside(selector.rough, centre)
     gradient = [_either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre)) for v in range(centre.shape[1])]
     curvature = Curvature.of(wide.hessian, radii, rough)
     tilts = [slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v]) for v, slope in enumerate(gradient)]
@@ -187,6 +187,7 @@ class Search:
         occurs: the largest error that certainly occurs somewhere.
         witness: where an error above the limit occurs, None while none was found.
         done: boxes that do not wait any more, counted by case and level; with the waiting ones they must cover every case.
+        broken: why the executor was given up, "" while it was not.
     """
 
     problem: Comparison
@@ -197,6 +198,7 @@ class Search:
     occurs: float = 0.0
     witness: ErrorWitness | None = None
     done: Counter[tuple[int, int]] = field(default_factory=Counter)
+    broken: str = ""
 
     @staticmethod
     def begin(problem: Comparison, limit: Fraction) -> Search:
@@ -232,23 +234,24 @@ class Search:
         while not self.finished and time.monotonic() < until:
             try:
                 self.step(executor)
-            except BrokenExecutor:  # a worker was killed: its round is done again, here
-                executor = None
+            except BrokenExecutor as error:  # a worker was killed: its round is done again, here
+                executor, self.broken = None, str(error)
                 continue
             after_round(self)
 
     def step(self, executor: Executor | None = None) -> None:
         """Judge a round of boxes, those with the largest bounds, and bisect what is above the limit."""
-        chosen = _largest(self.waiting.bound, BATCHES * BATCH)
-        hot, stays = self.waiting.take(chosen), self.waiting.take(np.setdiff1d(np.arange(self.waiting.bound.size), chosen))
-        batches = [hot.take(part) for case in np.unique(hot.case) for part in _chunks(np.flatnonzero(hot.case == case))]
+        hot, stays = self.waiting.parted(_largest(self.waiting.bound, BATCHES * self.problem.batch))
+        batches = [hot.take(part) for case in np.unique(hot.case)
+                   for part in _chunks(np.flatnonzero(hot.case == case), self.problem.batch)]
         found = list(executor.map(self.problem.elsewhere, batches) if executor else map(self.problem.judge, batches))
         settled, occurs, witness, parts, done = self.settled, self.occurs, None, [stays], self.done.copy()
         for batch, judged in zip(batches, found, strict=True):
             largest, children, leaves = self._divided(batch, judged)
-            settled, occurs = max(settled, largest), max(occurs, float(judged.occurs.max(initial=0.0)))
+            there = np.where(self.problem.contains(batch.centre), judged.occurs, 0.0)
+            settled, occurs = max(settled, largest), max(occurs, float(there.max(initial=0.0)))
             done.update(leaves)
-            witness = witness or self._witness(batch, judged)
+            witness = witness or self._witness(batch, there)
             parts.append(children)
         # one assignment, so that an interruption leaves the state before the round or after it
         self.__dict__.update(waiting=Boxes.joined(parts), settled=settled, occurs=occurs, witness=witness, done=done,
@@ -256,10 +259,10 @@ class Search:
 
     def _divided(self, batch: Boxes, found: Judged) -> tuple[float, Boxes, Counter[tuple[int, int]]]:
         """Return the largest bound among boxes that are settled, the halves of the others, and what need not wait any more."""
-        bound = np.minimum(found.upper, batch.bound)
+        bound = np.fmin(found.upper, batch.bound)  # what is no number is no bound
         open_ = bound > self.limit
         rest = replace(batch.take(open_), bound=bound[open_])
-        widths = rest.upper - rest.lower
+        widths = np.where(rest.divisible, rest.upper - rest.lower, 0.0)
         finest = widths.max(axis=1, initial=0.0) <= FINEST * float(max(b - a for a, b in self.problem.sides))
         divided, coordinate = rest.take(~finest), _coordinate(widths, found.parts[open_])[~finest]
         children = _bisected(divided, coordinate, self.problem.cuts(divided, coordinate))
@@ -269,9 +272,9 @@ class Search:
         leaves = batch.take(~open_).leaves() + rest.take(finest).leaves() + children.take(~meets).leaves()
         return settled, replace(children, lower=lower, upper=upper).take(meets), leaves
 
-    def _witness(self, batch: Boxes, found: Judged) -> ErrorWitness | None:
-        worst = int(np.argmax(found.occurs))
-        error, case = Fraction(float(found.occurs[worst])), int(batch.case[0])
+    def _witness(self, batch: Boxes, occurs: Floats) -> ErrorWitness | None:
+        worst = int(np.argmax(occurs))
+        error, case = Fraction(float(occurs[worst])), int(batch.case[0])
         if not error > Fraction(self.limit):
             return None
         tokens = self.problem.region(case % self.problem.n).tokens(batch.centre[worst])
@@ -289,14 +292,14 @@ def _largest(bound: Floats, count: int) -> np.ndarray:
     return np.argpartition(bound, -count)[-count:] if bound.size > count else np.arange(bound.size)
 
 
-def _chunks(index: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(index, -(-index.size // BATCH))
+def _chunks(index: np.ndarray, most: int) -> list[np.ndarray]:
+    return np.array_split(index, -(-index.size // most))
 
 
 def _coordinate(widths: Floats, parts: Floats) -> np.ndarray:
-    """Choose the coordinate with the largest part of the bound; the widest where the parts say nothing."""
-    known = np.isfinite(parts).all(axis=1) & (parts.max(axis=1, initial=0.0) > 0)
-    return np.asarray(np.argmax(np.where(known[:, None] & (widths > 0), parts, widths), axis=1))
+    """Choose the coordinate with the largest part of the bound; the widest where the parts say nothing; none of width 0."""
+    told = np.isfinite(parts).all(axis=1, keepdims=True) & ((parts > 0) & (widths > 0)).any(axis=1, keepdims=True)
+    return np.asarray(np.argmax(np.where(told & (widths > 0), parts, widths), axis=1))
 
 
 def _bisected(boxes: Boxes, coordinate: np.ndarray, place: Floats) -> Boxes:

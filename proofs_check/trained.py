@@ -11,6 +11,7 @@ A weight has shape (out, in); a missing bias is 0. The numbers of the modules sa
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -87,8 +88,8 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
     try:
         arrays = load_file(path)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: cannot be read as safetensors ({error})") from None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:  # numpy lacks some formats
+        raise BadInput(f"{path}: cannot be read as safetensors of float16, float32 or float64 ({error})") from None
     wrong = next((name for name, array in arrays.items() if array.dtype not in (np.float64, np.float32, np.float16)), None)
     if wrong is not None:
         raise BadInput(f"{path}: {wrong} holds {arrays[wrong].dtype}, expected float16, float32 or float64")
@@ -96,7 +97,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _stack(path: Path, arrays: Mapping[str, np.ndarray], part: str) -> list[Linear]:
-    unknown = [name for name in arrays if not re.fullmatch(r"(phi|psi)\.(0|[1-9]\d*)\.(weight|bias)", name)]
+    unknown = [name for name in arrays if not re.fullmatch(r"(phi|psi)\.(0|[1-9][0-9]{0,8})\.(weight|bias)", name)]
     if unknown:
         raise BadInput(f"{path}: unexpected {unknown[0]!r}; expected phi.K.weight, phi.K.bias, psi.K.weight, psi.K.bias")
     numbers = sorted({int(name.split(".")[1]) for name in arrays if name.startswith(f"{part}.")})
@@ -135,8 +136,11 @@ def _hidden(stack: Sequence[Linear], reads: tuple[str, ...], prefix: str) -> tup
 def _of_means(path: Path, psi: Sequence[Linear], d: int, n: int) -> list[Linear]:
     """Let psi read means in place of sums: the weights of pooled features times n, which must round nothing."""
     (W, b), *rest = psi
-    scaled = np.concatenate([W[:d], n * W[d:]])
-    if any(Fraction(float(s)) != n * Fraction(float(w)) for s, w in zip(scaled[d:].ravel(), W[d:].ravel(), strict=True)):
+    with np.errstate(over="ignore"):
+        scaled = np.concatenate([W[:d], n * W[d:]])
+    exactly = all(math.isfinite(s) and Fraction(s) == n * Fraction(w)
+                  for s, w in zip(scaled[d:].ravel().tolist(), W[d:].ravel().tolist(), strict=True))
+    if not exactly:
         raise BadInput(f"{path}: {n} times a weight of psi is no float64 number; store float32 weights, or train with a mean")
     return [(scaled, b), *rest]
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from constructions.construct import Construction
 from constructions.domains import Box
-from constructions.errors import BadInput
+from constructions.errors import BadInput, Interrupted
 from proofs_check.certify import certify as certify_run
 from proofs_check.decimals import shortest_above
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
@@ -96,7 +96,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
     from proofs_check.trained import READING, is_onnx
 
-    start = time.perf_counter()
+    start, device = time.perf_counter(), judging_device(asked.device)
     seconds, checkpoint = asked.time(), asked.file()
     if isinstance(subject, Trained):
         target, bound = subject.resolved(asked.n), asked.tolerance({})
@@ -106,11 +106,16 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
         with understanding(subject):
             bound = asked.tolerance(files.plan)
         claim, problem = problem_of(files, asked.n, bound)
-    with progress() as report, executor(asked.executor) as pool:
-        verdict, search = certify_by_subdivision(
-            claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool,
-            assumption=READING if isinstance(subject, Trained) and not is_onnx(Path(subject.network)) else "",
-            after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
+    try:
+        with progress() as report, executor(asked.executor) as pool:
+            verdict, search = certify_by_subdivision(
+                claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool, device=device,
+                assumption=READING if isinstance(subject, Trained) and not is_onnx(Path(subject.network)) else "",
+                after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
+    except KeyboardInterrupt:  # a second one: the first ends the search alone
+        if checkpoint is None or not checkpoint.exists():
+            raise
+        raise Interrupted(f"what is finished is in {checkpoint}") from None
     spent = time.perf_counter() - start
     if as_json:
         show.print_json({**certify_record(verdict, spent), "n": verdict.claim.n, "boxes": search.judged,
@@ -120,9 +125,11 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
         _show_proof(verdict)
         show.console().print(f"an error of {show.found_text(search.occurs)} certainly occurs at the centre of a box")
+        if search.broken:
+            show.console().print(f"the executor broke, and what was left was judged here: {show.escape(search.broken)}")
         if search.waiting.bound.size and not isinstance(verdict, Refuted):
             show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
-                                 + ("" if asked.checkpoint is None else f", from {show.escape(asked.checkpoint)}"))
+                                 + (f", from {show.escape(str(checkpoint))}" if checkpoint and checkpoint.exists() else ""))
     return 0 if isinstance(verdict, Certificate) else 1
 
 
@@ -221,6 +228,17 @@ def check_device(device: str) -> None:
         from proofs_check.witness import choose_device
 
         choose_device(device)
+
+
+def judging_device(name: str) -> Any:
+    """Return the device of that name, None for the processor; raises BadInput as :func:`check_device`."""
+    if name == "cpu":
+        return None
+    check_device(name)
+    from proofs_check.witness import choose_device
+
+    device = choose_device(name)
+    return None if device.type == "cpu" else device
 
 
 def _refuse_without_driver() -> None:

@@ -20,6 +20,7 @@ USUAL, USUAL_OF_CONSTRUCT = 10_000_000, 1_000_000
 TOKENS = 30_000_000  # of a search of a continuous network, repeated ones once: hundreds of flops each
 ROUNDING = Fraction(1, 10**6)  # of the bound: an error in float64 counts against it beyond this
 PAIRS = 500_000_000  # of tokens, where f compares each with all others
+STREAMED = 100_000_000  # tokens: a longer sequence is not read token by token, it would take as long as it is
 AnySumformer = Sumformer | MeanSumformer
 
 
@@ -89,7 +90,8 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     sampled = Sampled(target.n, estimate.maximum, [list(token) for token in estimate.witness], found.counts, found.own,
                       found.samples, found.throughput, tokens, tokens * target.d * 8 / copied, found.found_by,
                       str(place), Fraction(estimate.maximum) > bound)
-    if repeated is None or not isinstance(target, Target) or not isinstance(evaluate, CompiledMeanSumformer):
+    whole = repeated is not None and target.n <= STREAMED
+    if not whole or not isinstance(target, Target) or not isinstance(evaluate, CompiledMeanSumformer):
         return sampled
     space = Space.of(target.box, 1, [np.zeros(0)] * target.d, place, torch.float64)
     long = stream(target, evaluate, space, target.n, seed)

@@ -78,12 +78,14 @@ class StoredRun:
         """Search for the worst error, by ``samples`` sequences or the usual number (uat/sampling.py).
 
         Raises:
-            BadInput: the claim, which what is found is compared with, is about something else than is searched.
+            BadInput: the claim, which what is found is compared with, is about something else than is searched, or the network
+                reads or writes something else than f.
         """
         if not is_about(self.claim, self.target):
             raise BadInput(f"{self.path}: the claim is about another target or domain than the one stored")
-        return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
-                              report=report)
+        with understanding(str(self.path)):  # whether the network reads and writes what f does shows where it is run
+            return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
+                                  report=report)
 
     @cached_property
     def _evaluate(self) -> Any:

@@ -206,3 +206,11 @@ def test_what_is_no_run_directory_is_bad_input(make: Callable[[Path], object], t
 def test_a_name_too_long_for_a_folder_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not a run directory"):
         read_run(tmp_path / ("x" * 300))
+
+
+def test_numbers_of_a_format_that_numpy_lacks_are_bad_input(run: Path) -> None:
+    header = b'{"a": {"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]}}'
+    (run / "weights.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    rehash(run)
+    with pytest.raises(BadInput, match="cannot be read as safetensors"):
+        read_run(run)

@@ -161,6 +161,8 @@ def with_(name: str, array: np.ndarray) -> Callable[[Arrays], Arrays]:
 @pytest.mark.parametrize(("change", "words"), [
     (with_("head.weight", np.ones((1, 1))), "unexpected 'head.weight'"),
     (with_("phi.00.weight", np.ones((4, 1))), "unexpected 'phi.00.weight'"),
+    (with_("phi.1\u0662.weight", np.ones((4, 1))), "unexpected"), (with_("phi.2.bias\n", np.ones(2)), "unexpected"),
+    (with_("phi." + 5000 * "9" + ".weight", np.ones((4, 1))), "unexpected"),
     (with_("phi.1.running_mean", np.ones(4)), "unexpected 'phi.1.running_mean'"),
     (without("phi.0.weight", "phi.0.bias", "phi.2.weight", "phi.2.bias"), "holds no phi.K.weight"),
     (without("psi.0.weight", "psi.0.bias", "psi.2.weight", "psi.2.bias"), "holds no psi.K.weight"),
@@ -188,7 +190,14 @@ def test_two_outputs_do_not_fit_one(tmp_path: Path) -> None:
         read_trained(path, d=1, d_out=2, n=3, pooling="mean")
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not tensors", b"\x10\x00\x00\x00\x00\x00\x00\x00{}"])
+def of_format(name: str) -> bytes:
+    """A file with eight bytes in a format of the safetensors standard."""
+    header = f'{{"phi.0.weight": {{"dtype": "{name}", "shape": [8], "data_offsets": [0, 8]}}}}'.encode()
+    return len(header).to_bytes(8, "little") + header + bytes(8)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not tensors", b"\x10\x00\x00\x00\x00\x00\x00\x00{}", of_format("F8_E4M3"),
+                                     of_format("F8_E5M2"), of_format("no format")])
 def test_a_file_that_is_no_state_dict_is_bad_input(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
     if content is not None:
@@ -215,6 +224,10 @@ def test_a_sum_whose_weights_would_round_is_refused(tmp_path: Path) -> None:
     arrays["psi.0.weight"] = arrays["psi.0.weight"].astype(np.float32).astype(np.float64)
     save_file(arrays, path)
     assert isinstance(read_trained(path, d=1, d_out=1, n=3, pooling="sum"), MeanSumformer)
+    arrays["psi.0.weight"][0, 2] = -1e308  # 3 times that is beyond the format
+    save_file(arrays, path)
+    with pytest.raises(BadInput, match="3 times a weight of psi is no float64 number"):
+        read_trained(path, d=1, d_out=1, n=3, pooling="sum")
 
 
 def test_positions_and_many_tokens_are_refused(tmp_path: Path) -> None:

@@ -117,3 +117,19 @@ def test_a_claim_about_something_else_is_not_compared_with_what_is_found(
     assert answer.code == 2
     assert "about another target or domain" in answer.message
     assert "certified" not in answer.out
+
+
+@pytest.mark.parametrize(("made", "change"), [
+    (("--method", "grid"), lambda network: network.update(outputs=[])),
+    (("--method", "grid"), lambda network: network["nodes"][0].update(reads=[["x.0", 2]])),
+    ((), lambda network: network.update(tokens=[])), ((), lambda network: network.update(tokens=["x.0", "x.1"]))])
+def test_a_network_that_reads_or_writes_something_else_than_the_target_is_not_sampled(
+        made: tuple[str, ...], change: Callable[[Any], Any], uat: Uat, tmp_path: Path) -> None:
+    asked = ("construct", "--target", "1/2" if not made else "x*mean(y)", "--eps", "1/5", "--n", "2", "--samples", "0")
+    assert uat(*asked, *made, "--out", "run").code == 0
+    edit(tmp_path / "run", "network.json", change)
+    rehash(tmp_path / "run")
+    answer = uat("sample", "run", "--samples", "500")
+    assert answer.code == 2, answer
+    assert answer.err.startswith("error: ")
+    assert "Traceback" not in answer.err

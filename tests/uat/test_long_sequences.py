@@ -54,6 +54,15 @@ def test_a_million_tokens_take_the_memory_of_a_thousand(uat: Uat, tmp_path: Path
         assert answer["streamed"]["tokens_looked_at"] == 64
 
 
+def test_a_sequence_that_would_take_years_to_read_is_searched_with_multiplicities_alone(uat: Uat) -> None:
+    assert uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--samples", "0", "--out", "run").code == 0
+    answer = uat("sample", "run", "--n", str(2**53), "--samples", "3000", "--json")
+    assert answer.code == 0
+    assert "streamed" not in answer.json
+    assert sum(answer.json["witness_counts"]) == 2**53
+    assert 0 < answer.json["sampled_max"] <= Fraction(answer.json["certified_bound_exact"])
+
+
 def test_the_screen_says_how_often_a_token_occurs(uat: Uat) -> None:
     assert uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--samples", "0", "--out", "run").code == 0
     shown = uat("sample", "run", "--n", "100000", "--samples", "3000").out
