@@ -1,8 +1,8 @@
 """Moduli of continuity: w_f(t) = L t with L declared by the user or derived from enclosures of the gradient.
 
 L is the Lipschitz constant from the max norm over all tokens and coordinates to the max norm over outputs (mathematics:
-modulus). By Rademacher's theorem it is the essential supremum of the l1 norm of the gradient of an output with respect to all
-n d coordinates, and by symmetry only sorted sequences have to be looked at (mathematics: symmetry-reduction).
+modulus). It is at most the supremum of the l1 norm of the gradient of an output with respect to all n d coordinates, on either
+side of kinks, and by symmetry only sorted sequences have to be looked at (mathematics: symmetry-reduction).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole assembled architectures against their Sumformer, over the rationals, with the head's weights changed on request."""
+"""What theorems 4.3 to 4.5 have in common: the shares of eps, and whole architectures against their Sumformer, exactly."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cache
 
 import numpy as np
+import sympy
 
 from constructions.architectures import assemble_mean
 from constructions.continuous import construct_continuous
@@ -17,11 +18,20 @@ from constructions.pooling import pooling_head
 from constructions.pooling.head import NotExact
 from constructions.targets.target import Target
 from proofs_check.evidence import every
+from proofs_check.inequalities import follows
 from proofs_check.proof import Evidence, Given
 
 Change = Callable[[dict[str, np.ndarray]], None]
 N = 4  # 1/4 is a float64 number: the heads' weights are exact
 SEQUENCES = ((0, 0, 0, 0), (0, 1, 0, 1), (Fraction(1, 3), Fraction(2, 7), 1, 0), (1, 1, 1, Fraction(1, 9)))
+
+
+def shares_add_up(given: Given) -> Evidence:
+    """||f - S|| <= eps/2 and FC layers realise phi, psi to within eps/2 (error-budget); attention is exactly the mean."""
+    eps, first, second, attention = sympy.symbols("eps p s a", nonnegative=True)
+    share = sympy.Rational(given["share"])
+    hypotheses = [(1, share * eps - first), (1, share * eps - second), (1, -attention)]  # attention adds nothing
+    return follows({"eps - ||f - T||": (eps - (first + second + attention), hypotheses)}, "the shares add up to eps")
 
 
 @cache
@@ -32,7 +42,7 @@ def small_sumformer(text: str = "x*mean(y)") -> MeanSumformer:
 
 
 def assembled_architecture(architecture: str) -> Callable[[Given], Evidence]:
-    """Return the check that the architecture equals its Sumformer; the constant ``change`` damages its attention weights."""
+    """Return the check that the architecture equals its Sumformer; the constant ``change`` damages its attention's weights."""
     def check(given: Given) -> Evidence:
         names = [architecture, *(["performer-normalised"] if architecture == "performer" else [])]
         cases = [(name, X) for name in names for X in SEQUENCES[: given.effort(3, 4)]]

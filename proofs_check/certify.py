@@ -77,6 +77,9 @@ def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
         BadInput: the run names a Python callable and importing it was not allowed.
     """
     ends = [(exact_number(a), exact_number(b)) for a, b in plan["domain"]]
+    positional = plan.get("positional", False) is True
+    if positional and ends[-1] != (Fraction(0), Fraction(1)):
+        raise ValueError(f"positions i/n on [{ends[-1][0]}, {ends[-1][1]}] in the place of [0, 1]")
     box = Box(tuple(a for a, _ in ends), tuple(b for _, b in ends))
     n = int(plan["n"])
     if plan["callable"]:
@@ -85,7 +88,7 @@ def read_target(plan: Mapping[str, Any], import_callable: bool) -> AnyTarget:
                            f"pass --import-callable if you trust it")
         return CallableTarget.load(str(plan["expression"]), n=n, box=box)
     return Target.from_text(str(plan["expression"]), n=n, box=box, name=str(plan["target"]),
-                            positional=plan.get("positional", False) is True)
+                            positional=positional)
 
 
 def is_about(claim: Claim, target: AnyTarget) -> bool:
@@ -195,7 +198,7 @@ class _Checker:
                                     Defined(TARGET, self.claim.scope)))
         step = definedness_step(self.target, self.claim)
         if step.status is Status.UNDECIDED and modulus.status is Status.CERTIFIED:
-            step = defined_by(modulus, "its slopes were enclosed on every box", self.claim.scope)
+            step = defined_by(modulus, "the slopes of f were enclosed on every box", self.claim.scope)
         return self._found(step)
 
     def _values(self, axes: list[Axis], enumeration: Enumeration, below: tuple[Step, ...]) -> Step:

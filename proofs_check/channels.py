@@ -6,8 +6,13 @@ from constructions.network.relu import MeanSumformer, mean_of
 
 
 def ambiguity(network: MeanSumformer) -> str:
-    """Return what could be read in two ways, "" if nothing can: a name listed twice, or a mean called like another channel."""
+    """Return what could be read in two ways, "" if nothing can: a name listed twice or no text, a mean called like another."""
     layers = (*network.phi, *network.psi)
+    of_layers = (name for layer in layers for name in (*layer.reads, *layer.writes))
+    names = (*network.tokens, *network.pooled, *network.readout, *of_layers)
+    no_text = [name for name in names if not isinstance(name, str) or not name.isprintable()]
+    if no_text:  # 2 and "2" have one mean
+        return f"the channel {no_text[0]!r} has a name that is no printable text"
     if any(len(set(names)) < len(names) for layer in layers for names in (layer.reads, layer.writes)):
         return "a layer names a channel twice"
     for what, names in (("token", network.tokens), ("pooled", network.pooled), ("readout", network.readout)):

@@ -98,7 +98,7 @@ def _defined(target: Target, claim: Claim, polynomial: list[Step]) -> Step:
     """Show that f is defined; a subdivision that bounds |f - p| shows it too."""
     step = definedness_step(target, claim)
     if step.status is Status.UNDECIDED and polynomial and polynomial[-1].says is not None:
-        return defined_by(polynomial[-1], "a model of it was found on every box", claim.scope)
+        return defined_by(polynomial[-1], "a model of f was found on every box", claim.scope)
     return step
 
 

@@ -54,14 +54,22 @@ def definedness_step(target: Target, claim: Claim) -> Step:
     found = undefined_part(outputs, target.box.sides, n)
     if found is None:
         parts = len({needed.argument for output in outputs for needed in partial_nodes(output)})
-        what = f"; {parts} arguments of / log sqrt have their sign" if parts else ""
-        return Step(ID, f"f is defined on the whole domain{what}", Status.CERTIFIED, says=Defined(TARGET, claim.scope))
+        return Step(ID, _shown(parts), Status.CERTIFIED, says=Defined(TARGET, claim.scope))
     return Step(ID, f"not shown that f is defined on the whole domain: {found}", Status.UNDECIDED)
+
+
+def _shown(parts: int) -> str:
+    """Say why f is defined, so many arguments of its parts having been looked at."""
+    if parts == 0:
+        return "nothing in f can be undefined: it has no /, log or sqrt"
+    if parts == 1:
+        return "the one argument of /, log or sqrt in f has the sign it needs"
+    return f"all {parts} arguments of /, log or sqrt in f have the signs they need"
 
 
 def defined_by(bounded: Step, what: str, scope: Scope) -> Step:
     """Return the step from one that enclosed f, or its slopes, on every box: then each part of f has a value."""
-    return Step(ID, f"f is defined on the whole domain: {what}", bounded.status, says=Defined(TARGET, scope), premises=(bounded,))
+    return Step(ID, what, bounded.status, says=Defined(TARGET, scope), premises=(bounded,))
 
 
 def undefined_part(outputs: Sequence[ex.Expression], sides: Sides, n: int | None) -> str | None:

@@ -161,7 +161,7 @@ def _followed(layers: Sequence[ReluLayer], start: int, channel: str) -> list[tup
             return []
         unit, s, last = int(readers[0]), len(found), not len(writers)  # what nobody reads need not be folded
         fold = (np.count_nonzero(layer.W_1[:, unit]) == 1 and layer.W_1[layer.reads.index(channel), unit] == 1.0
-                and layer.bias[unit] == -(0.5**s))
+                and layer.bias[unit] == -(0.5**s) < 0)  # not where 2^-s is no number
         if not fold or not (last or (np.array_equal(readers, writers) and _weight(layer, unit, channel) == -2.0)):
             return []
         found.append((at, unit))

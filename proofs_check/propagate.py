@@ -16,12 +16,11 @@ import numpy as np
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.enclosures.interval import Floats, quiet
+from proofs_check.enclosures.sums import ABOVE, MOST_TERMS
 from proofs_check.folds import Chains, Layer, analysed, unit_by_unit
 
 _UNIT = 2.0**-53
-_ABOVE = 1.0 + 2.0**-40  # radii are sums of products >= 0 of up to 2^11 terms, each rounded a few times
 _TINY = 2.0**-1000
-_MOST_TERMS = 2**11
 LOOKED_UP = 4  # pieces of a chain's table whose slopes are compared one by one
 
 
@@ -44,22 +43,22 @@ class Balls:
 
     def magnitude(self) -> Floats:
         """Return an upper bound of the absolute values."""
-        return (np.abs(self.mid) + self.rad) * _ABOVE + _TINY
+        return (np.abs(self.mid) + self.rad) * ABOVE + _TINY
 
     def times(self, weights: Floats) -> Balls:
         """Multiply the last axis by a matrix of exact numbers."""
         sizes, terms = np.abs(weights), weights.shape[0]
-        if terms > _MOST_TERMS:
-            raise ArithmeticError(f"a sum of {terms} terms is outside the rounding analysis (at most {_MOST_TERMS})")
+        if terms > MOST_TERMS:
+            raise ArithmeticError(f"a sum of {terms} terms is outside the rounding analysis (at most {MOST_TERMS})")
         if not terms:
             return Balls.exact(np.zeros((*self.mid.shape[:-1], weights.shape[1])))
         rounded = (terms + 3) * _UNIT * 1.01
-        return Balls(self.mid @ weights, ((self.rad + rounded * np.abs(self.mid)) @ sizes) * _ABOVE + _TINY)
+        return Balls(self.mid @ weights, ((self.rad + rounded * np.abs(self.mid)) @ sizes) * ABOVE + _TINY)
 
     def plus(self, other: Balls) -> Balls:
         """Add two arrays of balls."""
         mid = self.mid + other.mid
-        return Balls(mid, (self.rad + other.rad + 2 * _UNIT * np.abs(mid)) * _ABOVE + _TINY)
+        return Balls(mid, (self.rad + other.rad + 2 * _UNIT * np.abs(mid)) * ABOVE + _TINY)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +147,7 @@ def linearise_parts(network: MeanSumformer, parts: Parts, own: int, centres: Flo
     # token k's coordinates move the mean through token k's own channels alone
     mean_slopes = Balls(slopes.mid[..., pooled].reshape(boxes, n * d, -1), slopes.rad[..., pooled].reshape(boxes, n * d, -1))
     scaled = mean_slopes.mid * rows[0, 0]
-    mean_slopes = Balls(scaled, (mean_slopes.rad / n + 4 * _UNIT * np.abs(scaled)) * _ABOVE + _TINY)
+    mean_slopes = Balls(scaled, (mean_slopes.rad / n + 4 * _UNIT * np.abs(scaled)) * ABOVE + _TINY)
     after = tuple(mean_of(channel) for channel in network.pooled)
     names = (*index, *after)
     stream = Stream(_beside(Balls(centre.mid[:, own], centre.rad[:, own]), means), _beside(own_slopes, mean_slopes))
@@ -174,7 +173,7 @@ def _through(layers: Sequence[Layer], stream: Stream, radii: Floats, index: dict
         if used.size:
             tilt = Balls(g[..., reads], h[..., reads]).times(weights.W_1[:, used])
             before = Balls(before.mid[:, used], before.rad[:, used])
-            reach = (np.einsum("bvu,bv->bu", tilt.magnitude(), radii) * _ABOVE + before.rad) * _ABOVE + _TINY
+            reach = (np.einsum("bvu,bv->bu", tilt.magnitude(), radii) * ABOVE + before.rad) * ABOVE + _TINY
             seen.append(Balls(before.mid, reach))
             secants = _relu_secants(before, reach)
             secants.mid[:, np.searchsorted(used, layer.straight)] = 1.0
@@ -213,7 +212,7 @@ def _times(factor: Balls, slopes: Balls) -> Balls:
     middle, half = factor.mid[:, None, :], factor.rad[:, None, :]
     mid = middle * slopes.mid
     rad = np.abs(middle) * slopes.rad + half * (np.abs(slopes.mid) + slopes.rad) + 2 * _UNIT * np.abs(mid)
-    return Balls(mid, rad * _ABOVE + _TINY)
+    return Balls(mid, rad * ABOVE + _TINY)
 
 
 def _relu_secants(before: Balls, reach: Floats) -> Balls:
@@ -229,7 +228,7 @@ def _relu_secants(before: Balls, reach: Floats) -> Balls:
     # for p = m + far the quotient is (m + far)/far = 1 + share, and it is smaller for smaller p
     high = np.where(share < 0, np.minimum(1 + share + slack, 1.0), 1.0)
     low, high = np.where(active, 1.0, np.where(dead, 0.0, low)), np.where(active, 1.0, np.where(dead, 0.0, high))
-    return Balls((low + high) / 2, (high - low) / 2 * _ABOVE + np.where(active | dead, 0.0, 4 * _UNIT))
+    return Balls((low + high) / 2, (high - low) / 2 * ABOVE + np.where(active | dead, 0.0, 4 * _UNIT))
 
 
 def _chain_secants(chains: Chains, middle: Floats, rad: Floats, reach: Floats) -> Balls:
@@ -246,11 +245,11 @@ def _chain_secants(chains: Chains, middle: Floats, rad: Floats, reach: Floats) -
     way = np.maximum(far, 1e-300)
     half = half + 2 * largest * np.minimum(1.0, outside / way * (1 + 2.0**-40))
     lost = (middle - rad < 0) | (middle + rad > 2)
-    inside, half = np.where(lost, 0.0, inside), np.where(lost, chains.beyond, half) * _ABOVE + _TINY
+    inside, half = np.where(lost, 0.0, inside), np.where(lost, chains.beyond, half) * ABOVE + _TINY
     low, high = _tabulated(chains, middle - far - rad, middle + far + rad)
     low, high = np.maximum(low, inside - half), np.minimum(high, inside + half)
     mid = (low + high) / 2
-    return Balls(mid, np.maximum((high - low) / 2, 0.0) * _ABOVE + 4 * _UNIT * np.maximum(np.abs(low), np.abs(high)) + _TINY)
+    return Balls(mid, np.maximum((high - low) / 2, 0.0) * ABOVE + 4 * _UNIT * np.maximum(np.abs(low), np.abs(high)) + _TINY)
 
 
 def _tabulated(chains: Chains, low: Floats, high: Floats) -> tuple[Floats, Floats]:
@@ -290,7 +289,7 @@ def _mean(values: Balls) -> Balls:
     n = values.mid.shape[1]
     mid = values.mid.sum(axis=1) / n
     rounding = (n + 3) * _UNIT * 1.01 * np.abs(values.mid).sum(axis=1)
-    return Balls(mid, (values.rad.sum(axis=1) + rounding) / n * _ABOVE + _TINY)
+    return Balls(mid, (values.rad.sum(axis=1) + rounding) / n * ABOVE + _TINY)
 
 
 def _embedded(slopes: Balls, own: int, n: int) -> Balls:

@@ -21,9 +21,10 @@ import numpy as np
 
 from constructions.network.relu import MeanSumformer
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, down, quiet, up
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.propagate import Balls, Linearised, Parts, linearise_parts
 from proofs_check.stages import Stage, Stages
-from proofs_check.substitution import ABOVE, CHORD, LOST, TINY, UNIT, Lines, LowerLine, Rows, sum_of, with_lower
+from proofs_check.substitution import CHORD, LOST, TINY, UNIT, Lines, LowerLine, Rows, sum_of, with_lower
 
 TOGETHER = 512  # boxes that are worked on at once: their rows stay in the cache
 DEEP = 6  # bending layers from which a box less is worth more than the time that a substitution takes (measured)

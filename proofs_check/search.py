@@ -22,8 +22,8 @@ PHASES = ("uniform", "domain corners", "cell boundaries", "equal tokens", "ascen
           "refinement")
 # Tokens in one chunk, and pairs of them, where f may need an array of these: they should fit a processor's cache (measured) or
 # fill a GPU.
-CHUNK_TOKENS, LARGE_CHUNK_TOKENS = {"cpu": 2**16}, 2**23
-CHUNK_PAIRS, LARGE_CHUNK_PAIRS = {"cpu": 2**18}, 2**24
+CHUNK_TOKENS, LARGE_CHUNK_TOKENS = {"cpu": 2**17}, 2**23
+CHUNK_PAIRS, LARGE_CHUNK_PAIRS = {"cpu": 3 * 2**16}, 2**24
 CANDIDATES = 64
 ROUNDING = 1e-9  # among equal tokens with errors as equal as that, rounding chose one: the first is reported
 Evaluate = Callable[..., Tensor]  # tokens, and how often each occurs where that is not once
@@ -144,10 +144,10 @@ class Search:
                         for row in range(len(tokens))])
 
     def _seen(self, tokens: Tensor, counts: Tensor | None) -> Seen:
-        if counts is None:
-            wanted, values = self.target.torch(tokens), self.evaluate(tokens)
+        if counts is None:  # f last: it is the smaller part, and its values are still in the cache afterwards
+            values, wanted = self.evaluate(tokens), self.target.torch(tokens)
         else:
-            wanted, values = self.target.torch(tokens, counts=counts), self.evaluate(tokens, counts)
+            values, wanted = self.evaluate(tokens, counts), self.target.torch(tokens, counts=counts)
         if values.shape != wanted.shape:
             raise ValueError(f"the network returned shape {tuple(values.shape)}, f {tuple(wanted.shape)}")
         return Seen(tokens, counts, wanted, values, (values - wanted).abs_())

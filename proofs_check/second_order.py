@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, down, quiet, up
-
-_ABOVE = 1 + 2.0**-40  # sums of up to 2^11 terms >= 0
+from proofs_check.enclosures.sums import ABOVE
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class Curvature:
                 half = np.where(unknown, 0.0, up(up(entry.magnitude() * radii[:, v]) * radii[:, w]) / 2)
                 mixed[:, v] += half
                 mixed[:, w] += half
-        return Curvature(radii, least, most, mixed * _ABOVE)
+        return Curvature(radii, least, most, mixed * ABOVE)
 
     def rise(self, slopes: Sequence[Interval]) -> Floats:
         """Return, (boxes, variables), what each variable adds at most to e(m), for slopes g_v at the centre."""
@@ -63,4 +62,4 @@ class Curvature:
         square = np.where(bend < 0, np.maximum(down(r * r), 0.0), up(r * r))
         at_end = up(straight + np.where(bend == 0, 0.0, up(bend * square) / 2))
         inside = (bend < 0) & (g <= up(-bend * r))
-        return np.asarray(np.where(inside, np.minimum(up(up(g * g) / (-2 * bend)), straight), at_end) + self.mixed) * _ABOVE
+        return np.asarray(np.where(inside, np.minimum(up(up(g * g) / (-2 * bend)), straight), at_end) + self.mixed) * ABOVE

@@ -1,9 +1,8 @@
 """Which branch of ``abs relu maximum minimum max min`` a walk over the tree takes, where the argument's sign is open.
 
 Every such kink is "u >= 0 or u <= 0" for some u. A *selection* fixes the answer for every kink; the selected function is
-smooth on the whole box. Almost everywhere the gradient of f is that of one of its selected functions: on the set E where
-the selection is the active one the two functions agree, almost every point of E is a density point of E at which both are
-differentiable (Rademacher), and there the differentials agree. So a bound over all selections bounds the Lipschitz constant.
+smooth on the whole box, and at every point f is one of finitely many selected functions. So a bound over all selections
+bounds the Lipschitz constant (mathematics: modulus).
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def _steps(search: Search, claim: Claim, trusted: str) -> list[Step]:
     left = f", {waiting:,} of them to be divided further" if waiting else ""
     covered = f"{search.judged:,} boxes{left}; over the reals, for the stored weights"
     steps = covering_steps(search, claim.scope, (TARGET, SUMFORMER), covered, trusted)
-    return [*steps, defined_by(steps[-1], "its values were enclosed on every box", claim.scope)]
+    return [*steps, defined_by(steps[-1], "the values of f were enclosed on every box", claim.scope)]
 
 
 def _told(witness: ErrorWitness) -> str:

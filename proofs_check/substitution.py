@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from proofs_check.enclosures.interval import Floats, down, up
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.stages import Stage
 
 UNIT = 2.0**-53
-ABOVE = 1.0 + 2.0**-40  # sums of up to 2^11 terms >= 0, each rounded a few times
 TINY = 2.0**-1000
 LOST = 2.0**-1060  # what 2^11 products lose below the normal numbers, for each unit of what they multiply
 CHORD = "chord"

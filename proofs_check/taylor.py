@@ -21,12 +21,11 @@ import numpy as np
 
 from proofs_check.enclosures import functions
 from proofs_check.enclosures.interval import Floats, Interval, down, hull, maximum, minimum, up
+from proofs_check.enclosures.sums import ABOVE, MOST_TERMS
 from proofs_check.series import coefficients
 
 _UNIT = 2.0**-53
-_ABOVE = 1.0 + 2.0**-40  # sums and products of numbers >= 0, each of up to 2^11 terms
 _TINY = 2.0**-1000
-MOST_TERMS = 2**11
 ZERO, ONE = Interval.of(0.0), Interval.of(1.0)
 
 
@@ -67,7 +66,7 @@ class Model:
         """Bound the terms of each degree, (degree + 1, boxes), by the sum of their absolute values."""
         variables = len(self.support)
         starts = [math.comb(variables + total - 1, total - 1) if total else 0 for total in range(self.degree + 1)]
-        return np.asarray(np.add.reduceat(np.abs(self.terms), starts[: self.degree + 1 if variables else 1], axis=0)) * _ABOVE
+        return np.asarray(np.add.reduceat(np.abs(self.terms), starts[: self.degree + 1 if variables else 1], axis=0)) * ABOVE
 
 
 def made(support: tuple[int, ...], degree: int, terms: Floats, error: Floats, natural: Interval) -> Model:
@@ -80,7 +79,7 @@ def made(support: tuple[int, ...], degree: int, terms: Floats, error: Floats, na
         terms[0] = np.where(known, terms[0], middle)
         error = np.where(known, error, radius)
     model = Model(support, degree, terms, error, natural)
-    around = (model.sizes[1:].sum(axis=0) + error) * _ABOVE + _TINY
+    around = (model.sizes[1:].sum(axis=0) + error) * ABOVE + _TINY
     lower, upper = np.fmax(natural.lower, down(terms[0] - around)), np.fmin(natural.upper, up(terms[0] + around))
     if not (lower <= upper).all():
         raise ArithmeticError("two enclosures of one value are disjoint: one of them is wrong")
@@ -140,7 +139,7 @@ def combined(offset: Scale, parts: Sequence[tuple[Scale, Model]], boxes: int) ->
         natural, positive = natural + part, positive & (part.lower >= 0)
     natural = Interval(np.where(positive, np.maximum(natural.lower, 0.0), natural.lower), natural.upper)
     rounding = (len(parts) + 3) * _UNIT * 1.01
-    return made(support, degree, terms, (error + rounding * sizes) * _ABOVE + _TINY, natural)
+    return made(support, degree, terms, (error + rounding * sizes) * ABOVE + _TINY, natural)
 
 
 def times(a: Model, b: Model, order: int) -> Model:
@@ -165,7 +164,7 @@ def _product(a: Model, b: Model, magnitudes: tuple[Floats, Floats], order: int) 
     for total in range(max(0, degree + 1 - b.degree), a.degree + 1):
         lost += a.sizes[total] * b.sizes[max(0, degree + 1 - total):].sum(axis=0)
     rounding = (len(a.terms) + 3) * _UNIT * 1.01 * a.sizes.sum(axis=0) * b.sizes.sum(axis=0)
-    return support, degree, terms, (error + lost + rounding) * _ABOVE + _TINY
+    return support, degree, terms, (error + lost + rounding) * ABOVE + _TINY
 
 
 def apply(name: str, a: Model, order: int) -> Model:
@@ -184,12 +183,12 @@ def apply(name: str, a: Model, order: int) -> Model:
     middle, radius = middle_of(series[-1])
     acc = Model((), 0, middle[None], radius, series[-1])
     for j in range(k - 1, -1, -1):
-        size = (acc.sizes.sum(axis=0) + acc.error) * _ABOVE
+        size = (acc.sizes.sum(axis=0) + acc.error) * ABOVE
         support, degree, terms, error = _product(acc, w, (size, far), order - j)
         middle, radius = middle_of(series[j])
         terms[0] += middle
-        acc = Model(support, degree, terms, (error + radius + 2 * _UNIT * np.abs(terms[0])) * _ABOVE + _TINY, natural)
-    return made(acc.support, acc.degree, acc.terms, (acc.error + last * _power(far, k + 1)) * _ABOVE + _TINY, natural)
+        acc = Model(support, degree, terms, (error + radius + 2 * _UNIT * np.abs(terms[0])) * ABOVE + _TINY, natural)
+    return made(acc.support, acc.degree, acc.terms, (acc.error + last * _power(far, k + 1)) * ABOVE + _TINY, natural)
 
 
 def clipped(a: Model, sign: int) -> Model:
@@ -205,16 +204,16 @@ def relu(a: Model) -> Model:
     lower, upper = a.range.lower, a.range.upper
     slope = np.where(lower >= 0, 1.0, np.where(upper <= 0, 0.0, np.clip(upper / (upper - lower), 0.0, 1.0)))
     bent = (lower < 0) & (upper > 0)
-    half = np.where(bent, up(np.maximum(-slope * lower, (1 - slope) * upper)) / 2 * _ABOVE, 0.0)
+    half = np.where(bent, up(np.maximum(-slope * lower, (1 - slope) * upper)) / 2 * ABOVE, 0.0)
     terms = slope * a.terms
     terms[0] += half
     rounding = np.where(bent, 4 * _UNIT * (a.sizes.sum(axis=0) + half), 0.0)
-    return made(a.support, a.degree, terms, slope * a.error * _ABOVE + half + rounding + np.where(bent, _TINY, 0.0),
+    return made(a.support, a.degree, terms, slope * a.error * ABOVE + half + rounding + np.where(bent, _TINY, 0.0),
                 maximum(a.range, ZERO))
 
 
 def _power(value: Floats, exponent: int) -> Floats:
-    return np.asarray(np.prod([value] * exponent, axis=0)) * _ABOVE
+    return np.asarray(np.prod([value] * exponent, axis=0)) * ABOVE
 
 
 @functools.cache

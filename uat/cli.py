@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from constructions.errors import BadInput, Interrupted, Refused
+from uat.printing import printable
 
 INTERRUPTED = 130  # what typer leaves with after Ctrl-C
 
@@ -322,5 +323,5 @@ def main() -> None:
 
 def _leave(message: str, code: str | int | None) -> None:
     if message:
-        print(message, file=sys.stderr)
+        print(printable(message), file=sys.stderr)
     raise SystemExit(code)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from constructions.construct import Construction
+from constructions.domains import Box
 from constructions.errors import BadInput, Interrupted
 from proofs_check.certify import certify as certify_run
 from proofs_check.decimals import shortest_above
@@ -83,6 +84,7 @@ def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
     if as_json:
         show.print_json(certify_record(verdict, seconds))
     else:
+        _show_claim(verdict.claim)
         _show_verdict(verdict, f"re-proved from {run} in {seconds:.1f} s")
         _show_proof(verdict)
     return 0 if isinstance(verdict, Certificate) else 1
@@ -119,6 +121,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
         show.print_json({**certify_record(verdict, spent), "n": verdict.claim.n, "boxes": search.judged,
                          "waiting": int(search.waiting.bound.size), "error_at_least": search.occurs})
     else:
+        _show_claim(verdict.claim)
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
         _show_proof(verdict)
         show.console().print(f"an error of {show.found_text(search.occurs)} certainly occurs at the centre of a box")
@@ -266,6 +269,16 @@ def _described(construction: pipeline.AnyConstruction) -> str:
 
 def _declared(construction: pipeline.AnyConstruction) -> str:
     return construction.plan.modulus.assumption if isinstance(construction, Construction) else ""
+
+
+def _show_claim(claim: Claim) -> None:
+    """Say what is claimed of what: a run directory may be called anything."""
+    name = "" if claim.target == claim.expression else f"[bold]{show.escape(claim.target)}[/bold]: "
+    length = "every n >= 2" if claim.every_n else f"n = {claim.n} tokens"
+    sides = Box(tuple(a for a, _ in claim.domain), tuple(b for _, b in claim.domain))
+    first = f"{name}f(X)_i = {show.escape(claim.expression)}".replace("\n", "\\n")  # no text has a line of its own
+    show.console().print(first)
+    show.console().print(f"on {show.escape(str(sides))}, {length}; claimed bound {show.bound_text(claim.bound)}\n")
 
 
 def _show_verdict(verdict: Verdict, title: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from rich import markup
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
@@ -21,6 +22,7 @@ from constructions.targets.target import AnyTarget
 from proofs_check.decimals import decimal_above, decimal_below, shortest_above
 from proofs_check.kernel import CHECKED, Certificate, Step
 from proofs_check.proof_tree import Branch, proof_tree
+from uat.printing import printable
 
 
 def console(width: int = 110) -> Console:
@@ -30,8 +32,8 @@ def console(width: int = 110) -> Console:
 
 
 def print_json(content: Any) -> None:
-    """Print one JSON object on stdout."""
-    print(json.dumps(content, indent=1, ensure_ascii=False))
+    """Print one JSON object on stdout; half a surrogate pair in a file's text is escaped, it is no character."""
+    print(json.dumps(content, indent=1, ensure_ascii=False).encode(errors="backslashreplace").decode())
 
 
 def targets(as_json: bool) -> None:
@@ -123,7 +125,7 @@ def budget_table(steps: Sequence[Step]) -> Table:
     table = _table("step", "status", "share of bound", "what was shown")
     for step in steps:
         share = decimal_above(step.bound) if step.bound else "0"
-        table.add_row(step.id, _coloured(step.status.value), share, escape(step.statement))
+        table.add_row(escape(step.id), _coloured(step.status.value), share, escape(step.statement))
     return table
 
 
@@ -146,7 +148,7 @@ def _proof_line(branch: Branch) -> str:
     if step.rule != CHECKED:
         return f"({branch.number}) {says}  by {step.rule}"
     shown = f"{says}: {escape(step.statement)}" if says else escape(step.statement)
-    return f"({branch.number}) {_coloured(step.status.value)}{' ' if step.id else ''}{step.id}: {shown}"
+    return f"({branch.number}) {_coloured(step.status.value)}{' ' if step.id else ''}{escape(step.id)}: {shown}"
 
 
 def architecture_table(rows: Sequence[dict[str, Any]]) -> Table:
@@ -182,5 +184,5 @@ def _coloured(status: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text that rich prints as it is."""
-    return text.replace("[", "\\[")
+    """Return text that rich prints as it is, from whatever file it comes: what a terminal would obey is spelled out."""
+    return markup.escape(printable(text))

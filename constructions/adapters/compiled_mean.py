@@ -8,6 +8,7 @@ level. Long sequences take two passes: phi for the means, then phi and psi for t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,10 +17,12 @@ from torch import Tensor
 from constructions.adapters.constant_part import split
 from constructions.adapters.fold_chains import nodes
 from constructions.adapters.program import Program
+from constructions.adapters.stream_operations import Scratch
+from constructions.adapters.workspace import Memory, Workspace, run
 from constructions.network.relu import MeanSumformer, mean_of
 
 # Numbers of the stream and the largest hidden layer held at once: a processor's cache, or what fills a GPU (measured).
-STREAM_NUMBERS = {"cpu": 2**19}
+STREAM_NUMBERS = {"cpu": 2**20}
 LARGE_STREAM = 2**27
 
 
@@ -50,7 +53,9 @@ class CompiledMeanSumformer:
         outputs = [{c: float(w) for c, w in zip(sumformer.readout, column, strict=True)} for column in sumformer.W_out.T]
         self._readout = self._psi.affine(outputs, sumformer.b_out)
         self._height, self._constant_height = len(rows), len(columns)
-        self.width = self._height + max(self._phi.hidden, self._psi.hidden)
+        self._scratch = max(self._phi.size, self._pooled.size, self._psi.size, self._readout.size)
+        self.width = self._height + self._scratch
+        self._memory = Memory(torch.empty(0, dtype=dtype, device=self.device))
 
     @torch.no_grad()
     def __call__(self, tokens: Tensor, counts: Sequence[int] | Tensor | None = None) -> Tensor:
@@ -80,45 +85,73 @@ class CompiledMeanSumformer:
 
     def _short(self, sequences: Tensor, counts: Tensor | None, out: Tensor) -> None:
         """Whole sequences at once: phi is evaluated once."""
-        stream = self._after_phi(sequences)
-        values = self._pooled.of_stream(stream).view(-1, sequences.shape[1], len(sequences))
-        means = values.mean(dim=1) if counts is None else (values * counts.to(values).T).sum(dim=1) / int(counts[0].sum())
-        self._after_psi(stream, self._after_constant(means), len(sequences), out)
+        at = self._after_phi(sequences)
+        if counts is None:
+            torch.mean(at.pooled, dim=1, out=at.means)
+        else:
+            torch.sum(at.pooled * counts.to(at.pooled).T, dim=1, out=at.means).div_(int(counts[0].sum()))
+        run(at.constant_part)
+        self._after_psi(at, out)
 
+    @torch.no_grad()
     def constants(self, chunks: Iterable[Tensor], n: int) -> Tensor:
         """Return what all tokens of one sequence share, from its (tokens, d) chunks, n tokens together."""
         means = torch.zeros(self._pooled.count, 1, dtype=self.dtype, device=self.device)
         if self._pooled.count:
             for chunk in chunks:
-                means += self._pooled.of_stream(self._after_phi(chunk[None])).sum(dim=1, keepdim=True)
-        return self._after_constant(means / n)
+                means += self._after_phi(chunk[None]).pooled.sum(dim=1)
+        at = self._workspace(1, 1)
+        at.means.copy_(means.div_(n))
+        run(at.constant_part)
+        return at.constant.clone()
 
+    @torch.no_grad()
     def outputs(self, tokens: Tensor, constant: Tensor) -> Tensor:
         """Return (tokens, d_out) values for some (tokens, d) of a sequence."""
-        return self._after_psi(self._after_phi(tokens[None]), constant, 1)[0]
+        at = self._after_phi(tokens[None])
+        at.constant.copy_(constant)
+        out = tokens.new_empty(self.d_out, len(tokens), 1)
+        self._after_psi(at, out.permute(2, 1, 0))
+        return out[..., 0].T
 
-    def _after_phi(self, sequences: Tensor) -> Tensor:
-        """Return a stream with the columns (n, batch)."""
-        batch, n, d = sequences.shape
-        stream = torch.empty(self._height, n * batch, dtype=self.dtype, device=sequences.device)
-        stream[:d].view(d, n, batch).copy_(sequences.permute(2, 1, 0))
-        self._phi(stream, stream)
-        return stream
+    def _after_phi(self, sequences: Tensor) -> Workspace:
+        """Evaluate phi at (batch, n, d) tokens."""
+        at = self._workspace(sequences.shape[1], len(sequences))
+        at.tokens.copy_(sequences.permute(2, 1, 0))
+        run(at.phi)
+        return at
 
-    def _after_constant(self, means: Tensor) -> Tensor:
-        constant = torch.empty(self._constant_height, means.shape[1], dtype=self.dtype, device=means.device)
-        constant[:len(means)] = means
-        self._constant(constant, constant)
-        return constant
+    def _after_psi(self, at: Workspace, out: Tensor) -> None:
+        """Write (batch, n, d_out) values to ``out``."""
+        run(at.psi)
+        by_memory = out.permute(2, 1, 0)
+        rows = by_memory if by_memory.is_contiguous() else torch.empty_like(by_memory, memory_format=torch.contiguous_format)
+        run(at.readout(rows.flatten(1)))
+        if rows is not by_memory:
+            by_memory.copy_(rows)
 
-    def _after_psi(self, stream: Tensor, constant: Tensor, batch: int, out: Tensor | None = None) -> Tensor:
-        """Return (batch, n, d_out) values, in ``out`` where there is one."""
-        for mean, row in self._changed:
-            stream[row].view(-1, batch).copy_(constant[mean])
-        self._psi(stream, constant)
-        rows = stream.new_empty(self.d_out, stream.shape[1]) if out is None else out.permute(2, 1, 0).reshape(self.d_out, -1)
-        values = self._readout.into(rows, stream, constant).view(self.d_out, -1, batch).permute(2, 1, 0)
-        return values if out is None or rows.data_ptr() == out.data_ptr() else out.copy_(values)
+    def _workspace(self, n: int, sequences: int) -> Workspace:
+        columns = n * sequences
+        numbers = self.width * columns + (self._constant_height + self._constant.size) * sequences
+        return self._memory.workspace(n, sequences, numbers, self._bound)
+
+    def _bound(self, memory: Tensor, n: int, sequences: int) -> Workspace:
+        """Lay out the memory and bind what is to be done to it."""
+        columns, rows, shared = n * sequences, self.width, self._constant_height + self._constant.size
+        of_tokens, of_sequences = memory[:rows * columns].view(rows, columns), memory[rows * columns:].view(shared, sequences)
+        stream, scratch = of_tokens[:self._height], Scratch(of_tokens[self._height:])
+        constant = of_sequences[:self._constant_height]
+        phi = self._phi.bound(stream, constant, scratch)
+        scratch.clear()
+        gathered, pooled = self._pooled.bound(stream, scratch)
+        constant_part = self._constant.bound(constant, constant, Scratch(of_sequences[self._constant_height:]))
+        means = [partial(stream[row].view(n, sequences).copy_, constant[mean]) for mean, row in self._changed]
+        psi = self._psi.bound(stream, constant, scratch)
+        scratch.clear()
+        before, readout = self._readout.bound(stream, constant, scratch)
+        return Workspace(stream[:self.d].view(self.d, n, sequences), pooled.view(len(pooled), n, sequences),
+                         constant[:self._pooled.count], constant, [*phi, *gathered], constant_part, [*means, *psi, *before],
+                         readout)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

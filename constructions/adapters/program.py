@@ -9,7 +9,7 @@ from torch import Tensor
 
 from constructions.adapters.fold_chains import Node
 from constructions.adapters.levels import levels
-from constructions.adapters.stream_operations import Affine, Operation, Pieces, Rows, Table, ToTensor, Units, Writes
+from constructions.adapters.stream_operations import Affine, Call, Operation, Pieces, Rows, Scratch, Table, ToTensor, Units, Write
 
 TABLE = 40  # hidden units of one channel from which a look-up is faster (measured)
 Weights = Sequence[Mapping[str, float]]
@@ -23,18 +23,23 @@ class Program:
         self._filled = set(rows)
         self._blank: list[int] = []
         self.levels = [self._level(level) for level in levels(nodes)]
-        self.hidden = max((op.size for level in self.levels for op in level), default=0)
+        self.size = max((sum(op.size for op in level) for level in self.levels), default=0)
 
-    def __call__(self, stream: Tensor, constant: Tensor) -> None:
-        """Complete the stream, (rows, columns); ``constant`` holds what all tokens of a sequence share, one column each."""
-        for row in self._blank:
-            stream[row] = 0.0
+    def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> list[Call]:
+        """Return the calls that complete the stream, (rows, columns).
+
+        Args:
+            stream: where the rows are that are filled before.
+            constant: what all tokens of a sequence share, one column each.
+            scratch: ``size`` rows as wide as the stream.
+        """
+        calls: list[Call] = [stream[row].zero_ for row in self._blank]
         for level in self.levels:
-            if len(level) == 1:
-                level[0].add(stream, level[0].hidden(stream, constant))
-                continue
-            for op, hidden in [(op, op.hidden(stream, constant)) for op in level]:
-                op.add(stream, hidden)
+            scratch.clear()
+            both = [op.bound(stream, constant, scratch) for op in level]
+            calls += [call for hidden, _ in both for call in hidden]
+            calls += [call for _, added in both for call in added]
+        return calls
 
     def affine(self, weights: Weights, bias: np.ndarray) -> Affine:
         """Return W stream + V constant + bias from the weights of each output by channel."""
@@ -87,7 +92,7 @@ class Program:
         first = self._tensor((np.cumsum(counts) - counts)[:, None])
         return Pieces(affine, self._tensor(last), first, values, slopes, self._writes([node.writes for node in nodes]))
 
-    def _writes(self, columns: Weights) -> Writes:
+    def _writes(self, columns: Weights) -> list[Write]:
         """Return where the hidden rows are added, given their weights by channel."""
         written = list(dict.fromkeys(c for column in columns for c in column))
         writes = []
@@ -96,7 +101,7 @@ class Program:
             placed = sorted((self._rows.setdefault(c, len(self._rows)), c) for c in names)
             W_2 = np.array([[column.get(c, 0.0) for column in columns] for _, c in placed])
             if placed:
-                writes.append((Rows.of([row for row, _ in placed], self._tensor), self._tensor(W_2), filled))
+                writes.append(Write(Rows.of([row for row, _ in placed], self._tensor), self._tensor(W_2), filled))
         self._filled |= set(written)
         return writes
 

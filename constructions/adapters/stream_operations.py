@@ -3,18 +3,42 @@
 All operations of a level compute their hidden rows first, then add them, so that none reads what another wrote. The columns are
 tokens, (positions, sequences) with the sequences innermost; what is the same for all tokens of a sequence is a row of a second
 stream with one column a sequence, and reaches a unit through its bias.
+
+An operation is bound to the streams it works on once, and gives the torch calls to make for every batch of that size: taking
+views and new memory again for each batch costs as much as arithmetic on ten thousand tokens (measured).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 ToTensor = Callable[[np.ndarray], Tensor]
+Call = Callable[[], object]
+
+
+@dataclass(eq=False)
+class Scratch:
+    """Rows of working memory, taken one after the other and given back together."""
+
+    memory: Tensor
+    taken: int = 0
+
+    def take(self, rows: int) -> Tensor:
+        """Return the next rows."""
+        self.taken += rows
+        if self.taken > len(self.memory):
+            raise ValueError(f"{self.taken} rows of working memory wanted, {len(self.memory)} there")
+        return self.memory[self.taken - rows:self.taken]
+
+    def clear(self) -> None:
+        """Take all rows back."""
+        self.taken = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +54,17 @@ class Rows:
         adjacent = len(rows) > 0 and list(rows) == list(range(rows[0], rows[0] + len(rows)))
         return Rows(slice(rows[0], rows[0] + len(rows)) if adjacent else tensor(np.array(rows, dtype=np.int64)), len(rows))
 
-    def of_stream(self, stream: Tensor) -> Tensor:
-        """Return the rows."""
-        return stream[self.where] if isinstance(self.where, slice) else stream.index_select(0, self.where)
+    @property
+    def size(self) -> int:
+        """Rows of working memory."""
+        return 0 if isinstance(self.where, slice) else self.count
+
+    def bound(self, stream: Tensor, scratch: Scratch) -> tuple[list[Call], Tensor]:
+        """Return a view of the rows, or a copy with the call that makes it."""
+        if isinstance(self.where, slice):
+            return [], stream[self.where]
+        copy = scratch.take(self.count)[:, :stream.shape[1]]
+        return [partial(torch.index_select, stream, 0, self.where, out=copy)], copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,31 +77,55 @@ class Affine:
     V: Tensor
     bias: Tensor
 
-    def into(self, out: Tensor, stream: Tensor, constant: Tensor) -> Tensor:
-        """Write (len(W), columns) values to ``out``; ``constant`` has a column for each of the innermost sequences."""
+    @property
+    def size(self) -> int:
+        """Rows of working memory."""
+        return self.reads.size + (self.constants.size + len(self.W) if self.constants.count else 0)
+
+    def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> tuple[list[Call], Callable[[Tensor], list[Call]]]:
+        """Return the calls to make first, and then those that write (len(W), columns) values to a given tensor.
+
+        ``constant`` has a column for each of the innermost sequences.
+        """
+        first, reads = self.reads.bound(stream, scratch)
         if not self.constants.count:
-            return torch.addmm(self.bias, self.W, self.reads.of_stream(stream), out=out)
-        shared = torch.addmm(self.bias, self.V, self.constants.of_stream(constant))
-        if shared.shape[1] == 1:
-            return torch.addmm(shared, self.W, self.reads.of_stream(stream), out=out)
-        out.view(len(out), -1, shared.shape[1]).copy_(shared[:, None])
-        return out.addmm_(self.W, self.reads.of_stream(stream))
+            return first, lambda out: [partial(torch.addmm, self.bias, self.W, reads, out=out)]
+        second, means = self.constants.bound(constant, scratch)
+        sequences = constant.shape[1]
+        shared = scratch.take(len(self.W))[:, :sequences]
+        calls: list[Call] = [*first, *second, partial(torch.addmm, self.bias, self.V, means, out=shared)]
+        if sequences == 1:
+            return calls, lambda out: [partial(torch.addmm, shared, self.W, reads, out=out)]
+        return calls, lambda out: [partial(out.view(len(out), -1, sequences).copy_, shared[:, None]),
+                                   partial(out.addmm_, self.W, reads)]
 
 
-Writes = Sequence[tuple[Rows, Tensor, bool]]  # rows, weights, and whether the rows hold something already
+@dataclass(frozen=True, eq=False)
+class Write:
+    """W_2 hidden for some rows, added to what is there or put in its place."""
+
+    rows: Rows
+    W_2: Tensor
+    filled: bool
+
+    @property
+    def size(self) -> int:
+        """Rows of working memory."""
+        return self.rows.size
+
+    def bound(self, stream: Tensor, hidden: Tensor, scratch: Scratch) -> list[Call]:
+        """Return the calls."""
+        where = self.rows.where
+        if isinstance(where, slice):
+            rows = stream[where]
+            return [partial(rows.addmm_, self.W_2, hidden) if self.filled else partial(torch.mm, self.W_2, hidden, out=rows)]
+        product = scratch.take(len(self.W_2))
+        put = stream.index_add_ if self.filled else stream.index_copy_
+        return [partial(torch.mm, self.W_2, hidden, out=product), partial(put, 0, where, product)]
 
 
-def write(stream: Tensor, writes: Writes, hidden: Tensor) -> None:
-    """Add weighted hidden rows to the stream."""
-    for rows, W_2, filled in writes:
-        if filled and isinstance(rows.where, slice):
-            stream[rows.where].addmm_(W_2, hidden)
-        elif isinstance(rows.where, slice):
-            torch.mm(W_2, hidden, out=stream[rows.where])
-        elif filled:
-            stream.index_add_(0, rows.where, W_2 @ hidden)
-        else:
-            stream.index_copy_(0, rows.where, W_2 @ hidden)
+def _written(writes: Sequence[Write], stream: Tensor, hidden: Tensor, scratch: Scratch) -> list[Call]:
+    return [call for one in writes for call in one.bound(stream, hidden, scratch)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,28 +138,24 @@ class Units:
 
     affine: Affine
     last: Tensor
-    writes: Writes
+    writes: Sequence[Write]
 
     @property
     def size(self) -> int:
         """Rows of working memory."""
-        return len(self.affine.W) + 3 * len(self.last)
+        return self.affine.size + len(self.affine.W) + 2 * len(self.last) + sum(one.size for one in self.writes)
 
-    def hidden(self, stream: Tensor, constant: Tensor) -> Tensor:
-        """Return the hidden rows."""
+    def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> tuple[list[Call], list[Call]]:
+        """Return the calls that compute the hidden rows, and those that add them to the stream."""
         units, chains = len(self.affine.W), len(self.last)
-        hidden = stream.new_empty(units + chains, stream.shape[1])
-        y = self.affine.into(hidden[:units], stream, constant).relu_()
+        calls, into = self.affine.bound(stream, constant, scratch)
+        hidden = scratch.take(units + chains)
+        calls += [*into(hidden[:units]), hidden[:units].relu_]
         if chains:
-            y = y[units - chains:]
-            k = y.floor()
-            torch.minimum(k, self.last, out=k)
-            torch.addcmul(k, k, torch.sub(k, y, alpha=2), out=hidden[units:])
-        return hidden
-
-    def add(self, stream: Tensor, hidden: Tensor) -> None:
-        """Add the output to the stream."""
-        write(stream, self.writes, hidden)
+            y, below, k = hidden[units - chains:units], hidden[units:], scratch.take(chains)
+            calls += [partial(torch.floor, y, out=k), partial(torch.minimum, k, self.last, out=k),
+                      partial(torch.sub, k, y, alpha=2, out=below), partial(torch.addcmul, k, k, below, out=below)]
+        return calls, _written(self.writes, stream, hidden, scratch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,23 +172,23 @@ class Pieces:
     first: Tensor
     values: Tensor
     slopes: Tensor
-    writes: Writes
+    writes: Sequence[Write]
 
     @property
     def size(self) -> int:
-        """Rows of working memory."""
-        return 6 * len(self.last)
+        """Rows of working memory, those that a look-up takes for itself included."""
+        return self.affine.size + 6 * len(self.last) + sum(one.size for one in self.writes)
 
-    def hidden(self, stream: Tensor, constant: Tensor) -> Tensor:
-        """Return the hidden rows."""
-        y = self.affine.into(stream.new_empty(len(self.last), stream.shape[1]), stream, constant).relu_()
-        k = torch.minimum(y.floor().nan_to_num_(), self.last)
+    def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> tuple[list[Call], list[Call]]:
+        """Return the calls that compute the hidden rows, and those that add them to the stream."""
+        calls, into = self.affine.bound(stream, constant, scratch)
+        hidden = scratch.take(len(self.last))
+        return [*calls, *into(hidden), partial(self._look_up, hidden)], _written(self.writes, stream, hidden, scratch)
+
+    def _look_up(self, y: Tensor) -> None:
+        k = torch.minimum(y.relu_().floor().nan_to_num_(), self.last)
         place = k.to(torch.int64).add_(self.first)
-        return torch.addcmul(torch.take(self.values, place), torch.take(self.slopes, place), y.sub_(k))
-
-    def add(self, stream: Tensor, hidden: Tensor) -> None:
-        """Add the output to the stream."""
-        write(stream, self.writes, hidden)
+        torch.addcmul(torch.take(self.values, place), torch.take(self.slopes, place), y.sub_(k), out=y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,21 +204,18 @@ class Table:
 
     @property
     def size(self) -> int:
-        """Rows of working memory."""
+        """Rows of working memory, those that a look-up takes for itself included."""
         return 2 + 3 * len(self.slopes)
 
-    def hidden(self, stream: Tensor, constant: Tensor) -> Tensor:
-        """Return the rows to add."""
-        argument = stream[self.read]
-        place = torch.bucketize(argument, self.knots, out_int32=True)
-        return torch.addcmul(self.intercepts.index_select(1, place), self.slopes.index_select(1, place), argument)
+    def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> tuple[list[Call], list[Call]]:
+        """Return the calls that compute the rows to add, and those that add them to the stream."""
+        rows = scratch.take(len(self.slopes))
+        put = stream.index_add_ if self.filled else stream.index_copy_
+        return [partial(self._look_up, stream[self.read], rows)], [partial(put, 0, self.writes, rows)]
 
-    def add(self, stream: Tensor, hidden: Tensor) -> None:
-        """Add them."""
-        if self.filled:
-            stream.index_add_(0, self.writes, hidden)
-        else:
-            stream.index_copy_(0, self.writes, hidden)
+    def _look_up(self, argument: Tensor, rows: Tensor) -> None:
+        place = torch.bucketize(argument, self.knots, out_int32=True)
+        torch.addcmul(self.intercepts.index_select(1, place), self.slopes.index_select(1, place), argument, out=rows)
 
 
 Operation = Units | Pieces | Table

@@ -21,6 +21,32 @@ from proofs_check.trained import read_stack
 Features = Callable[[np.ndarray], np.ndarray]
 
 
+def enough_dimensions(given: Given) -> Evidence:
+    """The boundary of [-1, 1]^(m d) is a sphere of dimension m d - 1 >= d' for every d' < m d: Borsuk-Ulam gives F(u) = F(-u)."""
+    dims, latent = sympy.symbols("m_d d'", integer=True, positive=True)
+    fewer = dims - 1 + given["more"]  # the largest d' that is claimed to collide
+    return follows({"dimension of the sphere": ((dims - 1) - latent, [(1, fewer - latent)])}, "d' <= m d - 1, for every m and d")
+
+
+def features_give_u(given: Given) -> Evidence:
+    """For every m and d: token c_k + u_k s/2 has T = u_k in block k and 0 elsewhere, so the sum of T is u, and -u for the others.
+
+    Then the targets u and -u differ by 2 |u_r| = 2 in some coordinate r, and one of two errors against a common value is >= 1.
+    """
+    s, c, u = sympy.symbols("s c u", positive=True)
+    answer, error, mirrored = sympy.symbols("a e e'", real=True)  # psi's one answer where |u_r| = 1, its errors for 1 and for -1
+
+    half = sympy.Rational(1, 2)
+
+    def block(y: sympy.Expr) -> sympy.Expr:
+        return (y - c) * given["slope"] / s  # T inside the box of this block
+
+    return follows({"its own block": (block(c + u * s / 2) - u, []), "its mirror image": (block(c - u * s / 2) + u, []),
+                    "one error is >= 1": ((error + mirrored) / 2 - 1,
+                                          [(half, error - (1 - answer)), (half, mirrored - (answer + 1))])},
+                   "m d features are exact for this f, and u, -u are at distance 2, for every m and d")
+
+
 def boxes(m: int) -> tuple[list[Fraction], Fraction]:
     """Return the centres of m disjoint intervals in [0, 1], and their common side s (d = 1)."""
     return [Fraction(2 * k + 1, 2 * m) for k in range(m)], Fraction(1, 2 * m)
@@ -163,9 +189,11 @@ STEP = ProofStep(
     expected=Status.ASSUMED, constants={"more": 0, "pieces": 1, "slope": 2},
     checks=(Check("an odd map from the boundary of the cube to fewer dimensions vanishes somewhere", Method.CITED,
                   lambda given: cited("Borsuk-Ulam theorem")),
-            Check("m d features are exact for it", Method.EXACT, sums_are_the_parameter, "d = 1, m <= 3"),
-            Check("fewer of these features collide", Method.EXACT, truncated_features, "d = 1, m <= 5"),
+            Check("the sphere has enough dimensions", Method.SYMBOLIC, enough_dimensions),
+            Check("m d features are exact for it", Method.SYMBOLIC, features_give_u),
             Check("a piece of an affine feature collides with its doubled middle", Method.SYMBOLIC, piece_count),
+            Check("sums of these features, d = 1, m <= 3", Method.EXACT, sums_are_the_parameter, support=True),
+            Check("fewer of these features collide, d = 1, m <= 5", Method.EXACT, truncated_features, support=True),
             Check("exact pieces of ReLU features", Method.EXACT, relu_features, support=True),
             Check("m power sums suffice on a line", Method.EXHAUSTIVE, count_for_line, support=True),
             Check("collisions of random features are found", Method.SAMPLED, search, support=True)),

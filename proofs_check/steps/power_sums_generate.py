@@ -10,7 +10,7 @@ from fractions import Fraction
 from constructions.encodings.power_sums import multi_indices
 from constructions.sumformers.power_sums import Form, sharpened
 from proofs_check.evidence import every
-from proofs_check.kernel import Status
+from proofs_check.generating_power_sums import degrees_fall, equal_sums, every_index_is_new_or_old, full_cycles, signs_vanish
 from proofs_check.multisymmetric import PAIRS, expanded, power_sum, tokens
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 
@@ -85,10 +85,17 @@ STEP = ProofStep(
     id="power-sums-generate", section=3,
     plain="The power sums p_a, 0 < |a| <= m, generate all multisymmetric polynomials of m tokens; |a| <= m - 1 does not suffice.",
     latex=r"\mathbb Q[x_1,\dots,x_m]^{S_m}=\mathbb Q[p_a:0<|a|\le m],\qquad p_a=\sum_i x_i^a",
-    source="Briand 2004, theorem 3; paper, theorem 4.1 (continuous)", expected=Status.ASSUMED,
-    constants={"less": 0, "too_few": 1},
-    checks=(Check("degree m + 1 reduces to degree <= m, as polynomials", Method.EXHAUSTIVE, next_degree, "(m, d) <= (4, 3)"),
-            Check("signs over S_k cancel", Method.EXHAUSTIVE, signs_cancel, support=True),
-            Check("the leading coefficient is not 0", Method.EXHAUSTIVE, all_degrees, support=True),
-            Check("degree m - 1 does not suffice", Method.EXACT, one_less_is_too_few, "m <= 6")),
-    mutations=(Mutation("|a| <= m - 1", {"less": 1}), Mutation("nor does degree m suffice", {"too_few": 0})))
+    source="Briand 2004, theorem 3; paper, theorem 4.1 (continuous)",
+    constants={"less": 0, "too_few": 1, "coincide": True, "proper": 1},
+    checks=(Check("power sums of all degrees generate", Method.SYMBOLIC, every_index_is_new_or_old),
+            Check("signs over S_(m+1) cancel", Method.SYMBOLIC, signs_vanish),
+            Check("the leading coefficient is not 0", Method.SYMBOLIC, full_cycles),
+            Check("degrees above m reduce", Method.SYMBOLIC, degrees_fall),
+            Check("degree m - 1 does not suffice", Method.SYMBOLIC, equal_sums),
+            Check("degree m + 1 reduces, as polynomials, (m, d) <= (4, 3)", Method.EXHAUSTIVE, next_degree, support=True),
+            Check("signs over S_k, permutation by permutation", Method.EXHAUSTIVE, signs_cancel, support=True),
+            Check("full cycles, one by one", Method.EXHAUSTIVE, all_degrees, support=True),
+            Check("integers with equal power sums, m <= 6", Method.EXACT, one_less_is_too_few, support=True)),
+    mutations=(Mutation("|a| <= m - 1", {"less": 1}), Mutation("nor does degree m suffice", {"too_few": 0}),
+               Mutation("indices of different power sums never coincide", {"coincide": False}),
+               Mutation("a proper subproduct may leave nothing out", {"proper": 0})))

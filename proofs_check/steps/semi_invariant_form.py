@@ -9,15 +9,38 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import sympy
 
 from constructions.domains import Box
 from constructions.sumformers.power_sums import Form, partitions, polynomial_form, sharpened
 from constructions.targets.target import Target
 from proofs_check.chebyshev_span import conditioning, dependent, same_span, triangular
-from proofs_check.evidence import every
-from proofs_check.kernel import Status
+from proofs_check.evidence import every, identities
 from proofs_check.multisymmetric import expanded, monomial, tokens
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
+
+
+def coefficients_are_symmetric(given: Given) -> Evidence:
+    """g(x; y) = sum_a x^a c_a(y), for every n, d, degree: the lowest coefficient is g(0; y), symmetric in y as g is.
+
+    One coordinate of x at a time. Subtract it and divide by x: what is left is symmetric again, and has a lower degree.
+    """
+    x, lowest, rest = sympy.symbols("x c_0 r")
+    g, others, reordered = sympy.Function("g"), sympy.Symbol("y"), sympy.Symbol("y'")
+    other_order = others if given["symmetric"] else reordered  # a symmetric g sees the multiset of the others
+    polynomial = lowest + x * rest
+    return identities({"value at 0": polynomial.subs(x, 0) - lowest, "divided": (polynomial - lowest) / x - rest,
+                       "another order": g(0, others) - g(0, other_order),
+                       "and what is left": (g(x, others) - g(0, others)) / x - (g(x, other_order) - g(0, other_order)) / x},
+                      "every coefficient of x^a is a symmetric polynomial in the others")
+
+
+def own_term_is_subtracted(given: Given) -> Evidence:
+    """The others' power sum is Sigma_b - x_i^b, of whatever n: sum_(j != i) x_j^b is the sum over all less the own term."""
+    own, others = sympy.symbols("x_b s_b")
+    total = own + others
+    return identities({"power sum of the others": (total - own if given["subtracts"] else total) - others},
+                      "sigma_a of the others' power sums is sigma_a(Sigma - phi(x))")
 
 
 def monomials(given: Given) -> Evidence:
@@ -79,14 +102,17 @@ def _differs(text: str, n: int) -> str:
 STEP = ProofStep(
     id="semi-invariant-form", section=3,
     plain="An equivariant polynomial is psi(x, Sigma) = sum_a x^a sigma_a(Sigma - phi(x)), phi the power sums' monomials.",
-    latex=r"\psi(x,\Sigma)=\sum_a x^a\,\sigma_a(\Sigma-\varphi(x))", source="paper, equation 38", expected=Status.ASSUMED,
+    latex=r"\psi(x,\Sigma)=\sum_a x^a\,\sigma_a(\Sigma-\varphi(x))", source="paper, equation 38",
     depends_on=("equivariance-semi-invariance", "power-sums-generate"),
-    constants={"subtracts": True, "drops_constant": False},
-    checks=(Check("spanning polynomials are such forms", Method.EXHAUSTIVE, monomials, "n <= 4, d <= 2, low degree"),
+    constants={"subtracts": True, "drops_constant": False, "symmetric": True},
+    checks=(Check("coefficients of x^a are symmetric in the others", Method.SYMBOLIC, coefficients_are_symmetric),
+            Check("power sums of the others", Method.SYMBOLIC, own_term_is_subtracted),
+            Check("spanning polynomials are such forms, n <= 4", Method.EXHAUSTIVE, monomials, support=True),
             Check("Chebyshev polynomials are monomials through a triangular matrix", Method.EXHAUSTIVE, triangular, support=True),
             Check("products with Chebyshev means span the same", Method.EXACT, same_span, support=True),
             Check("they are dependent for d >= 2", Method.EXACT, dependent, support=True),
             Check("and better conditioned", Method.SAMPLED, conditioning, support=True),
             Check("polynomial targets through the builder's forms", Method.EXACT, targets, support=True)),
     mutations=(Mutation("Sigma in place of Sigma - phi(x)", {"subtracts": False}),
+               Mutation("g is not symmetric in the others", {"symmetric": False}),
                Mutation("products without x_i left out of the Chebyshev family", {"drops_constant": True})))

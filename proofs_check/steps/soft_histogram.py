@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import sympy
 
-from proofs_check.evidence import cited, every, refuted, sampled
+from proofs_check.evidence import every, identities, refuted, sampled
 from proofs_check.inequalities import follows
 from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
@@ -46,6 +46,49 @@ def hall(given: Given) -> Evidence:
     conclusion = distance - given["threshold"]
     return follows({"l1 distance >= 2": (conclusion, [(1, distance - 2 * (S - R)), (2, S - A), (2, N - R), (2, (A - 1) - N)])},
                    "no matching within 2h forces an l1 distance of at least 2")
+
+
+def marriage(given: Given) -> Evidence:
+    """Hall's theorem, by induction on the number of tokens; N(A): partners of a set A of tokens, N(A) >= |A| for every A.
+
+    One token has a partner. If every proper A has one partner to spare, give any token any partner: the others A keep
+    N(A) - 1 >= |A|. Otherwise some proper A has N(A) = |A| and is matched by induction, and so are the tokens outside: B of
+    them has N(A + B) - N(A) >= |B| partners outside N(A).
+    """
+    A, B, N_A, N_AB, left = sympy.symbols("A B N_A N_AB L", real=True)
+    spare = given["spare"]
+    return follows({"with one to spare": (left - A, [(1, left - (N_A - 1)), (1, N_A - (A + spare))]),
+                    "a tight set aside": ((N_AB - N_A) - B, [(1, N_AB - (A + B)), (1, A - N_A)])},
+                   "enough partners for every set of tokens give a matching, for any number of tokens")
+
+
+def tensor_hats(given: Given) -> Evidence:
+    """For every d: the two hats of a coordinate t in [0, 1] of a cell add up to 1, so a coordinate more keeps the total."""
+    t, total = sympy.symbols("t S")
+    near, far = given["height"] - t, t  # the hats of the cell's lower and upper end; those further away are 0
+    return identities({"one coordinate": near + far - 1, "one coordinate more": total * near + total * far - total},
+                      "tensor hats add up to 1, for every d")
+
+
+def kuhn_hats(given: Given) -> Evidence:
+    """For every d: at 1 = t_0 >= t_1 >= .. >= t_d >= t_(d+1) = 0 in a cell (sorted) the corners with hats above 0 telescope.
+
+    A corner v takes coordinates V up: min(0, min y) = min_V t - 1, max(0, max y) = max of t outside V. If V is {1 .. k} the hat
+    is (t_k - 1) + 1 - t_(k+1), with t_0 and t_(d+1) where V or its complement is empty. Any other V has some c inside and e
+    outside with t_c <= t_e. And a hat is 0 where some |y_c| >= 1.
+    """
+    t_0, t_k, t_next, t_after, inside, outside, t_c, t_e, y = sympy.symbols("t_0 t_k t_k+1 t_k+2 i o t_c t_e y", real=True)
+
+    def hat(lowest: sympy.Expr, highest: sympy.Expr) -> sympy.Expr:
+        return given["height"] + lowest - highest  # before the relu
+
+    low, high = sympy.symbols("p q", real=True)  # min(0, min y) and max(0, max y)
+    return follows({"{1 .. k}": (hat(t_k - 1, t_next) - (t_k - t_next), []),
+                    "k to k + 1": ((t_0 - t_next) + hat(t_next - 1, t_after) - (t_0 - t_after), []),
+                    "another corner": (-hat(inside - 1, outside), [(1, t_c - inside), (1, outside - t_e), (1, t_e - t_c)]),
+                    "y >= 1": (-hat(low, high), [(1, high - y), (1, y - 1), (1, -low)]),
+                    "y <= -1": (-hat(low, high), [(1, y - low), (1, -1 - y), (1, high)])},
+                   "Kuhn hats add up to t_0 - t_(d+1) = 1 and vanish outside the support, for every d")
 
 
 def partitions_of_unity(given: Given) -> Evidence:
@@ -127,13 +170,16 @@ STEP = ProofStep(
     id="soft-histogram", section=4,
     plain="Partition of unity of mesh h: ||s(X) - s(X')||_1 < 2 implies a matching with moves <= 2h; error <= w_f(2h)/2.",
     latex=r"\|s(X)-s(X')\|_1<2\Rightarrow\exists\pi:\ \max_k|x_k-x'_{\pi(k)}|\le2h", source="ours, by Hall's theorem",
-    expected=Status.ASSUMED, depends_on=("equivariance-semi-invariance", "modulus"),
-    constants={"threshold": 2, "base": sympy.Rational(1, 2), "hats": None},
+    depends_on=("equivariance-semi-invariance", "modulus"),
+    constants={"threshold": 2, "base": sympy.Rational(1, 2), "hats": None, "spare": 1, "height": 1},
     checks=(Check("tokens without partners are seen", Method.SYMBOLIC, hall),
-            Check("enough partners for every set of tokens give a matching", Method.CITED, lambda given: cited("Hall 1935")),
+            Check("enough partners for every set of tokens give a matching", Method.SYMBOLIC, marriage),
             Check("the decoder", Method.SYMBOLIC, decoder),
-            Check("hats are partitions of unity", Method.EXACT, partitions_of_unity, "d <= 3"),
+            Check("tensor hats are a partition of unity", Method.SYMBOLIC, tensor_hats),
+            Check("Kuhn hats are a partition of unity", Method.SYMBOLIC, kuhn_hats),
+            Check("hats at rational points, d <= 3", Method.EXACT, partitions_of_unity, support=True),
             Check("min-type hats are not", Method.EXACT, min_hats_are_none, support=True),
             Check("matchings found by assignment", Method.SAMPLED, matchings, support=True)),
     mutations=(Mutation("< 2 becomes < 3", {"threshold": 3}), Mutation("w/4 in place of w/2", {"base": sympy.Rational(1, 4)}),
-               Mutation("min-type hats", {"hats": (min_hat,)})))
+               Mutation("min-type hats", {"hats": (min_hat,)}), Mutation("no partner to spare", {"spare": 0}),
+               Mutation("hats of height 2", {"height": 2})))

@@ -12,7 +12,6 @@ from constructions.encodings.multisets import multisets
 from constructions.number_formats import FLOAT64
 from proofs_check.evidence import every
 from proofs_check.inequalities import follows
-from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 
 
@@ -24,6 +23,36 @@ def digits(given: Given) -> Evidence:
     return follows({"a count is a digit": ((b - 1 - (n - 1)).subs(b, base), [(base - n, 1)]),
                     "k digits stay below b^k: step from k to k + 1": ((b * p - 1) - ((p - 1) + (b - 1) * p), []),
                     "Sigma of n tokens is at most n^K": (p * n - n * p, [])}, "base-n digits of the sum are the counts")
+
+
+def sums_in_a_field(given: Given) -> Evidence:
+    """Bose-Chowla for every q and h: theta^c(z) = theta + alpha_z, so equal sums are equal products of h factors at theta.
+
+    Monic products of j factors differ by less than degree j; theta is a root of no non-zero polynomial of degree e < h, since
+    its q^h - 1 different powers would be among the q^e - 1 non-zero polynomials in theta of degree below e. So the products
+    are the same polynomial. At t = -a the one with the factor t + a vanishes, so the other has a factor with b - a = 0, a
+    field having no zero divisors; both are divided by t + a, and so on.
+    """
+    t, a, b, low, p, q = sympy.symbols("t a b l p q")
+    h, j, r = sympy.symbols("h j r", integer=True, positive=True)
+    N, theta, s = sympy.symbols("N theta s", positive=True)  # N = q^h - 1, the order of theta
+    u, w = sympy.symbols("u w", nonnegative=True)  # q^e >= 1 and q^(h - e) >= 2
+    factors = h + given["more"]
+    return follows({"sums that agree modulo N": (theta**s * (theta**N) ** r - theta ** (s + N * r), []),
+                    "degree j to j + 1": ((t + a) * (t**j + low) - (t ** (j + 1) + (a * t**j + (t + a) * low)), []),
+                    "the difference has degree < h": ((h - 1) - (factors - 1), []),
+                    "q^h - 1 > q^e - 1": (u * w - u - 1, [(u, w - 2), (1, u - 1)]),
+                    "a factor vanishes": (((t + a) * p).subs(t, -a), []),
+                    "so does another": ((t + b).subs(t, -a) - (b - a), []),
+                    "it is divided out": ((t + a) * p - (t + a) * q - (t + a) * (p - q), [])},
+                   "h-fold sums of Bose-Chowla codes determine the multiset, for every prime power q and every h >= 2")
+
+
+def sizes(given: Given) -> Evidence:
+    """The least power of two q >= K has q/2 < K. Sums of n codes, each at most q^h - 2, are below n q^h."""
+    K, n, half, order = sympy.symbols("K n w Q", positive=True)  # half: q/2; order: q^h
+    return follows({"q < 2 K": (2 * K - 2 * half, [(2, K - half)]),
+                    "sums of n codes": (n * order - given["size"] * n * (order - 2), [(n, 2)])}, "q < 2 K, Sigma < n q^h")
 
 
 def all_sums(given: Given) -> Evidence:
@@ -83,9 +112,14 @@ STEP = ProofStep(
     id="sum-code-injective", section=2,
     plain="Sums of n - 1 codes determine the multiset of cells for the positional, the Bose-Chowla and the packed code.",
     latex=r"\textstyle\sum_{j\ne i}c(z_j)=\sum_{j\ne i}c(z_j')\ \Rightarrow\ \{z_j\}=\{z_j'\}",
-    source="ours; Bose and Chowla 1962, theorem 1", constants={"base": 0, "bose_chowla": bose_chowla}, expected=Status.ASSUMED,
+    source="ours; Bose and Chowla 1962, theorem 1",
+    hypotheses=("theta generates the multiplicative group of GF(q^h), which is cyclic",),
+    constants={"base": 0, "bose_chowla": bose_chowla, "more": 0, "size": 1},
     checks=(Check("positional and packed: base-n digits are unique", Method.SYMBOLIC, digits),
-            Check("Bose-Chowla: h-fold sums differ modulo q^h - 1", Method.EXHAUSTIVE, modular_sums, "q <= 13, q^h < 3000"),
+            Check("Bose-Chowla: equal sums are equal products in a field", Method.SYMBOLIC, sums_in_a_field),
+            Check("sizes of the codes", Method.SYMBOLIC, sizes),
+            Check("Bose-Chowla: h-fold sums differ modulo q^h - 1", Method.EXHAUSTIVE, modular_sums, support=True),
             Check("all three codes, all multisets", Method.EXHAUSTIVE, all_sums, support=True),
             Check("bits of Sigma", Method.EXACT, bits, support=True)),
-    mutations=(Mutation("base n - 1 in place of n", {"base": -1}), Mutation("consecutive numbers", {"bose_chowla": consecutive})))
+    mutations=(Mutation("base n - 1 in place of n", {"base": -1}), Mutation("consecutive numbers", {"bose_chowla": consecutive}),
+               Mutation("sums of h + 1 codes too", {"more": 1}), Mutation("twice as many codes in a sum", {"size": 2})))

@@ -9,6 +9,7 @@ import sympy
 
 from proofs_check import mixers
 from proofs_check.evidence import counterexample, every, identities
+from proofs_check.inequalities import follows
 from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 
@@ -73,6 +74,35 @@ def odd_parts(given: Given) -> Evidence:
                        "ReLU": sympy.Max(u, 0) - odd * sympy.Max(-u, 0) - u}, "act(t) - act(-t) = t")
 
 
+def moments_tell_the_tokens(given: Given) -> Evidence:
+    """Channels x^a, |a| <= 2n - 1: nu = delta of the own token + mean of all deltas is told by its moments, for every n.
+
+    Two such measures live on 2n points. The product of a coordinate difference to each of the 2n - 1 other points is 0 at these
+    and not at the chosen one, so the masses there agree. The own token alone has a mass above 1.
+    """
+    n, k = sympy.symbols("n k", integer=True, positive=True)  # k: how many tokens are equal to the own one
+    t_j, t_k, rest = sympy.symbols("t_j t_k r")
+    factors = (2 * n) - 1
+    return follows({"degree of the product": (given["degree"](n) - factors, []),
+                    "at another point": ((rest * (t_j - t_k)).subs(t_j, t_k), []),
+                    "own token": ((1 + k / n) - 1 - 1 / n, [(1 / n, k - 1)]),
+                    "another token": (1 - 1 / n - (n - k) / n, [(1 / n, k - 1)])}, "moments tell the own token and the others")
+
+
+def lipschitz_near(given: Given) -> Evidence:
+    """F_K(Z) = min over W of F(W) + K |Z - W|: constant K everywhere, and F - w_F(osc F/K) <= F_K <= F where F is given.
+
+    At a minimiser W: K |Z - W| = F_K(Z) - F(W) <= F(Z) - F(W) <= osc F, and F(Z) - F_K(Z) <= F(Z) - F(W).
+    """
+    K = sympy.Symbol("K", positive=True)
+    at_Z, at_W, low, osc, D = sympy.symbols("F_Z F_W m o D", real=True)  # low = F_K(Z) = F_W + K D
+    distance = given["slack"] * osc / K - D
+    minimiser = low - at_W - K * D  # 0
+    return follows({"the minimiser is near": (distance, [(1 / K, osc - (at_Z - at_W)), (1 / K, at_Z - low), (1 / K, minimiser)]),
+                    "and its value": ((at_Z - at_W) - (at_Z - low), [(1, minimiser), (K, D)])},
+                   "a Lipschitz function on the whole space is as near to F as one likes")
+
+
 def one_direction(given: Given) -> Evidence:
     """One direction alone is not enough: the first token sees only itself."""
     def forward_only(v: mixers.Values) -> list[Fraction]:
@@ -112,14 +142,18 @@ STEP = ProofStep(
     latex=r"\mathrm{mix}(X)=\tfrac1n\mathbf 1\mathbf 1^\top X\ \text{for suitable weights}",
     source="ours; conjectured in the paper's discussion",
     hypotheses=("token-wise FCs on both sides", "x_i retained", "no layer norm"),
-    depends_on=("theorem-transformer", "identity-channel", "error-budget"),
-    constants={"both_directions": True, "iteration": (13, 15, 7), "odd": 1},
+    depends_on=("theorem-transformer", "identity-channel", "error-budget", "polynomial-density", "product"),
+    constants={"both_directions": True, "iteration": (13, 15, 7), "odd": 1, "degree": lambda n: 2 * n - 1, "slack": 1},
     checks=(Check("the layers are means, for every n", Method.SYMBOLIC, for_every_n),
             Check("reference forwards of the layers are means, n <= 8", Method.EXACT, layers_are_means, support=True),
             Check("J/m is its own pseudo-inverse", Method.SYMBOLIC, pseudo_inverse),
             Check("activations pass values on", Method.SYMBOLIC, odd_parts),
+            Check("moments tell the own token from the others", Method.SYMBOLIC, moments_tell_the_tokens),
+            Check("a function of moments is near a Lipschitz one", Method.SYMBOLIC, lipschitz_near),
             Check("one direction is not enough", Method.EXACT, one_direction, support=True),
             Check("decay", Method.EXACT, decay, support=True),
             Check("W_K = 0 and the skip are needed", Method.EXACT, own_token_lost, support=True)),
     mutations=(Mutation("a state space in one direction", {"both_directions": False}),
-               Mutation("another iteration", {"iteration": (13, 15, 8)}), Mutation("act(t) + act(-t)", {"odd": -1})))
+               Mutation("another iteration", {"iteration": (13, 15, 8)}), Mutation("act(t) + act(-t)", {"odd": -1}),
+               Mutation("moments up to 2n - 2", {"degree": lambda n: 2 * n - 2}),
+               Mutation("the minimiser is within osc/(2K)", {"slack": sympy.Rational(1, 2)})))

@@ -78,6 +78,8 @@ class Derivation:
         for entry in entries:
             used = {name for form in entry.of for name in form.terms} | set(entry.tokens)
             used |= {entry.reciprocal} if entry.kind == "quotient" else set()
+            if not entry.name.isprintable():
+                raise ValueError(f"the quantity {entry.name!r} has a name that is no printable text")
             if entry.name in seen or not used <= seen:
                 raise ValueError(f"quantity {entry.name} is defined twice or by later ones")
             seen.add(entry.name)

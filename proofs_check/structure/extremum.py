@@ -20,7 +20,6 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, fmpq
 
-from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval, down, up
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content
@@ -68,10 +67,11 @@ def soft_extremum(given: Premises, entry: Entry, held: Content, of: list[Combina
     sign, reading = 1 if rank == 1 else -1, given.reading
     logarithm, mean = _logarithm(reading, held, sign, base)
     exponential, missed = _exponential(reading, mean, u.content, sign, base)
-    pieces = exponential.pieces(*sorted(sign * Fraction(end) for end in ends(u.actual)))
+    low, high = sorted(sign * Fraction(end) for end in ends(u.actual))
+    pieces, off = exponential.pieces(low, high), Fraction(missed) / exponential.scale
     steepest = _steepest(exponential)
     of_exp = beside_exponential(pieces, beta, centre) + _around(steepest * Fraction(missed))
-    means = [value for piece in pieces for _, value in piece]
+    means = [value for piece in exponential.pieces(low - off, high + off) for _, value in piece]
     logs = logarithm.pieces(min(means), max(means))
     of_log = beside_logarithm(logs, beta, centre) + _around(Fraction(held.rest))
     softness = arb(n).log() / _ball(beta)
@@ -80,8 +80,7 @@ def soft_extremum(given: Premises, entry: Entry, held: Content, of: list[Combina
         largest = max(abs((value - logarithm.constant) / logarithm.factor) for piece in logs for _, value in piece)
         numbers = (_above(_ball(q)) for q in (steepest, base, -logarithm.scale, largest))
         reading.soft |= {channel: Soft(mean, *numbers) for channel in entry.held.channels}
-    token = u.definition == ex.Own(0)
-    definition = ex.OrderStatistic(ex.Number(Fraction(rank))) if token else ranked(rank, n, u.definition)
+    definition = ranked(rank, n, u.definition, len(reading.sides))
     what = f"{definition} as a log of a mean of exponentials, beta = {float(beta):.6g}"
     tables = "exp and log of a soft extremum"
     parts = {("soft-extremum", what): _above(softness), ("interpolation-error", tables): _above(abs(of_log))}

@@ -108,6 +108,8 @@ class Algebra:
                 return sympy.Symbol(f"x{c}", real=True)
             case ex.Other(coordinate=c):
                 return sympy.Symbol(f"y{c}", real=True)
+            case ex.Reduction(kind="max" | "min", body=body) if not ex.depends_on(body, ex.Other):
+                return self.read(body)
             case ex.Reduction(kind=kind, body=body) if self.written_out and not (self.one_coordinate and body == ex.Other(0)
                                                                                 and kind in ("max", "min")):
                 return self._over_tokens(kind, self.read(body))

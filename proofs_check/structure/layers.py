@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
@@ -97,7 +98,8 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
     low, high = bounds.ends
     reading.seen |= {(layer, unit): (low + layer.bias[unit], high + layer.bias[unit]) for unit in units}
     # relu(z) = z + relu(-z): a copy that is negative by a little, for all that is known, is off by as little
-    below = float(max(0.0, -(low + layer.bias[units[0]]))) if len(units) == 1 else 0.0
+    least = float(low + layer.bias[units[0]])
+    below = math.nextafter(-least, math.inf) if len(units) == 1 and least < 0 else 0.0
     below = below if below <= ALMOST * (high - low) else 0.0
     active = [unit for unit in units if low + layer.bias[unit] >= -below]
     bent = [unit for unit in units if unit not in active and high + layer.bias[unit] > 0]

@@ -37,7 +37,8 @@ def mean(given: Premises, entry: Entry, held: Content, of: list[Combination]) ->
     q = given.known[name]
     if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in q.definition.walk()):
         raise NotUnderstood("a mean of what is no function of one token")
-    if _averaged(q.held) != entry.held:
+    means = _averaged(q.held)
+    if means != entry.held or not means.channels.keys() <= given.reading.pooled.keys():  # psi may call a channel of its own so
         raise NotUnderstood("a mean is not held in the means of the channels of what is averaged")
     return Quantity(q.exact, q.error, ex.Reduction("mean", with_other(q.definition)), entry.held, None, q.relative, q.parts)
 

@@ -51,14 +51,15 @@ def order_statistic(given: Premises, entry: Entry, held: Content, of: list[Combi
     if given.n is None or not 1 <= rank <= given.n:
         raise NotUnderstood("an order statistic needs the number of tokens")
     own = order_statistic_error(given.reading, held, u.content, rank, given.n, *ends(u.actual))
-    token = u.definition == ex.Own(0)
-    definition = ex.OrderStatistic(ex.Number(Fraction(rank))) if token else ranked(rank, given.n, u.definition)
+    definition = ranked(rank, given.n, u.definition, len(given.reading.sides))
     parts = {("order-statistics", f"order({rank}) by a thermometer"): magnitude(own)}
     return Quantity(u.exact, own + u.error, definition, entry.held, own, None, merged(parts, u.parts))
 
 
-def ranked(rank: int, n: int, u: ex.Expression) -> ex.Expression:
-    """Return the largest or the smallest value of a token function as an expression; the language has no word for the others."""
+def ranked(rank: int, n: int, u: ex.Expression, d: int) -> ex.Expression:
+    """Return the rank-th largest value of a token, or the largest or smallest one of a function of a token, as an expression."""
+    if d == 1 and u == ex.Own(0):
+        return ex.OrderStatistic(ex.Number(Fraction(rank)))
     if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in u.walk()) or rank not in (1, n):
         raise NotUnderstood("an order statistic of what is no coordinate of a token")
     return ex.Reduction("max" if rank == 1 else "min", with_other(u))

@@ -126,7 +126,7 @@ class Structure:
             raise NotUnderstood(f"{missing[0]} is held in channels that do not exist")
         bounds = [self._output(reading, k) for k in range(network.d_out)]
         worst = max(range(len(bounds)), key=lambda k: bounds[k][0])
-        if not bounds[worst][0] < math.inf:
+        if not all(bound < math.inf for bound, _ in bounds):
             raise NotUnderstood("no finite bound")
         definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
         missed = self._identities(definitions if outputs is None else outputs, definitions)

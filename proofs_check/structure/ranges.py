@@ -19,7 +19,8 @@ from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 
 Range = tuple[float, float]
 POINTS = {1: 128, 2: 24, 3: 8}  # grid points for each degree of each variable
-FINEST = 16_384
+FINEST = 16_384  # cells of an axis
+LARGEST_GRID = 2**24  # cells of a grid: a coarser one misses more, and says so
 FINER = 16  # parts of an interval that may hold the largest value
 SHARP = 2.0**-46
 _UNIT = 2.0**-52
@@ -136,7 +137,7 @@ def sum_on_angles(parts: Sequence[tuple[Floats, float]], density: int | None = N
     Between neighbours each expansion is within its own ``missed`` of multilinear interpolation, the sum within all of them.
     """
     shape = tuple(max(coefficients.shape[axis] for coefficients, _ in parts) for axis in range(parts[0][0].ndim))
-    points = tuple(angle_points(len(shape), n - 1) if density is None else max(16, density * (n - 1)) for n in shape)
+    points = tuple(angle_points(len(shape), n - 1, density) for n in shape)
     total: Floats = np.zeros(())
     missed, axes = 0.0, list[Floats]()
     for coefficients, slack in parts:
@@ -145,9 +146,10 @@ def sum_on_angles(parts: Sequence[tuple[Floats, float]], density: int | None = N
     return total, missed * (1 + 2.0**-30), axes
 
 
-def angle_points(p: int, D: int) -> int:
+def angle_points(p: int, D: int, density: int | None = None) -> int:
     """Return how many cells an axis of a grid of angles has, for degree D in p variables."""
-    return min(FINEST, max(16, POINTS.get(p, 8) * D))
+    largest = min(FINEST, round(LARGEST_GRID ** (1 / p)))
+    return min(largest, max(16, (POINTS.get(p, 8) if density is None else density) * D))
 
 
 def on_angles(coefficients: Floats, points: Sequence[int] | None = None) -> tuple[Floats, float, list[Floats]]:

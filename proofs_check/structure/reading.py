@@ -173,7 +173,7 @@ class Reading:
 
     def know_product(self, a: str, b: str, low: float, high: float) -> None:
         """Remember the range of the product of two numbers."""
-        name = f"product of {a} and {b}"
+        name = f"product {len(self.variables)}"  # its factors may be called anything, "a and b" for one
         self.variables[name] = Variable.of(low, high)
         self.products[a, b] = name
 

@@ -7,6 +7,7 @@ what depends on tokens, a sum of (pi - c)_k r_k(X), and each r_k is bounded by b
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,9 @@ def largest(difference: sympy.Expr, ranges: Ranges) -> Fraction | None:
         total = arb(0)
         for rest, numbers in parts.items():
             total += abs(sum((ball(number, ranges) for number in numbers), arb(0))) * abs(ball(rest, ranges))
-        return Fraction(float(total.upper())) * (1 + Fraction(1, 2**40)) if total.is_finite() else None
+        if not total.is_finite():
+            return None
+        return Fraction(math.nextafter(float(total.upper()), math.inf)) if total.upper() > 0 else Fraction(0)
     finally:
         ctx.prec = precision
 

@@ -299,3 +299,11 @@ def test_balls_contain_the_float_evaluation_and_the_stored_network_is_read_back(
     balls = in_balls(again, np.frompyfunc(lambda v: arb(float(v)), 1, 1)(tokens))
     floats = construction.sumformer(tokens)
     assert all(abs(float(ball.mid()) - value) < 1e-12 for ball, value in zip(balls.ravel(), floats.ravel(), strict=True))
+
+
+def test_positions_that_no_sequence_has_are_no_domain() -> None:
+    """A claim about positions in [0, 1/2] says nothing of the second half of any sequence."""
+    run = fresh("position")
+    run.plan["domain"][-1] = run.certificate["claim"]["domain"][-1] = ["0", "1/2"]
+    with pytest.raises(BadInput, match=r"positions i/n on \[0, 1/2\] in the place of \[0, 1\]"):
+        proved(run)

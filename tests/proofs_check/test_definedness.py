@@ -259,6 +259,17 @@ def test_the_builders_check_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found("log(x)") is not None
 
 
+@pytest.mark.parametrize(("text", "shown"), [
+    ("x*mean(y)", "nothing in f can be undefined: it has no /, log or sqrt"),
+    ("1/(1+x**2)", "the one argument of /, log or sqrt in f has the sign it needs"),
+    ("log(1+x**2)/(2+x) + x**-1", "all 3 arguments of /, log or sqrt in f have the signs they need")])
+def test_what_was_shown_is_a_sentence_that_does_not_repeat_what_follows(text: str, shown: str) -> None:
+    target = Target.from_text(text, n=2, box=Box.parse("1,2", 1))
+    step = definedness_step(target, Claim("t", text, 2, 1, 1, target.box.sides, ("sumformer",), Fraction(1)))
+    assert step.statement == shown
+    assert str(step.says) == "f is defined on the whole domain, n = 2"
+
+
 def test_parts_are_found_innermost_first() -> None:
     (tree,) = Target.from_text("log(1+1/(2+x))", n=2, box=Box.parse("0,1", 1)).outputs
     assert [str(needed.argument) for needed in definedness.partial_nodes(tree)] == ["(2 + x[0])", "(1 + (1 / (2 + x[0])))"]

@@ -17,6 +17,7 @@ from tests.proofs_check.test_run_files import edit, rehash
 from tests.uat.conftest import Uat
 from uat import check
 from uat.check import WIDTH
+from uat.proof_drawing import svg
 
 FAST = ("--profile", "fast", "--jobs", "1")
 SMALL = ("--target", "x*mean(y)", "--eps", "1/4", "--samples", "0", "--out", "run", "--json")
@@ -100,6 +101,14 @@ def test_the_picture_has_a_box_for_every_step_and_names_its_status(uat: Uat, tmp
     texts = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
     for name in ("power-sums-generate", "latent-dimension", "printed-latent-dimension"):
         assert name in texts
+    assert texts.count("proved") == 5 + 1  # and the legend
+
+
+def test_the_picture_says_what_a_proved_step_rests_on() -> None:
+    drawn = ("power-sums-generate", "semi-invariant-form", "latent-dimension")
+    statuses = {**dict.fromkeys(drawn, Status.PROVED), drawn[0]: Status.ASSUMED}
+    picture = ET.fromstring(svg(all_steps(), statuses, dict.fromkeys(drawn, Status.ASSUMED)))
+    texts = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert texts.count("proved, rests on assumed") == 2
 
 

@@ -9,6 +9,8 @@ from proofs_check.proof import ProofStep
 
 # Steps of a certificate that are about this network alone, so that theorem.md does not state them.
 OWN = {
+    "definedness": "f has a value at every sequence of the domain, for every claimed length.",
+    "chebyshev-expansion": "Functions of one variable are replaced by polynomials; this is what that changes.",
     "evaluation": "Running the network in floating point instead of with exact numbers changes its output by no more than this.",
     "quoted-bound": "The bound is quoted with a few digits, rounded up; this is what that leaves above the sum of the others.",
     "value-rounding": "Every stored value of the table is within this of the value of f at the middle of its cell.",

@@ -43,7 +43,9 @@ def latex_prose(text: str) -> str:
 def plain_prose(text: str) -> str:
     r"""Return such text for a terminal.
 
-    >>> plain_prose(r"$d'$ for $\\varepsilon = 0.1$")
-    "d' for eps = 0.1"
+    >>> plain_prose(r"$d'$ for $\varepsilon = 0.1$, $n\ge3$: $\binom{n+d}{d}-1$")
+    "d' for eps = 0.1, n >= 3: binom(n+d, d)-1"
     """
-    return text.replace("$", "").replace(r"\varepsilon", "eps").replace(r"\times", "x").replace("\\", "")
+    text = text.replace("$", "").replace(r"\varepsilon", "eps").replace(r"\times", "x")
+    text = re.sub(r"\\([lg])e(?![a-z])", lambda found: " <= " if found[1] == "l" else " >= ", text)
+    return re.sub(r"\\binom\{(.+?)\}\{(.+?)\}", r"binom(\1, \2)", text).replace("\\", "")

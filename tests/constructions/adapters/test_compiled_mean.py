@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
@@ -63,6 +64,38 @@ def test_chunks_and_batches_do_not_change_the_values(monkeypatch: pytest.MonkeyP
     for numbers in (100, 3000, 2**14):  # tokens one by one, chunks of a sequence, several sequences at once
         monkeypatch.setattr(compiled_mean, "STREAM_NUMBERS", {"cpu": numbers})
         torch.testing.assert_close(CompiledMeanSumformer(network)(tokens), whole, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "eps"), [("f", "1e-2"), ("max", "1e-2"), ("soft-rank", "1e-2")])
+def test_nothing_is_left_of_the_batch_before(name: str, eps: str) -> None:
+    """Working memory is kept, whatever was in it: batches of all sizes in any order, and one without a number before each."""
+    compiled, generator = CompiledMeanSumformer(build(name, eps)), torch.Generator().manual_seed(0)
+    for batch, n in [(5, 3), (40, 3), (5, 3), (1, 7), (2, 40), (40, 3), (1, 2), *((size, 2) for size in range(1, 20)), (5, 3)]:
+        tokens = torch.rand(batch, n, 1, dtype=torch.float64, generator=generator)
+        compiled(torch.full_like(tokens, torch.nan))
+        assert torch.equal(compiled(tokens), CompiledMeanSumformer(build(name, eps))(tokens))
+
+
+def test_threads_do_not_meet() -> None:
+    compiled = CompiledMeanSumformer(build("f", "1e-2"))
+    batches = [torch.rand(300, 3, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) for seed in range(40)]
+    alone = [compiled(tokens) for tokens in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(compiled, batches))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_what_comes_back_is_not_working_memory() -> None:
+    compiled = CompiledMeanSumformer(build("own-times-mean", "1e-2"))
+    tokens = torch.rand(2, 30, 3, 1, dtype=torch.float64)
+    first = compiled(tokens[0])
+    kept = first.clone()
+    constant = compiled.constants([tokens[0, 0]], 3)
+    shared = constant.clone()
+    compiled(tokens[1])
+    compiled.outputs(tokens[1, 0], compiled.constants([tokens[1, 1]], 3))
+    assert torch.equal(first, kept)
+    assert torch.equal(constant, shared)
 
 
 def test_another_dtype_or_token_dimension_is_refused() -> None:

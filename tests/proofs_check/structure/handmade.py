@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -76,6 +77,10 @@ def form(terms: Mapping[str, Number], constant: Number = 0, slack: Number = 0) -
 
 
 TOKEN = entry("own", "token", {"x.0": 1}, coordinate=0)
+# a copy of the token made by phi, and its mean
+COPY = layer(({"x.0": 1.0}, 0.0, {"c": 1.0}))
+HELD = entry("copy", "renamed", {"c": 1}, of=[form({"own": 1})], tree="form")
+MEAN = entry("m", "mean", {"mean.c": 1}, of=[form({"copy": 1})])
 
 
 def bounded(network: MeanSumformer, text: str, quantities: Sequence[Mapping[str, object]], output: Mapping[str, object], *,
@@ -84,3 +89,17 @@ def bounded(network: MeanSumformer, text: str, quantities: Sequence[Mapping[str,
     target = Target.from_text(text, n=n, box=Box.parse(domain, d), name="made by hand")
     claim = Claim("made by hand", text, n, d, 1, target.box.sides, ("sumformer",), eps, every_n=every_n)
     return prove(network, {"quantities": list(quantities), "outputs": [output]}, target, claim)
+
+
+def worst(network: MeanSumformer, f: Callable[[Fraction, Sequence[Fraction]], Fraction], n: int = 2, steps: int = 16) -> Fraction:
+    """Return the largest error over all sequences of a grid."""
+    grid = [Fraction(k, steps) for k in range(steps + 1)]
+    sequences = np.array(list(itertools.product(grid, repeat=n)), dtype=object)[..., None]
+    values = exact(network, sequences)[..., 0]
+    return max(abs(value - f(own, row)) for row, outputs in zip(sequences[..., 0].tolist(), values.tolist(), strict=True)
+               for own, value in zip(row, outputs, strict=True))
+
+
+def mean(_: Fraction, row: Sequence[Fraction]) -> Fraction:
+    """Return the mean of a sequence, as ``worst`` asks for it."""
+    return sum(row, Fraction(0)) / len(row)

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from constructions.network.relu import MeanSumformer, ReluLayer
 from proofs_check.structure.reading import NotUnderstood
-from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, folds, form, layer, square, stacked, sumformer
+from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, folds, form, layer, square, stacked, sumformer, worst
 from tests.proofs_check.structure.test_order import thermometer
-from tests.proofs_check.structure.test_rules import worst
 
 Q = Fraction
 ARRAYS = ("W_1", "bias", "W_2")

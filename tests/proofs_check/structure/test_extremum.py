@@ -26,6 +26,7 @@ from proofs_check.structure.extremum import beside_exponential, beside_logarithm
 from proofs_check.structure.proof import prove
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Arithmetic, Running
+from tests.proofs_check.structure import handmade
 from tests.proofs_check.structure.test_proof import arrays_of, changed
 from uat import pipeline
 from uat.request import Request
@@ -34,6 +35,7 @@ TARGETS = {
     "max": Request("max(y)", "1e-3", n=3, max_latent=4), "min": Request("min(y)", "1e-2", n=5, domain="-2,1", max_latent=4),
     "range": Request("max(y) - min(y)", "2e-2", n=4, max_latent=4),
     "of a wave": Request("x*max(sin(3*y))", "2e-2", n=3, max_latent=4),
+    "of a coordinate": Request("max(y[0]) + x[1]", "5e-2", n=3, d=2, max_latent=4),
     "of a product": Request("max(y[0]*y[1])", "2e-2", n=3, d=2, max_latent=4),
 }
 
@@ -142,6 +144,37 @@ def test_nothing_is_claimed_for_every_length() -> None:
     construction, claim = built("max")
     with pytest.raises(NotUnderstood, match="known number"):
         prove(construction.sumformer, construction.compiled.derivation, construction.target, replace(claim, every_n=True))
+
+
+def by_hand(jump: float) -> tuple[MeanSumformer, float]:
+    """Return a network for the largest of two tokens, c = x up to 2^-9 in its exponential; and what is added to its logarithm.
+
+    Beyond the mean of F(1) by at least 1, where c = x never leads, the logarithm has slope ``jump``.
+    """
+    values = np.exp(32.0 * (np.arange(33) / 32 - 0.5))
+    jumps, means = np.diff(values, 2) * 32, values - values[0]
+    weights = [(values[1] - values[0]) * 32, *jumps]
+    exponential = handmade.layer(*[({"c": 1.0}, -k / 32, {"e": float(weight)}) for k, weight in enumerate(weights)])
+    heights = 0.5 + np.log(values) / 32
+    slopes = np.append(np.diff(heights) / np.diff(means), 0.0)
+    units: list[handmade.Unit] = [({"mean.e": -1.0}, float(m), {"o": float(b - a)})
+                                  for m, a, b in zip(means[1:], slopes[:-1], slopes[1:], strict=True)]
+    first, last = float(means[-1]) + 1, 4 * float(means[-1])
+    units += [({"mean.e": -1.0}, first, {"o": jump}), ({"mean.e": -1.0}, last, {"o": -jump})]
+    constant = float(heights[-1]) + jump * (last - first)
+    phi = [*handmade.stacked(handmade.folds({"x.0": 1.0}, 0.0, {"c": [1.0, 0.0, 2.0**-8]})), exponential]
+    return handmade.sumformer(phi, ["e"], [handmade.layer(*units)], {"o": 1.0}, b=constant), constant
+
+
+@pytest.mark.parametrize("jump", [0.0, 2.0**-10, 1.0])
+def test_an_argument_that_is_off_may_lead_beyond_the_table_of_the_exponential(jump: float) -> None:
+    network, constant = by_hand(jump)
+    held = handmade.entry("top", "soft-extremum", {"o": 1}, constant, of=[handmade.form({"own": 1})], rank=1, beta="32",
+                          centre="1/2", base=str(Fraction(math.exp(-16.0))))
+    proved = handmade.bounded(network, "max(y)", [handmade.TOKEN, held], handmade.form({"top": 1}), n=2)
+    errors = [abs(handmade.exact(network, [[a], [b]])[0, 0] - max(a, b)) for a in (0, Fraction(1, 2), 1) for b in (0, 1)]
+    assert max(errors) <= proved.bound
+    assert jump or proved.bound < 0.03
 
 
 def log(value: Fraction) -> arb:

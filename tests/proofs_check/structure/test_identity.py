@@ -26,6 +26,7 @@ EVERY_N = {
     "centred product": ("mean((x - y)*(x - y))", "x**2 - 2*x*mean(y) + mean(y*y)"),
     "what is constant is its mean": ("mean(x*mean(y) + 3)", "x*mean(y) + 3"),
     "length": ("sum(y)/n", "mean(y)"),
+    "what is the same for all tokens is its largest value": ("max(x*mean(y)) - min(3)", "x*mean(y) - 3"),
     "order statistics": ("max(y) - min(y)", "order(1) - order(n)"),
     "third central moment": ("mean((y - mean(y))**3)", "mean(y**3) - 3*mean(y)*mean(y**2) + 2*mean(y)**3"),
 }

@@ -10,6 +10,7 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proofs_check.structure import ranges
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.ranges import (
     angles,
@@ -75,6 +76,28 @@ def test_two_variables_are_sharp_to_two_percent(D: int, E: int, seed: int) -> No
     assert low <= values.min() + 1e-10
     assert high >= values.max() - 1e-10
     assert max(values.min() - low, high - values.max()) <= 0.02 * (values.max() - values.min())
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 3), st.integers(0, 10**6), st.sampled_from([1, 2**6, 2**12]))
+def test_a_grid_that_is_too_coarse_misses_more_and_says_so(p: int, seed: int, largest: int) -> None:
+    rng = np.random.default_rng(seed)
+    c = rng.normal(size=rng.integers(2, 6, p)) * rng.choice([0, 1], (1,) * p)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranges, "LARGEST_GRID", largest)
+        low, high = series_range(c, 0.0)
+        size = summed_size([(c, 0.0), (-c / 2, 0.0)])
+    at = np.cos(rng.uniform(0, np.pi, (p, 200)))
+    values = (np.polynomial.chebyshev.chebval2d if p == 2 else np.polynomial.chebyshev.chebval3d)(*at, c)
+    assert low <= values.min()
+    assert values.max() <= high
+    assert 1.5 * np.abs(values).max() <= size
+
+
+def test_no_grid_has_more_cells_than_memory_holds() -> None:
+    for p in (1, 2, 3, 4, 8):
+        for density in (None, 8):
+            assert ranges.angle_points(p, 400, density) ** p <= 2 * ranges.LARGEST_GRID
 
 
 @pytest.mark.parametrize("D", [1, 2, 5, 40, 200])

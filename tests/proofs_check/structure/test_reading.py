@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of, run
+from proofs_check.folds import chains
 from proofs_check.structure.content import expanded
 from proofs_check.structure.layers import through
 from proofs_check.structure.reading import NotUnderstood, Reading
@@ -206,3 +207,10 @@ def test_a_layer_without_units_that_write_changes_nothing() -> None:
     idle: ReluLayer = layer(({"x.0": 1.0}, 0.0, {"c": 0.0}))
     network = sumformer([idle], [], [], {"x.0": 1.0, "c": 1.0})
     holds(network, [Fraction(1, 7), Fraction(1)])
+
+
+def test_a_fold_at_less_than_the_least_number_is_no_fold() -> None:
+    """A bias of 2^-1075 is stored as 0, and -0 is equal to it."""
+    layers = stacked(folds({"x.0": 1.0}, 0.0, {"c": [1.0, *[0.0] * 1075, 1e300]}))
+    assert len(chains(layers[:-1], ["x.0"], [])) == 1
+    assert not chains(layers, ["x.0"], [])

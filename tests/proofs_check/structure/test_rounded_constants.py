@@ -94,3 +94,11 @@ def test_a_bound_below_what_rounding_a_constant_costs_is_not_certified() -> None
     (identity,) = (step for step in verdict.steps if step.id == "sum-decomposition")
     run.certificate["claim"].update(bound=str(verdict.proved_bound - identity.bound / 2))
     assert not isinstance(certify(run), Certificate) or certify(run).assumptions != verdict.assumptions  # type: ignore[union-attr]
+
+
+def test_a_distance_below_all_floats_is_not_zero() -> None:
+    off = Fraction(1, 10**200)
+    one, other = trees("x*mean(y)"), ex.Binary("*", trees("x*mean(y)"), ex.Number(1 + off**2))
+    found = Algebra(None, 1).distance(one, other, BOX.sides)
+    assert found is not None
+    assert found >= 4 * off**2

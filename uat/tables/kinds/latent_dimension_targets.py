@@ -6,7 +6,7 @@ from typing import Any
 
 from uat.tables.cells import Cell, count, missing, words
 from uat.tables.kinds.kind import Kind
-from uat.tables.sources import dimensions
+from uat.tables.sources import planned_dimensions
 from uat.tables.sources.source import Record
 from uat.tables.table import Column, Table
 
@@ -31,4 +31,5 @@ def _cell(row: dict[str, Any] | None) -> Cell:
     return missing() if row is None else count(row["d_latent"])
 
 
-KIND = Kind("latent-dimension-targets", "latent dimension of the named targets by construction and n", dimensions.SOURCE, table)
+KIND = Kind("latent-dimension-targets", "latent dimension of the named targets by construction and n", planned_dimensions.SOURCE,
+            table)
