@@ -1,0 +1,131 @@
+"""Functionals of phi's channels over boxes of tokens, exact up to rounding: their extremes are at corners of cells.
+
+On the hull of a cell's corners every channel c is within dev_c of an affine function, measured unit by unit: for an argument p
+within dev_p of an affine one and in [l, u] on the hull, relu(p) is within dev_p + max(0, -l)/2 of an affine function, and within
+max(0, u)/2 of a constant. On a cell that was cut at all kinks these are roundings. So on the whole hull
+
+    a . c  <=  (the largest a . c at a corner)  +  2 sum |a_c| dev_c,
+
+and what a hull leaves out of the box (``cells.py``) costs at most |a_c| times c's Lipschitz constant times the distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from proofs_check.cells import Cells, cells
+from proofs_check.enclosures.interval import Booleans, Floats, down, quiet, up
+from proofs_check.propagate import Balls
+from proofs_check.stages import Stage
+from proofs_check.substitution import ABOVE, LOST, TINY, UNIT
+
+COORDINATES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Vertices:
+    """Channels on boxes of tokens: the two coordinates, then those after phi.
+
+    Attributes:
+        values: (boxes, places, channels) at corners of cells, exact numbers near the channels' values.
+        slack: (boxes, channels) how much of each channel's extremes over the box these may miss; not finite: nothing is known.
+        size: (boxes, channels) at least the absolute values over the box.
+        whole: (boxes,) whether the box was cut at all kinks.
+    """
+
+    values: Floats
+    slack: Floats
+    size: Floats
+    whole: Booleans
+
+    @staticmethod
+    @quiet
+    def of(stages: Sequence[Stage], tokens: Sequence[int], lower: Floats, upper: Floats) -> Vertices:
+        """Look at boxes [lower, upper], (boxes, 1 or 2)."""
+        missing = ((0, 0), (0, COORDINATES - lower.shape[1]))
+        found, whole = cells(stages, tokens, np.pad(lower, missing), np.pad(upper, missing))
+        corners, index = _distinct(found)
+        channels, dev, lipschitz = _followed(stages, tokens, corners, index)
+        boxes, cover = len(lower), found.cover(len(lower))
+        dev_of, rad_of = np.zeros((boxes, dev.shape[1])), np.zeros((boxes, dev.shape[1]))
+        np.maximum.at(dev_of, found.box, dev)
+        np.maximum.at(rad_of, found.box, channels.rad[index].max(axis=1))
+        slack = (2 * dev_of + rad_of + cover[:, None] * lipschitz) * ABOVE + TINY
+        slack = np.concatenate([np.repeat(cover[:, None], COORDINATES, axis=1), slack], axis=1)
+        places = _places(found.box, index, boxes)
+        values = np.concatenate([corners, channels.mid], axis=1)[places]
+        size = (np.abs(values).max(axis=1) + slack) * ABOVE
+        return Vertices(values, slack, size, whole & np.isfinite(size).all(axis=1))
+
+    def take(self, boxes: np.ndarray) -> Vertices:
+        """Return some of the boxes."""
+        return Vertices(self.values[boxes], self.slack[boxes], self.size[boxes], self.whole[boxes])
+
+    @staticmethod
+    def joined(parts: Sequence[Vertices]) -> Vertices:
+        """Put several together."""
+        most = max(part.values.shape[1] for part in parts)
+        values = [np.concatenate([part.values, np.repeat(part.values[:, -1:], most - part.values.shape[1], axis=1)], axis=1)
+                  for part in parts]
+        return Vertices(np.concatenate(values),
+                        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("slack", "size", "whole")))
+
+    def ends(self, functionals: Floats) -> tuple[Floats, Floats]:
+        """Return the least and the largest values over the boxes of functionals, (boxes, number, channels), each (boxes, number).
+
+        Coefficients may be off by four roundings.
+        """
+        reached = functionals @ np.swapaxes(self.values, 1, 2)
+        sizes = np.abs(functionals)
+        rounding = (self.values.shape[2] + 8) * UNIT * 1.01
+        lost = sizes @ (self.slack + rounding * self.size)[:, :, None]
+        floor = LOST * (self.size.sum(axis=1) + 1.0)
+        lost = (lost[:, :, 0] + floor[:, None]) * ABOVE + TINY
+        return down(reached.min(axis=2) - lost), up(reached.max(axis=2) + lost)
+
+
+def _distinct(found: Cells) -> tuple[Floats, np.ndarray]:
+    """Return the different corners of all boxes, (corners, 2), and which of them the cells have, (cells, places)."""
+    places = np.arange(found.corners.shape[1])
+    listed = np.where((places < found.number[:, None])[:, :, None], found.corners, found.corners[:, :1])
+    rows = np.concatenate([np.broadcast_to(found.box[:, None, None], (*listed.shape[:2], 1)), listed], axis=2).reshape(-1, 3)
+    _, first, index = np.unique(np.ascontiguousarray(rows).view(np.dtype((np.void, 24))).ravel(), return_index=True,
+                                return_inverse=True)
+    return rows[first, 1:], index.reshape(listed.shape[:2])
+
+
+def _followed(stages: Sequence[Stage], tokens: Sequence[int], corners: Floats,
+              index: np.ndarray) -> tuple[Balls, Floats, Floats]:
+    """Return the channels at the corners, how far they are from affine on each cell's hull, and their Lipschitz constants."""
+    channels = Balls.exact(corners[:, list(tokens)])
+    dev, lipschitz = np.zeros((len(index), len(tokens))), np.ones(len(tokens))
+    for stage in stages:
+        before = channels.times(stage.W_1).plus(Balls.exact(np.broadcast_to(stage.bias, (len(corners), len(stage.bias)))))
+        dev_before = (dev @ np.abs(stage.W_1)) * ABOVE + TINY
+        low = down(down(before.mid - before.rad)[index].min(axis=1) - 2 * dev_before)
+        high = up(up(before.mid + before.rad)[index].max(axis=1) + 2 * dev_before)
+        on, off = up(dev_before + np.maximum(-low, 0.0) / 2), np.maximum(high, 0.0) / 2
+        dev_units = np.where(stage.straight, dev_before, np.minimum(on, off))
+        units = Balls(np.where(stage.straight, before.mid, np.maximum(before.mid, 0.0)), before.rad)
+        added, (here, there) = units.times(stage.W_2), stage.carried
+        kept = Balls.exact(np.zeros_like(added.mid))
+        kept.mid[:, there], kept.rad[:, there] = channels.mid[:, here], channels.rad[:, here]
+        sizes = np.abs(stage.W_1), np.abs(stage.W_2)
+        after, steep = dev_units @ sizes[1], (lipschitz @ sizes[0]) * ABOVE @ sizes[1]
+        after[:, there] += dev[:, here]
+        steep[there] += lipschitz[here]
+        channels, dev, lipschitz = added.plus(kept), after * ABOVE + TINY, steep * ABOVE + TINY
+    return channels, dev, lipschitz
+
+
+def _places(box: np.ndarray, index: np.ndarray, boxes: int) -> np.ndarray:
+    """Return the corners of each box, (boxes, places), the first of them repeated where there are fewer than places."""
+    most = int(index.max(initial=0)) + 1
+    of_box, corner = np.divmod(np.unique(np.repeat(box, index.shape[1]) * most + index.ravel()), most)
+    count = np.bincount(of_box, minlength=boxes)
+    start = np.cumsum(count) - count
+    steps = np.arange(int(count.max(initial=1)))
+    return np.asarray(corner[start[:, None] + np.where(steps < count[:, None], steps, 0)])
