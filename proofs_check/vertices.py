@@ -30,13 +30,16 @@ class Vertices:
     """Channels on boxes of tokens: the two coordinates, then those after phi.
 
     Attributes:
-        values: (boxes, places, channels) at corners of cells, exact numbers near the channels' values.
-        slack: (boxes, channels) how much of each channel's extremes over the box these may miss; not finite: nothing is known.
+        corners: (corners, channels) at corners of cells, exact numbers near the channels' values; those of one box follow another.
+        start, count: (boxes,) where those of a box are.
+        slack: (boxes, channels) how much of a channel's extremes over the box they may miss.
         size: (boxes, channels) at least the absolute values over the box.
-        whole: (boxes,) whether the box was cut at all kinks.
+        whole: (boxes,) whether the box was cut at all kinks, and all these numbers are finite.
     """
 
-    values: Floats
+    corners: Floats
+    start: np.ndarray
+    count: np.ndarray
     slack: Floats
     size: Floats
     whole: Booleans
@@ -47,43 +50,52 @@ class Vertices:
         """Look at boxes [lower, upper], (boxes, 1 or 2)."""
         missing = ((0, 0), (0, COORDINATES - lower.shape[1]))
         found, whole = cells(stages, tokens, np.pad(lower, missing), np.pad(upper, missing))
-        corners, index = _distinct(found)
-        channels, dev, lipschitz = _followed(stages, tokens, corners, index)
+        points, index = _distinct(found)
+        channels, dev, lipschitz = _followed(stages, tokens, points, index)
         boxes, cover = len(lower), found.cover(len(lower))
         dev_of, rad_of = np.zeros((boxes, dev.shape[1])), np.zeros((boxes, dev.shape[1]))
         np.maximum.at(dev_of, found.box, dev)
         np.maximum.at(rad_of, found.box, channels.rad[index].max(axis=1))
         slack = (2 * dev_of + rad_of + cover[:, None] * lipschitz) * ABOVE + TINY
         slack = np.concatenate([np.repeat(cover[:, None], COORDINATES, axis=1), slack], axis=1)
-        places = _places(found.box, index, boxes)
-        values = np.concatenate([corners, channels.mid], axis=1)[places]
-        size = (np.abs(values).max(axis=1) + slack) * ABOVE
-        return Vertices(values, slack, size, whole & np.isfinite(size).all(axis=1))
-
-    def take(self, boxes: np.ndarray) -> Vertices:
-        """Return some of the boxes."""
-        return Vertices(self.values[boxes], self.slack[boxes], self.size[boxes], self.whole[boxes])
+        start, count, order = _places(found.box, index, boxes)
+        corners = np.concatenate([points, channels.mid], axis=1)[order]
+        size = (np.maximum.reduceat(np.abs(corners), start, axis=0) + slack) * ABOVE
+        return Vertices(corners, start, count, slack, size, whole & np.isfinite(size).all(axis=1))
 
     @staticmethod
     def joined(parts: Sequence[Vertices]) -> Vertices:
-        """Put several together."""
-        most = max(part.values.shape[1] for part in parts)
-        values = [np.concatenate([part.values, np.repeat(part.values[:, -1:], most - part.values.shape[1], axis=1)], axis=1)
-                  for part in parts]
-        return Vertices(np.concatenate(values),
-                        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("slack", "size", "whole")))
+        """Put the boxes of several together."""
+        before = np.cumsum([0, *(len(part.corners) for part in parts)])
+        start = np.concatenate([part.start + first for part, first in zip(parts, before[:-1], strict=True)])
+        corners, count, slack, size, whole = (np.concatenate([getattr(part, name) for part in parts])
+                                              for name in ("corners", "count", "slack", "size", "whole"))
+        return Vertices(corners, start, count, slack, size, whole)
+
+    def at(self, boxes: np.ndarray) -> Hulls:
+        """Return some of the boxes."""
+        steps, count = np.arange(int(self.count[boxes].max(initial=1))), self.count[boxes][:, None]
+        values = self.corners[self.start[boxes][:, None] + np.where(steps < count, steps, 0)]
+        return Hulls(values, self.slack[boxes], self.size[boxes])
+
+
+@dataclass(frozen=True, eq=False)
+class Hulls:
+    """Channels on boxes of tokens: ``values`` (boxes, places, channels) at corners, the rest as for :class:`Vertices`."""
+
+    values: Floats
+    slack: Floats
+    size: Floats
 
     def ends(self, functionals: Floats) -> tuple[Floats, Floats]:
         """Return the least and the largest values over the boxes of functionals, (boxes, number, channels), each (boxes, number).
 
-        Coefficients may be off by four roundings.
+        The coefficients may be off by four roundings. The result is NaN or infinite where numbers overflow.
         """
         reached = functionals @ np.swapaxes(self.values, 1, 2)
-        sizes = np.abs(functionals)
         rounding = (self.values.shape[2] + 8) * UNIT * 1.01
-        lost = sizes @ (self.slack + rounding * self.size)[:, :, None]
-        floor = LOST * (self.size.sum(axis=1) + 1.0)
-        lost = (lost[:, :, 0] + floor[:, None]) * ABOVE + TINY
+        lost = np.abs(functionals) @ (self.slack + rounding * self.size)[:, :, None]
+        lost = (lost[:, :, 0] + LOST * (self.size.sum(axis=1) + 1.0)[:, None]) * ABOVE + TINY
         return down(reached.min(axis=2) - lost), up(reached.max(axis=2) + lost)
 
 
@@ -103,29 +115,23 @@ def _followed(stages: Sequence[Stage], tokens: Sequence[int], corners: Floats,
     channels = Balls.exact(corners[:, list(tokens)])
     dev, lipschitz = np.zeros((len(index), len(tokens))), np.ones(len(tokens))
     for stage in stages:
-        before = channels.times(stage.W_1).plus(Balls.exact(np.broadcast_to(stage.bias, (len(corners), len(stage.bias)))))
+        before = stage.arguments(channels)
         dev_before = (dev @ np.abs(stage.W_1)) * ABOVE + TINY
         low = down(down(before.mid - before.rad)[index].min(axis=1) - 2 * dev_before)
         high = up(up(before.mid + before.rad)[index].max(axis=1) + 2 * dev_before)
         on, off = up(dev_before + np.maximum(-low, 0.0) / 2), np.maximum(high, 0.0) / 2
         dev_units = np.where(stage.straight, dev_before, np.minimum(on, off))
-        units = Balls(np.where(stage.straight, before.mid, np.maximum(before.mid, 0.0)), before.rad)
-        added, (here, there) = units.times(stage.W_2), stage.carried
-        kept = Balls.exact(np.zeros_like(added.mid))
-        kept.mid[:, there], kept.rad[:, there] = channels.mid[:, here], channels.rad[:, here]
-        sizes = np.abs(stage.W_1), np.abs(stage.W_2)
-        after, steep = dev_units @ sizes[1], (lipschitz @ sizes[0]) * ABOVE @ sizes[1]
+        after, steep = dev_units @ np.abs(stage.W_2), (lipschitz @ np.abs(stage.W_1)) * ABOVE @ np.abs(stage.W_2)
+        here, there = stage.carried
         after[:, there] += dev[:, here]
         steep[there] += lipschitz[here]
-        channels, dev, lipschitz = added.plus(kept), after * ABOVE + TINY, steep * ABOVE + TINY
+        channels, dev, lipschitz = stage.after(channels, before), after * ABOVE + TINY, steep * ABOVE + TINY
     return channels, dev, lipschitz
 
 
-def _places(box: np.ndarray, index: np.ndarray, boxes: int) -> np.ndarray:
-    """Return the corners of each box, (boxes, places), the first of them repeated where there are fewer than places."""
+def _places(box: np.ndarray, index: np.ndarray, boxes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where the corners of each box start in a list of them, how many there are, and the list."""
     most = int(index.max(initial=0)) + 1
     of_box, corner = np.divmod(np.unique(np.repeat(box, index.shape[1]) * most + index.ravel()), most)
     count = np.bincount(of_box, minlength=boxes)
-    start = np.cumsum(count) - count
-    steps = np.arange(int(count.max(initial=1)))
-    return np.asarray(corner[start[:, None] + np.where(steps < count[:, None], steps, 0)])
+    return np.cumsum(count) - count, count, corner
