@@ -86,7 +86,7 @@ class ExactPhi:
     def of(network: MeanSumformer, n: int) -> ExactPhi | None:
         """Return what this is for a network once; None where it is not for it."""
         d = len(network.tokens)
-        if not 1 <= d <= COORDINATES or Parts.of(network).folds:
+        if d != COORDINATES or Parts.of(network).folds:
             return None
         stages = Stages.of(network)
         return None if stages is None else ExactPhi(stages, n, d)

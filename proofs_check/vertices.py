@@ -92,11 +92,19 @@ class Hulls:
 
         The coefficients may be off by four roundings. The result is NaN or infinite where numbers overflow.
         """
-        reached = functionals @ np.swapaxes(self.values, 1, 2)
+        reached, lost = self._reached(functionals)
+        return down(reached.min(axis=1) - lost), up(reached.max(axis=1) + lost)
+
+    def least(self, functionals: Floats) -> Floats:
+        """Return the least values alone."""
+        reached, lost = self._reached(functionals)
+        return down(reached.min(axis=1) - lost)
+
+    def _reached(self, functionals: Floats) -> tuple[Floats, Floats]:
+        reached = self.values @ np.swapaxes(functionals, 1, 2)
         rounding = (self.values.shape[2] + 8) * UNIT * 1.01
         lost = np.abs(functionals) @ (self.slack + rounding * self.size)[:, :, None]
-        lost = (lost[:, :, 0] + LOST * (self.size.sum(axis=1) + 1.0)[:, None]) * ABOVE + TINY
-        return down(reached.min(axis=2) - lost), up(reached.max(axis=2) + lost)
+        return reached, (lost[:, :, 0] + LOST * (self.size.sum(axis=1) + 1.0)[:, None]) * ABOVE + TINY
 
 
 def _distinct(found: Cells) -> tuple[Floats, np.ndarray]:
