@@ -1,4 +1,4 @@
-"""Token boxes of one or two coordinates, cut into the cells on which phi is affine, for boxes that few of its kinks cross.
+"""Boxes of tokens with two coordinates, cut into the cells on which phi is affine, for boxes that few of its kinks cross.
 
 A cell is a cycle of corners. It is cut where a unit changes sign along it: at a point w of each of two of its edges, so that both
 parts have the corners of one side and both points. *Every point of a token box is within* ``cover`` *of the hull of one of its
@@ -73,7 +73,7 @@ def cells(stages: Sequence[Stage], tokens: Sequence[int], lower: Floats, upper: 
     Args:
         stages: layers of phi.
         tokens: the coordinate that each channel before the first layer is.
-        lower, upper: (boxes, 2); one coordinate is followed by another that is 0.
+        lower, upper: (boxes, 2).
     """
     (left, below), (right, above) = lower.T, upper.T
     corners = np.stack([np.stack(side, axis=1) for side in ((left, right, right, left), (below, below, above, above))], axis=2)

@@ -1,9 +1,9 @@
-"""A stored ReLU Sumformer over boxes of sequences of tokens with one or two coordinates: phi exact, psi between lines.
+"""A stored ReLU Sumformer over boxes of sequences of tokens with two coordinates: phi exact, psi between lines.
 
 For given slopes g,   T(X) - g . (X - m)   is bounded from both sides. Lines in the place of psi's units (``substitution.py``)
-leave a functional of the own token's channels and of means; less g it is a sum over tokens of one piecewise linear function of each,
-whose extremes over the token's box are at corners of the cells on which it is affine (``vertices.py``). What the first units of
-psi take is such a sum as it stands, so their ranges are exact; so are those of later ones but for the lines of the ones before.
+leave a functional of the own token's channels and of means; less g it is a sum over tokens of piecewise linear functions, whose
+extremes over a token's box are at corners of the cells on which they are affine (``vertices.py``). What the first units of psi
+take is such a sum as it stands, so their ranges are exact; so are those of later ones but for the lines of the ones before.
 
 The box of a token is shared by many boxes of sequences: what is known about it is looked up.
 """
@@ -19,8 +19,8 @@ from constructions.network.relu import MeanSumformer
 from proofs_check.enclosures.interval import Booleans, Floats, down, quiet, up
 from proofs_check.propagate import Balls, Parts, averaged
 from proofs_check.stages import Stages
-from proofs_check.substitution import ABOVE, CHORD, TINY, UNIT, LowerLine, Lines, Rows, sum_of, with_lower
-from proofs_check.vertices import COORDINATES, Hulls, Vertices
+from proofs_check.substitution import CHORD, TINY, UNIT, Lines, LowerLine, Rows, sum_of, with_lower
+from proofs_check.vertices import COORDINATES, Vertices
 
 REMEMBERED = 2**14  # boxes of tokens; then it starts anew
 TOGETHER = 512  # boxes of sequences that are worked on at once: their rows stay in the cache
@@ -34,7 +34,7 @@ class Bounded:
     Attributes:
         centre: (boxes,)
         least, most: (boxes,) infinite where nothing is known.
-        lost: (boxes, n * d) about what the lines of psi's units lose, by the coordinate that moves these units.
+        lost: (boxes, n * 2) about what the lines of psi's units lose, by the coordinate that moves these units.
     """
 
     centre: Balls
@@ -74,8 +74,8 @@ class ExactPhi:
     Use :meth:`of`, which keeps what is known about boxes of tokens.
     """
 
-    def __init__(self, stages: Stages, n: int, d: int) -> None:
-        self.stages, self.n, self.d = stages, n, d
+    def __init__(self, stages: Stages, n: int, bias: Floats) -> None:
+        self.stages, self.n, self.bias = stages, n, bias
         self.roles = self._roles()
         self.first = stages.psi[0].W_1 if stages.psi else np.zeros((stages.after_pooling, 0))
         self.place: dict[bytes, int] = {}
@@ -85,11 +85,10 @@ class ExactPhi:
     @functools.lru_cache(maxsize=4)
     def of(network: MeanSumformer, n: int) -> ExactPhi | None:
         """Return what this is for a network once; None where it is not for it."""
-        d = len(network.tokens)
-        if d != COORDINATES or Parts.of(network).folds:
+        if len(network.tokens) != COORDINATES or Parts.of(network).folds:
             return None
         stages = Stages.of(network)
-        return None if stages is None else ExactPhi(stages, n, d)
+        return None if stages is None else ExactPhi(stages, n, network.b_out)
 
     def _roles(self) -> Floats:
         """Return (2, channels at the start of psi, coordinates and channels after phi): how another token, the own one adds to
@@ -103,7 +102,7 @@ class ExactPhi:
         return roles
 
     def look_up(self, lower: Floats, upper: Floats, centre: Floats) -> np.ndarray:
-        """Return the places, among what is known, of boxes of tokens, (boxes, d) each."""
+        """Return the places, among what is known, of boxes of tokens, (boxes, 2) each."""
         rows = np.concatenate([lower, upper, centre], axis=1)
         packed, width = rows.tobytes(), 8 * rows.shape[1]
         keys = [packed[start: start + width] for start in range(0, len(packed), width)]
@@ -118,16 +117,14 @@ class ExactPhi:
         return np.array([self.place[key] for key in keys])
 
     def _found(self, lower: Floats, upper: Floats, centre: Floats) -> Known:
-        stages, d = self.stages, self.d
-        vertices = Vertices.of(stages.phi, stages.tokens, lower, upper)
-        first = self.first
+        vertices, first = Vertices.of(self.stages.phi, self.stages.tokens, lower, upper), self.first
         hulls, boxes = vertices.at(np.arange(len(lower))), len(lower)
         low, high = zip(*(hulls.ends(np.broadcast_to((role.T @ first).T, (boxes, first.shape[1], role.shape[1])))
                           for role in self.roles), strict=True)
         at_centre = self._after_phi(centre)
-        sway = np.zeros((boxes, 2, d, first.shape[1]))
-        for c in range(d):
-            ends = [np.where(np.arange(d) == c, end, centre) for end in (lower, upper)]
+        sway = np.zeros((boxes, 2, COORDINATES, first.shape[1]))
+        for c in range(COORDINATES):
+            ends = [np.where(np.arange(COORDINATES) == c, end, centre) for end in (lower, upper)]
             moved = self._after_phi(ends[1]).mid - self._after_phi(ends[0]).mid
             sway[:, :, c] = np.abs(np.einsum("bx,rcx,cu->bru", moved, self.roles[:, :, COORDINATES:], first))
         return Known(vertices, np.stack(low, axis=1), np.stack(high, axis=1), sway, at_centre)
@@ -213,14 +210,14 @@ class Sequences:
         for token, hull in enumerate(self.hulls):
             functionals = a @ self.phi.roles[self._role(token)]
             if tilt is not None:
-                functionals[:, :, :self.phi.d] = tilt[:, :, token]
+                functionals[:, :, :COORDINATES] = tilt[:, :, token]
             ends = hull.ends(functionals)
             low.append(ends[0])
             high.append(ends[1])
         return self._sums(low, high)
 
     def output(self, output: int, centre: Floats, tilt: Floats) -> tuple[Floats, Floats]:
-        """Return the ends of T(X) - tilt . (X - centre), for (boxes, n, d) each."""
+        """Return the ends of T(X) - tilt . (X - centre), for (boxes, n, 2) each."""
         read = self.stages.readout[:, output]
         both = np.tile(np.stack([read, -read]), (self.boxes, 1))
         nothing = np.zeros(2 * self.boxes)
@@ -229,7 +226,7 @@ class Sequences:
         best = np.full((self.boxes, 2), -np.inf)
         for line in LOWER_LINES:
             best = np.fmax(best, self._ends(asked.back(self.stages.psi, with_lower(self.lines, line)), slopes)[0])
-        terms = (tilt * centre).reshape(self.boxes, self.n * self.phi.d)
+        terms = (tilt * centre).reshape(self.boxes, self.n * COORDINATES)
         at_centre = terms.sum(axis=1)
         off = (terms.shape[1] + 2) * UNIT * 1.01 * sum_of(np.abs(terms), axis=1) + TINY
         return down(down(best[:, 0] + at_centre) - off), -down(down(best[:, 1] - at_centre) - off)
@@ -247,9 +244,9 @@ class Sequences:
         return out.plus(Balls.exact(np.full_like(out.mid, bias)))
 
     def lost(self, output: int) -> Floats:
-        """Return about what the lines lose, (boxes, n * d)."""
+        """Return about what the lines lose, (boxes, n * 2)."""
         sway = np.stack([self.known.sway[self.at[:, k], self._role(k)] for k in range(self.n)], axis=1)
-        sway = sway.reshape(self.boxes, self.n * self.phi.d, sway.shape[-1])
+        sway = sway.reshape(self.boxes, self.n * COORDINATES, sway.shape[-1])
         lost = np.zeros(sway.shape[:2])
         for k, (stage, lines, weight) in enumerate(zip(self.stages.psi, self.lines, self.phi.weight, strict=True)):
             if k:
@@ -260,34 +257,34 @@ class Sequences:
 
 
 @quiet
-def bounded(phi: ExactPhi, network: MeanSumformer, own: int, output: int, lower: Floats, upper: Floats, centre: Floats,
+def bounded(phi: ExactPhi, own: int, output: int, lower: Floats, upper: Floats, centre: Floats,
             tilt: Floats) -> tuple[Booleans, Bounded]:
     """Bound one output at the own token less a linear function, over boxes of sequences.
 
     Args:
         own, output: which token, which output.
-        lower, upper, centre: (boxes, n, d), finite numbers.
-        tilt: (boxes, n, d) the slopes g.
+        lower, upper, centre: (boxes, n, 2), finite numbers.
+        tilt: (boxes, n, 2) the slopes g.
 
     Returns:
         which boxes, (boxes,), are cut at all kinks of phi, and the bounds of these.
     """
-    flat = [part.reshape(-1, phi.d) for part in (lower, upper, centre)]
+    flat = [part.reshape(-1, COORDINATES) for part in (lower, upper, centre)]
     at = phi.look_up(*flat).reshape(len(lower), -1)
     assert phi.known is not None
     whole = phi.known.vertices.whole[at].all(axis=1)
     rows = np.flatnonzero(whole)
     if not rows.size:
         return whole, Bounded(Balls.exact(np.zeros(0)), np.zeros(0), np.zeros(0), np.zeros((0, centre[0].size)))
-    parts = [_bounded(phi, network, own, output, at[some], centre[some], tilt[some])
+    parts = [_bounded(phi, own, output, at[some], centre[some], tilt[some])
              for some in np.array_split(rows, -(-len(rows) // TOGETHER))]
     return whole, Bounded(Balls.joined([part.centre for part in parts]),
                           *(np.concatenate([getattr(part, name) for part in parts]) for name in ("least", "most", "lost")))
 
 
-def _bounded(phi: ExactPhi, network: MeanSumformer, own: int, output: int, at: np.ndarray, centre: Floats, tilt: Floats) -> Bounded:
+def _bounded(phi: ExactPhi, own: int, output: int, at: np.ndarray, centre: Floats, tilt: Floats) -> Bounded:
     assert phi.known is not None
-    bias = float(network.b_out[output])
+    bias = float(phi.bias[output])
     sequences = Sequences(phi, own, at)
     there = phi.known.centre
     value = sequences.value(Balls(there.mid[at], there.rad[at]), output, bias)

@@ -31,14 +31,13 @@ from proofs_check.bends import nearest, token_bends
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.channels import ambiguity
 from proofs_check.domain import Tokens
-from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
+from proofs_check.enclosures.interval import Floats, Interval, quiet, up
 from proofs_check.exact_phi import Bounded, ExactPhi, bounded
+from proofs_check.local import Local
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
 from proofs_check.second_order import Curvature
-from proofs_check.selection import Forking
 from proofs_check.substitution import sum_of
-from proofs_check.walker import Chamber, Walker
 
 BATCH = 2048
 BATCHES = 8  # a round
@@ -118,70 +117,13 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     if exact is None:
         return _by_slopes(problem, own, output, f, shape)
     g = f.tilt
-    whole, T = bounded(exact, problem.network, own, output, *(part.reshape(shape) for part in (boxes.lower, boxes.upper, f.centre)),
-                       tilt=g.reshape(shape))
+    whole, T = bounded(exact, own, output, *(part.reshape(shape) for part in (boxes.lower, boxes.upper, f.centre, g)))
     rows, others = np.flatnonzero(whole), np.flatnonzero(~whole)
     parts = [_by_vertices(f.take(rows), T, g[rows])]
     if others.size:
         parts.append(_by_slopes(problem, own, output, f.take(others), (len(others), *shape[1:])))
     order = np.argsort(np.concatenate([rows, others]))
     return Judged(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in ("upper", "parts", "occurs")))
-
-
-@dataclass(frozen=True, eq=False)
-class Local:
-    """f on boxes, one output.
-
-    Attributes:
-        centre, radii: (boxes, variables), |X - centre| <= radii.
-        over, at_centre: values over the boxes and at their centres.
-        gradient: for each variable the slope at the centre, or over the box where f has a kink.
-        curvature: of the boxes.
-        undefined, undefined_at_centre: (boxes,) whether f may have no value.
-    """
-
-    centre: Floats
-    radii: Floats
-    over: Interval
-    at_centre: Interval
-    gradient: list[Interval]
-    curvature: Curvature
-    undefined: Booleans
-    undefined_at_centre: Booleans
-
-    @staticmethod
-    def of(f: ex.Expression, chamber: Chamber, boxes: Boxes) -> Local:
-        """Evaluate f and its derivatives."""
-        centre = boxes.centre
-        radii, count = up(np.maximum(boxes.upper - centre, centre - boxes.lower)), len(centre)
-        selector = Forking({}, count, 0)
-        sides = [Interval(a, b) for a, b in zip(boxes.lower.T.copy(), boxes.upper.T.copy(), strict=True)]
-        walker = Walker(sides, chamber, selector, second=True)
-        wide = walker.jet(f)
-        points = [Interval.of(column) for column in centre.T.copy()]
-        at_centre = Walker(points, chamber, Forking({}, count, 0), second=False)
-        narrow = at_centre.jet(f)
-        rough = selector.rough
-        gradient = [_either(rough, wide.gradient.get(v), narrow.gradient.get(v), count) for v in range(centre.shape[1])]
-        return Local(centre, radii, _everywhere(wide.value, count), _everywhere(narrow.value, count), gradient,
-                     Curvature.of(wide.hessian, radii, rough), walker.undefined, at_centre.undefined)
-
-    def take(self, rows: np.ndarray) -> Local:
-        """Return some of the boxes."""
-        return Local(self.centre[rows], self.radii[rows], self.over[rows], self.at_centre[rows],
-                     [slope[rows] for slope in self.gradient], self.curvature.take(rows), self.undefined[rows],
-                     self.undefined_at_centre[rows])
-
-    @property
-    def tilt(self) -> Floats:
-        """About the gradient, (boxes, variables), finite numbers."""
-        return np.nan_to_num(np.stack([(slope.lower + slope.upper) / 2 for slope in self.gradient], axis=1), posinf=0.0, neginf=0.0)
-
-    def judged(self, upper: Floats, parts: Floats, gap: Interval) -> Judged:
-        """Say what was found; nothing is known where f may have no value."""
-        upper = np.where(self.undefined | np.isnan(upper), np.inf, upper)
-        occurs = np.where(self.undefined_at_centre | np.isnan(gap.lower), 0.0, gap.mignitude())
-        return Judged(upper, np.nan_to_num(parts, nan=np.inf, posinf=np.inf), occurs)
 
 
 def _by_slopes(problem: Problem, own: int, output: int, f: Local, shape: tuple[int, ...]) -> Judged:
@@ -228,22 +170,12 @@ def _natural(f: Interval, T: Balls, s: Balls, radii: Floats) -> Floats:
     return (f - (Interval.of(T.mid) + Interval.of(-around, around))).magnitude()
 
 
-def _everywhere(value: Interval, boxes: int) -> Interval:
-    return Interval(np.broadcast_to(value.lower, (boxes,)), np.broadcast_to(value.upper, (boxes,)))
-
-
 def _interval(balls: Balls) -> Interval:
     return Interval.of(balls.mid) + Interval.of(-balls.rad, balls.rad)
 
 
 def _column(balls: Balls, output: int) -> Balls:
     return Balls(balls.mid[..., output], balls.rad[..., output])
-
-
-def _either(rough: Booleans, wide: Interval | None, narrow: Interval | None, boxes: int) -> Interval:
-    zero = Interval.of(np.zeros(boxes))
-    a, b = (zero if one is None else zero + one for one in (wide, narrow))
-    return Interval(np.where(rough, a.lower, b.lower), np.where(rough, a.upper, b.upper))
 
 
 @dataclass

@@ -30,7 +30,7 @@ class Vertices:
     """Channels on boxes of tokens: the two coordinates, then those after phi.
 
     Attributes:
-        corners: (corners, channels) at corners of cells, exact numbers near the channels' values; those of one box follow another.
+        corners: (corners, channels) at corners of cells, exact numbers near the channels' values; one box follows another.
         start, count: (boxes,) where those of a box are.
         slack: (boxes, channels) how much of a channel's extremes over the box they may miss.
         size: (boxes, channels) at least the absolute values over the box.
@@ -47,9 +47,8 @@ class Vertices:
     @staticmethod
     @quiet
     def of(stages: Sequence[Stage], tokens: Sequence[int], lower: Floats, upper: Floats) -> Vertices:
-        """Look at boxes [lower, upper], (boxes, 1 or 2)."""
-        missing = ((0, 0), (0, COORDINATES - lower.shape[1]))
-        found, whole = cells(stages, tokens, np.pad(lower, missing), np.pad(upper, missing))
+        """Look at boxes [lower, upper], (boxes, 2)."""
+        found, whole = cells(stages, tokens, lower, upper)
         points, index = _distinct(found)
         channels, dev, lipschitz = _followed(stages, tokens, points, index)
         boxes, cover = len(lower), found.cover(len(lower))
