@@ -20,7 +20,7 @@ import numpy as np
 from proofs_check.enclosures.interval import Booleans, Floats, quiet
 from proofs_check.stages import Stage
 
-MOST_CELLS = 48  # of a box: with more of them its halves are looked at first
+MOST_CELLS = 32  # of a box: with more of them its halves are looked at first
 _BENT = 2.0**-44  # of a unit's largest argument on a cell: where it bends by less, nothing is to be gained
 _UNIT = 2.0**-53
 _TINY = 2.0**-1000

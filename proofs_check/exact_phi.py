@@ -11,6 +11,7 @@ The box of a token is shared by many boxes of sequences: what is known about it 
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from proofs_check.vertices import COORDINATES, Vertices
 
 REMEMBERED = 2**14  # boxes of tokens; then it starts anew
 TOGETHER = 512  # boxes of sequences that are worked on at once: their rows stay in the cache
-LOWER_LINES: tuple[LowerLine, ...] = (None, 0.0, 1.0)  # tried for the output: the nearer slope, or the same one for all units
+LOWER_LINES: tuple[LowerLine, ...] = (None, CHORD)  # tried for the output (measured: slopes 0 and 1 for all units add little)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +70,13 @@ class Known:
 
 
 class ExactPhi:
-    """A network, for sequences of n tokens; see the module.
-
-    Use :meth:`of`, which keeps what is known about boxes of tokens.
-    """
+    """A network, for sequences of n tokens; see the module. :meth:`of` keeps what is known about boxes of tokens."""
 
     def __init__(self, stages: Stages, n: int, bias: Floats) -> None:
         self.stages, self.n, self.bias = stages, n, bias
         self.roles = self._roles()
         self.first = stages.psi[0].W_1 if stages.psi else np.zeros((stages.after_pooling, 0))
+        self.lock = threading.Lock()
         self.place: dict[bytes, int] = {}
         self.known: Known | None = None
 
@@ -101,20 +100,22 @@ class ExactPhi:
             roles[1, source, COORDINATES + at] += 1.0
         return roles
 
-    def look_up(self, lower: Floats, upper: Floats, centre: Floats) -> np.ndarray:
-        """Return the places, among what is known, of boxes of tokens, (boxes, 2) each."""
+    def look_up(self, lower: Floats, upper: Floats, centre: Floats) -> tuple[Known, np.ndarray]:
+        """Return what is known, and the places in it of boxes of tokens, (boxes, 2) each; from any thread."""
         rows = np.concatenate([lower, upper, centre], axis=1)
         packed, width = rows.tobytes(), 8 * rows.shape[1]
         keys = [packed[start: start + width] for start in range(0, len(packed), width)]
-        if len(self.place) > REMEMBERED:
-            self.place, self.known = {}, None
-        new = {key: k for k, key in enumerate(keys) if key not in self.place}
-        if new:
-            first = np.array(list(new.values()))
-            found = self._found(lower[first], upper[first], centre[first])
-            self.known = found if self.known is None else Known.joined([self.known, found])
-            self.place.update(zip(new, range(len(self.place), len(self.place) + len(new)), strict=True))
-        return np.array([self.place[key] for key in keys])
+        with self.lock:
+            if len(self.place) > REMEMBERED:
+                self.place, self.known = {}, None
+            new = {key: k for k, key in enumerate(keys) if key not in self.place}
+            if new or self.known is None:
+                first = np.array(list(new.values()), dtype=int)
+                found = self._found(lower[first], upper[first], centre[first])
+                start = 0 if self.known is None else len(self.known.low)
+                self.known = found if self.known is None else Known.joined([self.known, found])
+                self.place.update(zip(new, range(start, start + len(new)), strict=True))  # after it is known: also if interrupted
+            return self.known, np.array([self.place[key] for key in keys], dtype=int)
 
     def _found(self, lower: Floats, upper: Floats, centre: Floats) -> Known:
         vertices, first = Vertices.of(self.stages.phi, self.stages.tokens, lower, upper), self.first
@@ -155,9 +156,8 @@ class Sequences:
         at: (boxes, n) places of the tokens' boxes among what is known.
     """
 
-    def __init__(self, phi: ExactPhi, own: int, at: np.ndarray) -> None:
-        assert phi.known is not None
-        self.phi, self.own, self.known, self.stages = phi, own, phi.known, phi.stages
+    def __init__(self, phi: ExactPhi, known: Known, own: int, at: np.ndarray) -> None:
+        self.phi, self.own, self.known, self.stages = phi, own, known, phi.stages
         self.at, (self.boxes, self.n) = at, at.shape
         self.hulls = [self.known.vertices.at(at[:, k]) for k in range(self.n)]
         self.lines: list[Lines] = []
@@ -252,7 +252,7 @@ class Sequences:
             if k:
                 sway = sway @ (np.abs(self.stages.psi[k - 1].W_2) @ np.abs(stage.W_1))
             share = sway / (sway.sum(axis=1, keepdims=True) + TINY)
-            lost += np.einsum("bvu,bu->bv", share, lines.mu * weight[:, output])
+            lost += np.einsum("bvu,bu->bv", share, lines.mu * weight[:, output]) / 2  # the most is lost at one point
         return lost
 
 
@@ -270,23 +270,22 @@ def bounded(phi: ExactPhi, own: int, output: int, lower: Floats, upper: Floats, 
         which boxes, (boxes,), are cut at all kinks of phi, and the bounds of these.
     """
     flat = [part.reshape(-1, COORDINATES) for part in (lower, upper, centre)]
-    at = phi.look_up(*flat).reshape(len(lower), -1)
-    assert phi.known is not None
-    whole = phi.known.vertices.whole[at].all(axis=1)
+    known, places = phi.look_up(*flat)
+    at = places.reshape(len(lower), phi.n)
+    whole = known.vertices.whole[at].all(axis=1)
     rows = np.flatnonzero(whole)
     if not rows.size:
         return whole, Bounded(Balls.exact(np.zeros(0)), np.zeros(0), np.zeros(0), np.zeros((0, centre[0].size)))
-    parts = [_bounded(phi, own, output, at[some], centre[some], tilt[some])
+    parts = [_bounded(phi, known, own, output, at[some], centre[some], tilt[some])
              for some in np.array_split(rows, -(-len(rows) // TOGETHER))]
     return whole, Bounded(Balls.joined([part.centre for part in parts]),
                           *(np.concatenate([getattr(part, name) for part in parts]) for name in ("least", "most", "lost")))
 
 
-def _bounded(phi: ExactPhi, own: int, output: int, at: np.ndarray, centre: Floats, tilt: Floats) -> Bounded:
-    assert phi.known is not None
+def _bounded(phi: ExactPhi, known: Known, own: int, output: int, at: np.ndarray, centre: Floats, tilt: Floats) -> Bounded:
     bias = float(phi.bias[output])
-    sequences = Sequences(phi, own, at)
-    there = phi.known.centre
+    sequences = Sequences(phi, known, own, at)
+    there = known.centre
     value = sequences.value(Balls(there.mid[at], there.rad[at]), output, bias)
     least, most = sequences.output(output, centre, tilt)
     least, most = down(least + bias), up(most + bias)

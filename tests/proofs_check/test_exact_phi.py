@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
@@ -168,12 +169,34 @@ def test_what_is_known_of_tokens_is_looked_up_and_forgotten(monkeypatch: pytest.
     assert phi is not None
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 1, (9, 2))
-    first = phi.look_up(low, low + 0.1, low + 0.05)
-    assert phi.look_up(low[::-1], low[::-1] + 0.1, low[::-1] + 0.05).tolist() == first[::-1].tolist()
+    known, first = phi.look_up(low, low + 0.1, low + 0.05)
+    again, places = phi.look_up(low[::-1], low[::-1] + 0.1, low[::-1] + 0.05)
+    assert again is known
+    assert places.tolist() == first[::-1].tolist()
     assert len(phi.place) == 9
     monkeypatch.setattr(exact_phi, "REMEMBERED", 8)
-    assert phi.look_up(low[:1], low[:1] + 0.2, low[:1] + 0.1).tolist() == [0]
-    assert len(phi.place) == 1
+    anew, places = phi.look_up(low[:1], low[:1] + 0.2, low[:1] + 0.1)
+    assert places.tolist() == [0]
+    assert len(anew.low) == len(phi.place) == 1
+    assert len(known.low) == 9  # whoever is at work with it keeps it
+
+
+def test_threads_that_look_up_and_forget_read_what_belongs_to_their_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a worker with several threads."""
+    monkeypatch.setattr(exact_phi, "REMEMBERED", 20)
+    network, rng = trained(4, WIDTHS[0]), np.random.default_rng(1)
+    phi = ExactPhi.of(network, 2)
+    assert phi is not None
+    tasks = []
+    for _ in range(40):
+        low = rng.uniform(0, 1, (16, 2, 2))
+        tasks.append((low, low + 0.2, low + 0.1, np.zeros((16, 2, 2))))
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda task: bounded(phi, 0, 0, *task)[1], tasks))
+    for task, found in zip(tasks, together, strict=True):
+        alone = bounded(phi, 0, 0, *task)[1]
+        np.testing.assert_allclose(found.least, alone.least, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(found.most, alone.most, rtol=1e-12, atol=1e-12)
 
 
 def fitted(seed: int, units: int) -> tuple[Target, MeanSumformer]:
