@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 8
 LARGEST_TREE = 2000  # nodes: beyond that multiplying out may take forever
+Way = Callable[[ex.Expression, ex.Expression], bool]
 MOST_READINGS = 12  # until the angles are known of which all others are multiples
 
 
@@ -36,8 +37,7 @@ class Algebra:
     def __init__(self, n: int | None, d: int, sides: Sides | None = None) -> None:
         import sympy
 
-        self.sides = sides
-        self.whole_n = n
+        self.sides, self.whole_n, self.signs = sides, n, False
 
         self.one_coordinate = d == 1
         self.sympy, self.d, self.written_out = sympy, d, False
@@ -49,10 +49,21 @@ class Algebra:
         """Say whether the two are shown to be the same function."""
         if _larger_than(LARGEST_TREE, a, b):
             return False
+        nodes = {getattr(node, "function", getattr(node, "operator", "")) for tree in (a, b) for node in tree.walk()}
         ways = [self._in_means, *([self._in_tokens] if self.n.is_Integer and self.n <= MOST_TOKENS else [])]
-        if any(isinstance(node, ex.Apply) and node.function in ("sin", "cos") for tree in (a, b) for node in tree.walk()):
+        if not nodes.isdisjoint(("sin", "cos")):
             ways = [attempt for way in ways for attempt in (way, functools.partial(self._with_theorems, way))]
+        if self.sides is not None and not nodes.isdisjoint(("relu", "abs", "maximum", "minimum")):
+            ways += [functools.partial(self._with_signs, way) for way in ways]
         return any(way(a, b) for way in ways)
+
+    def _with_signs(self, way: Way, a: ex.Expression, b: ex.Expression) -> bool:
+        """Try a way with the side taken of every kink whose argument has one sign."""
+        self.signs = True
+        try:
+            return way(a, b)
+        finally:
+            self.signs = False
 
     def _in_means(self, a: ex.Expression, b: ex.Expression) -> bool:
         return self._zero(self.read(a) - self.read(b))
@@ -68,7 +79,7 @@ class Algebra:
         finally:
             self.written_out = False
 
-    def _with_theorems(self, way: Callable[[ex.Expression, ex.Expression], bool], a: ex.Expression, b: ex.Expression) -> bool:
+    def _with_theorems(self, way: Way, a: ex.Expression, b: ex.Expression) -> bool:
         """Try a way with sines and cosines of sums taken apart, in the same angles on both sides."""
         self.angles = Angles()
         try:
@@ -162,7 +173,7 @@ class Algebra:
 
     def _known_sign(self, node: ex.Expression) -> int:
         """Return 1 (-1) where the values are >= 0 (<= 0) by interval arithmetic on the tree, else 0."""
-        if self.sides is None:
+        if self.sides is None or not self.signs:
             return 0
         low, high = natural_range(node, self.sides, self.whole_n)
         return 1 if low >= 0 else -1 if high <= 0 else 0

@@ -96,6 +96,8 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
     argument = reading.read(layer, units[0], bias=False)
     bounds = reading.bounds(argument)
     low, high = bounds.ends
+    if len(units) == 1 and low + layer.bias[units[0]] < 0:
+        low = max(low, reading.lower_end(argument))
     reading.seen |= {(layer, unit): (low + layer.bias[unit], high + layer.bias[unit]) for unit in units}
     # relu(z) = z + relu(-z): a copy that is negative by a little, or by as much as its noise may be, is off by as little
     least = float(low + layer.bias[units[0]])

@@ -8,6 +8,7 @@ tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in cha
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,6 +20,7 @@ from proofs_check.structure.content import Content, Definitions, Noise, affine, 
 from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, multiple
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
+from proofs_check.structure.ridge import ridge_range
 from proofs_check.structure.series import Bounds, NoSeries, SeriesOf
 from proofs_check.structure.squares import rational
 from proofs_check.structure.tables import Soft, Table
@@ -139,6 +141,12 @@ class Reading:
         ranges = [self._range(content), *([ends] if ends else [])]
         ranges += [self._range(other) for other in self.with_products(self.whole(content))] if self.products else []
         return Bounds((max(low for low, _ in ranges), min(high for _, high in ranges)), content.sharp_spread())
+
+    def lower_end(self, content: Content) -> float:
+        """Bound the values from below once more, sharply where they are a polynomial of one form in the token's coordinates."""
+        whole = self.whole(content)
+        found = ridge_range(whole.main) if all(name.startswith(TOKEN) for name in whole.main.variables) else None
+        return -math.inf if found is None else found[0] - whole.sharp_spread() * (1 + 2.0**-40)
 
     def flattened(self, content: Content, eps: str) -> tuple[Range, Content]:
         """Return the range, and the content with definitions in their place and one eps in the place of all noise."""

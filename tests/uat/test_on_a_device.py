@@ -110,7 +110,7 @@ def test_sampled_checks_run_there(step: str, there: torch.device) -> None:
 
 @pytest.mark.parametrize(("name", "least"), [
     ("figure-2", figure_2.Settings((1,), (1,), points=20, seeds=1, epochs=1, samples=60)),
-    ("length", length.Settings(4, 6, (4, 6), 20, 1, 40, 1, "own-times-mean"))])
+    ("length", length.Settings(4, 6, (4, 6, 12), 20, 1, 40, 1, "own-times-mean"))])
 def test_experiments_train_there(name: str, least: Any, there: torch.device) -> None:
     content = experiments.run(name, device="cuda", settings=least)
     assert content["device"] == "pretend"

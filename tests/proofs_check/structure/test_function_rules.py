@@ -64,3 +64,32 @@ def test_what_a_coefficient_of_an_output_stands_for_is_not_believed(text: str, n
     assert proved.identities
     assert proved.bound >= abs(float(exact(network, np.ones((1, 2, 1)))[0, 0, 0]) - number(1.0)) - 1e-12
     assert proved.bound > 0.03
+
+
+NEVER_BENT = [entry("r", "rectified", {"x.0": 1}, of=[form({"own": 1})])]
+
+
+def test_a_form_that_is_never_negative_needs_no_hinge() -> None:
+    network = sumformer([], [], [], {"x.0": 1.0})
+    proved = bounded(network, "relu(x)", [TOKEN, *NEVER_BENT], form({"r": 1}))
+    assert proved.identities
+    assert proved.bound < 1e-12
+    nothing = [entry("r", "rectified", {"x.0": 0}, of=[form({"own": -1})])]
+    proved = bounded(sumformer([], [], [], {"x.0": 0.0}), "relu(-x)", [TOKEN, *nothing], form({"r": 1}))
+    assert proved.identities
+    assert proved.bound < 1e-12
+
+
+@pytest.mark.parametrize(("domain", "least"), [("-1,1", 1), ("-1/8,1", Q(1, 8)), ("-1,0", 1)])
+def test_a_hinge_that_is_missing_counts_with_what_it_would_cut_off(domain: str, least: Fraction) -> None:
+    network = sumformer([], [], [], {"x.0": 1.0})
+    proved = bounded(network, "relu(x)", [TOKEN, *NEVER_BENT], form({"r": 1}), domain=domain, eps=Q(2))
+    assert Q(proved.bound) >= least
+    assert proved.bound <= float(least) + 1e-12
+
+
+@pytest.mark.parametrize("weight", [1.01, 0.99])
+def test_a_form_that_is_held_with_another_weight_is_no_hinge_that_never_bends(weight: float) -> None:
+    network = sumformer([], [], [], {"x.0": weight})
+    held = [{**NEVER_BENT[0], "held": {"channels": {"x.0": str(Q(weight))}, "constant": "0"}}]
+    assert bounded(network, "relu(x)", [TOKEN, *held], form({"r": 1})).bound >= 0.0099
