@@ -141,6 +141,19 @@ def test_a_run_is_certified_there_by_subdivision(uat: Uat, there: torch.device) 
     assert not any("the device" in text for text in here.json["assumptions"])
 
 
+@pytest.mark.parametrize("method", ["sum-decomposition", "grid"])
+def test_construct_and_sample_search_there(method: str, uat: Uat, there: torch.device) -> None:
+    asked = ("--samples", "1000", "--device", "cuda", "--json")
+    built = uat("construct", "--target", "x*mean(y)", "--eps", "1/4", "--n", "3", "--method", method, "--out", "run", *asked)
+    assert built.code == 0, built.err
+    assert 0 < float(built.json["sampled_max"]) <= float(built.json["certified_bound"])
+    found = uat("sample", "run", *asked)
+    assert found.code == 0, found.err
+    assert found.json["device"] == "pretend:0"
+    if method != "grid":  # any number of tokens, repeated ones
+        assert uat("sample", "run", *asked, "--n", "100000").json["streamed"]["tokens_per_second"] > 0
+
+
 def test_the_names_that_are_used_are_those_of_torch_cuda() -> None:
     """The pretend device's module has no name that CUDA's lacks, and their first arguments agree."""
     for name, function in vars(PretendModule).items():
