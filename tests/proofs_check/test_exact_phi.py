@@ -247,3 +247,19 @@ def test_judged_boxes_hold_sampled_errors_whether_whole_or_not() -> None:
     assert (gaps.max(axis=0) <= found.upper).all()
     middle = np.abs(target.numpy(boxes.centre.reshape(30, 2, 2)) - network(boxes.centre.reshape(30, 2, 2)))[:, 0, 0]
     np.testing.assert_allclose(found.occurs, middle, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["sqrt(x[0]) + mean(y[1])", "mean(abs(x[0] - y[0])) + max(y[1])", "relu(x[0] - 1/3)*mean(y[1])"])
+def test_targets_without_slopes_or_with_kinks_are_bounded_by_ranges(text: str) -> None:
+    target = resolve(text, n=2, d=2, domain="0,1")
+    network, rng = trained(6, WIDTHS[0], 0.5), np.random.default_rng(2)
+    problem = Problem.of(target.outputs, network, 2, target.box.sides)
+    low = np.sort(rng.uniform(0, 0.5, (24, 2, 2)), axis=1)[:, ::-1].reshape(24, 4) * rng.choice([0.0, 1.0], (24, 1))
+    boxes = Boxes(low, low + 0.4, np.full(24, np.inf), np.zeros(24, dtype=int), np.zeros(24, dtype=int))
+    found = judge(problem, boxes, 0)
+    assert np.isfinite(found.upper).all()
+    points = rng.uniform(low, low + 0.4, (200, 24, 4))
+    sorted_ = points[..., 0] >= points[..., 2]
+    points = points.reshape(200, 24, 2, 2)
+    gaps = np.abs(target.numpy(points) - network(points))[:, :, 0, 0]
+    assert (np.where(sorted_, gaps, 0.0).max(axis=0) <= found.upper).all()
