@@ -7,8 +7,10 @@ a box with centre m and radii r, with e = f - T, g and H the gradient and Hessia
 
 bounded by sizes and the signs of H_vv (``second_order.py``); where f has a kink in the box its slopes over the box take the place
 of g(m) and H. In deep networks T is also held between two linear functions (``relaxation.py``), which take the place of T(m) and
-s, and the smaller bound counts. Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of
-phi (``bends.py``). At any time max(settled, waiting) is a bound: the search may stop, be stored, go on.
+s, and the smaller bound counts. For tokens with two coordinates T(X) - g(m) . (X - m) is bounded at the vertices of the cells on
+which phi is affine (``exact_phi.py``), unless there are too many of them in a token's box; then nothing is lost to kinks of phi.
+Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of phi (``bends.py``). At any time
+max(settled, waiting) is a bound: the search may stop, be stored, go on.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import commands, continuous, linear_bounds, sampling, structure, subdivision, value_table
+from tests.benchmarks import commands, continuous, linear_bounds, sampling, structure, subdivision, two_coordinates, value_table
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
     structure.main([])
     subdivision.main()
     linear_bounds.main()
+    two_coordinates.main()
 
 
 if __name__ == "__main__":

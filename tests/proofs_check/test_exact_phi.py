@@ -174,7 +174,7 @@ def test_what_is_known_of_tokens_is_looked_up_and_forgotten(monkeypatch: pytest.
     assert again is known
     assert places.tolist() == first[::-1].tolist()
     assert len(phi.place) == 9
-    monkeypatch.setattr(exact_phi, "REMEMBERED", 8)
+    monkeypatch.setattr(exact_phi, "REMEMBERED", known.size - 1)
     anew, places = phi.look_up(low[:1], low[:1] + 0.2, low[:1] + 0.1)
     assert places.tolist() == [0]
     assert len(anew.low) == len(phi.place) == 1
@@ -183,7 +183,8 @@ def test_what_is_known_of_tokens_is_looked_up_and_forgotten(monkeypatch: pytest.
 
 def test_threads_that_look_up_and_forget_read_what_belongs_to_their_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a worker with several threads."""
-    monkeypatch.setattr(exact_phi, "REMEMBERED", 20)
+    monkeypatch.setattr(exact_phi, "REMEMBERED", 1000)
+    monkeypatch.setattr(exact_phi, "AT_ONCE", 5)
     network, rng = trained(4, WIDTHS[0]), np.random.default_rng(1)
     phi = ExactPhi.of(network, 2)
     assert phi is not None
