@@ -4,7 +4,27 @@ from __future__ import annotations
 
 import torch
 
-from tests.benchmarks import commands, continuous, gpu, linear_bounds, sampling, structure, subdivision, two_coordinates, value_table
+from tests.benchmarks import (
+    commands,
+    continuous,
+    gpu,
+    linear_bounds,
+    sampling,
+    structure,
+    subdivision,
+    two_coordinates,
+    value_table,
+)
+    commands,
+    continuous,
+    gpu,
+    linear_bounds,
+    sampling,
+    structure,
+    subdivision,
+    two_coordinates,
+    value_table,
+)
 
 
 def main() -> None:
