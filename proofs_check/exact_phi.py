@@ -23,7 +23,8 @@ from proofs_check.stages import Stages
 from proofs_check.substitution import CHORD, TINY, UNIT, Lines, LowerLine, Rows, sum_of, with_lower
 from proofs_check.vertices import COORDINATES, Vertices
 
-REMEMBERED = 2**14  # boxes of tokens; then it starts anew
+REMEMBERED = 2**20  # numbers about boxes of tokens; then it starts anew
+AT_ONCE = 256  # boxes of tokens that are cut together
 TOGETHER = 512  # boxes of sequences that are worked on at once: their rows stay in the cache
 LOWER_LINES: tuple[LowerLine, ...] = (None, CHORD)  # tried for the output (measured: slopes 0 and 1 for all units add little)
 
@@ -60,6 +61,11 @@ class Known:
     high: Floats
     sway: Floats
     centre: Balls
+
+    @property
+    def size(self) -> int:
+        """How many numbers these are, about."""
+        return 4 * self.low.size + self.vertices.corners.size
 
     @staticmethod
     def joined(parts: list[Known]) -> Known:
@@ -106,15 +112,17 @@ class ExactPhi:
         packed, width = rows.tobytes(), 8 * rows.shape[1]
         keys = [packed[start: start + width] for start in range(0, len(packed), width)]
         with self.lock:
-            if len(self.place) > REMEMBERED:
+            if self.known is not None and self.known.size > REMEMBERED:
                 self.place, self.known = {}, None
             new = {key: k for k, key in enumerate(keys) if key not in self.place}
-            if new or self.known is None:
+            if new:
                 first = np.array(list(new.values()), dtype=int)
-                found = self._found(lower[first], upper[first], centre[first])
+                found = [self._found(lower[some], upper[some], centre[some])
+                         for some in np.array_split(first, -(-len(first) // AT_ONCE))]
                 start = 0 if self.known is None else len(self.known.low)
-                self.known = found if self.known is None else Known.joined([self.known, found])
+                self.known = Known.joined(found if self.known is None else [self.known, *found])
                 self.place.update(zip(new, range(start, start + len(new)), strict=True))  # after it is known: also if interrupted
+            assert self.known is not None
             return self.known, np.array([self.place[key] for key in keys], dtype=int)
 
     def _found(self, lower: Floats, upper: Floats, centre: Floats) -> Known:

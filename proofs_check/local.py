@@ -61,9 +61,10 @@ class Local:
 
     @property
     def tilt(self) -> Floats:
-        """About the gradient, (boxes, variables), finite numbers."""
+        """About the gradient, (boxes, variables), finite numbers; 0 where slopes or curvature of f are not bounded."""
         middle = np.stack([(slope.lower + slope.upper) / 2 for slope in self.gradient], axis=1)
-        return np.nan_to_num(middle, posinf=0.0, neginf=0.0)
+        known = middle + self.curvature.least + self.curvature.most + self.curvature.mixed
+        return np.where(np.isfinite(known).all(axis=1, keepdims=True), middle, 0.0)
 
     def judged(self, upper: Floats, parts: Floats, gap: Interval) -> Judged:
         """Say what was found; nothing is known where f may have no value."""

@@ -7,8 +7,10 @@ a box with centre m and radii r, with e = f - T, g and H the gradient and Hessia
 
 bounded by sizes and the signs of H_vv (``second_order.py``); where f has a kink in the box its slopes over the box take the place
 of g(m) and H. In deep networks T is also held between two linear functions (``relaxation.py``), which take the place of T(m) and
-s, and the smaller bound counts. Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of
-phi (``bends.py``). At any time max(settled, waiting) is a bound: the search may stop, be stored, go on.
+s, and the smaller bound counts. For tokens with two coordinates T(X) - g(m) . (X - m) is bounded at the vertices of the cells on
+which phi is affine (``exact_phi.py``), unless there are too many of them in a token's box; then nothing is lost to kinks of phi.
+Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of phi (``bends.py``). At any time
+max(settled, waiting) is a bound: the search may stop, be stored, go on.
 """
 
 from __future__ import annotations
@@ -116,10 +118,9 @@ def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     exact = ExactPhi.of(problem.network, problem.n)
     if exact is None or not is_numpy(boxes.lower):  # a processor cuts the cells
         return _by_slopes(problem, own, output, f, shape)
-    g = f.tilt
-    whole, T = bounded(exact, own, output, *(part.reshape(shape) for part in (boxes.lower, boxes.upper, f.centre, g)))
+    whole, T = bounded(exact, own, output, *(part.reshape(shape) for part in (boxes.lower, boxes.upper, f.centre, f.tilt)))
     rows, others = np.flatnonzero(whole), np.flatnonzero(~whole)
-    parts = [_by_vertices(f.take(rows), T, g[rows])]
+    parts = [_by_vertices(f.take(rows), T)]
     if others.size:
         parts.append(_by_slopes(problem, own, output, f.take(others), (len(others), *shape[1:])))
     order = np.argsort(np.concatenate([rows, others]))
@@ -140,12 +141,15 @@ def _by_slopes(problem: Problem, own: int, output: int, f: Local, shape: tuple[i
     return f.judged(upper, np.maximum(rise, fall), gap)
 
 
-def _by_vertices(f: Local, T: Bounded, tilt: Floats) -> Judged:
-    """Bound |f - T| where T less the linear function with these slopes is bounded."""
+def _by_vertices(f: Local, T: Bounded) -> Judged:
+    """Bound |f - T| where T less the linear function with the slopes ``f.tilt`` is bounded."""
+    tilt = f.tilt
     over = [slope - Interval.of(tilt[:, v]) for v, slope in enumerate(f.gradient)]
     rise, fall = f.curvature.rise(over), f.curvature.fall(over)
     above, below = f.at_centre - Interval.of(T.least), f.at_centre - Interval.of(T.most)
     upper = up(np.maximum(above.upper + sum_of(rise, axis=1), sum_of(fall, axis=1) - below.lower))
+    ranges = (f.over - Interval.of(T.least, T.most)).magnitude()  # of T itself where the tilt is 0
+    upper = np.where((tilt == 0).all(axis=1), np.fmin(upper, ranges), upper)
     return f.judged(upper, np.maximum(rise, fall) + T.lost, f.at_centre - _interval(T.centre))
 
 

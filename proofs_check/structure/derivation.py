@@ -82,7 +82,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Derivation:
-    """All entries in order, and the outputs."""
+    """The entries that the outputs depend on, in order, and the outputs."""
 
     entries: tuple[Entry, ...]
     outputs: tuple[Form, ...]
@@ -101,9 +101,13 @@ class Derivation:
                 raise ValueError(f"quantity {entry.name} is defined twice or by later ones")
             seen.add(entry.name)
         outputs = tuple(_form(form) for form in data["outputs"])
-        if not {name for form in outputs for name in form.terms} <= seen:
+        needed = {name for form in outputs for name in form.terms}
+        if not needed <= seen:
             raise ValueError("an output depends on unknown quantities")
-        return Derivation(entries, outputs)
+        for entry in reversed(entries):
+            if entry.name in needed:
+                needed |= {name for form in entry.of for name in form.terms} | {*entry.tokens, entry.reciprocal}
+        return Derivation(tuple(entry for entry in entries if entry.name in needed), outputs)
 
 
 def _entry(data: Mapping[str, Any], d: int) -> Entry:

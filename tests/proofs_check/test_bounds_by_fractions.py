@@ -23,6 +23,8 @@ from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.channels import ambiguity
 from proofs_check.deviation import Deviation
 from proofs_check.enclosures.interval import quiet
+from proofs_check.propagate import linearise
+from proofs_check.stages import Stages
 from proofs_check.sup_norm import Problem
 from tests.proofs_check.odd_networks import exact_output, odd_network
 from tests.strategies import BALLS, Sample, samples
@@ -113,6 +115,57 @@ def test_no_difference_of_two_expressions_is_above_its_bound(shape: tuple[int, i
     box = Box.parse(domain, d)
     first, second = (Target.from_text(one.text, n=n, box=box).outputs for one in (f, p))
     assert_bounded(Deviation.of(first, second, n, box.sides), f, p, seed % n, np.random.default_rng(seed))
+
+
+@quiet
+def network_boxes(seed: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Centres and radii, (BOXES, n, d), of boxes of all widths; some thin, some around simple numbers, where kinks are."""
+    rng, (d, n) = np.random.default_rng(seed), shape
+    centres = rng.uniform(-1, 1, (BOXES, n, d))
+    centres = np.where(rng.random(centres.shape) < 0.3, np.round(4 * centres) / 4, centres)
+    return centres, 10.0 ** rng.uniform(-14, 0.3, (BOXES, 1, 1)) * rng.choice([0.0, 1.0, 1.0, 1e-3], size=centres.shape)
+
+
+def moves(radii: np.ndarray, rng: np.random.Generator) -> Iterator[list[Fraction]]:
+    """Ways from the centre of a box to points of it, exactly: corners, sides and places inside."""
+    for _ in range(POINTS):
+        share = np.where(rng.random(radii.shape) < 0.6, rng.choice([-1.0, 1.0, 0.0], size=radii.shape),
+                         rng.integers(-8, 9, radii.shape) / 8)
+        yield [Fraction(float(a)) * Fraction(float(b)) for a, b in zip(share.reshape(-1), radii.reshape(-1), strict=True)]
+
+
+def moved(centre: np.ndarray, step: list[Fraction]) -> Row:
+    values = [Fraction(float(value)) + way for value, way in zip(centre.reshape(-1), step, strict=True)]
+    return [values[k: k + centre.shape[1]] for k in range(0, len(values), centre.shape[1])]
+
+
+def dot(step: list[Fraction], slopes: np.ndarray) -> Fraction:
+    return sum((way * Fraction(float(slope)) for way, slope in zip(step, slopes, strict=True)), Fraction(0))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(SHAPES), st.booleans())
+def test_slopes_and_lines_of_odd_networks_hold_exactly(seed: int, shape: tuple[int, int], extreme: bool) -> None:
+    network, own = odd_network(seed, shape[0], 1, extreme=extreme), seed % shape[1]
+    assume(not ambiguity(network))
+    centres, radii = network_boxes(seed, shape)
+    found, rng = linearise(network, own, centres, radii), np.random.default_rng(seed)
+    lines = relaxation.relaxed(network, own, centres, radii)[1] if Stages.of(network) is not None else None
+    for k in range(BOXES):
+        at_centre = exact_output(network, moved(centres[k], [Fraction(0)] * centres[k].size), own)[0]
+        parts = (found.centre.mid, found.centre.rad, found.slopes.mid, found.slopes.rad)
+        known = [bool(np.isfinite(part[k]).all()) for part in parts]
+        if all(known[:2]):
+            assert abs(at_centre - Fraction(float(found.centre.mid[k, 0]))) <= Fraction(float(found.centre.rad[k, 0]))
+        for step in moves(radii[k], rng):
+            value = exact_output(network, moved(centres[k], step), own)[0]
+            if all(known[2:]):
+                within = dot([abs(way) for way in step], found.slopes.rad[k, :, 0])
+                assert abs(value - at_centre - dot(step, found.slopes.mid[k, :, 0])) <= within
+            if lines is not None and np.isfinite(lines.lower[k, 0]):
+                assert Fraction(float(lines.lower[k, 0])) + dot(step, lines.lower_slopes[k, :, 0]) <= value
+            if lines is not None and np.isfinite(lines.upper[k, 0]):
+                assert value <= Fraction(float(lines.upper[k, 0])) + dot(step, lines.upper_slopes[k, :, 0])
 
 
 def test_a_bound_that_is_too_small_is_noticed() -> None:

@@ -174,7 +174,7 @@ def test_what_is_known_of_tokens_is_looked_up_and_forgotten(monkeypatch: pytest.
     assert again is known
     assert places.tolist() == first[::-1].tolist()
     assert len(phi.place) == 9
-    monkeypatch.setattr(exact_phi, "REMEMBERED", 8)
+    monkeypatch.setattr(exact_phi, "REMEMBERED", known.size - 1)
     anew, places = phi.look_up(low[:1], low[:1] + 0.2, low[:1] + 0.1)
     assert places.tolist() == [0]
     assert len(anew.low) == len(phi.place) == 1
@@ -183,7 +183,8 @@ def test_what_is_known_of_tokens_is_looked_up_and_forgotten(monkeypatch: pytest.
 
 def test_threads_that_look_up_and_forget_read_what_belongs_to_their_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a worker with several threads."""
-    monkeypatch.setattr(exact_phi, "REMEMBERED", 20)
+    monkeypatch.setattr(exact_phi, "REMEMBERED", 1000)
+    monkeypatch.setattr(exact_phi, "AT_ONCE", 5)
     network, rng = trained(4, WIDTHS[0]), np.random.default_rng(1)
     phi = ExactPhi.of(network, 2)
     assert phi is not None
@@ -247,3 +248,19 @@ def test_judged_boxes_hold_sampled_errors_whether_whole_or_not() -> None:
     assert (gaps.max(axis=0) <= found.upper).all()
     middle = np.abs(target.numpy(boxes.centre.reshape(30, 2, 2)) - network(boxes.centre.reshape(30, 2, 2)))[:, 0, 0]
     np.testing.assert_allclose(found.occurs, middle, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["sqrt(x[0]) + mean(y[1])", "mean(abs(x[0] - y[0])) + max(y[1])", "relu(x[0] - 1/3)*mean(y[1])"])
+def test_targets_without_slopes_or_with_kinks_are_bounded_by_ranges(text: str) -> None:
+    target = resolve(text, n=2, d=2, domain="0,1")
+    network, rng = trained(6, WIDTHS[0], 0.5), np.random.default_rng(2)
+    problem = Problem.of(target.outputs, network, 2, target.box.sides)
+    low = np.sort(rng.uniform(0, 0.5, (24, 2, 2)), axis=1)[:, ::-1].reshape(24, 4) * rng.choice([0.0, 1.0], (24, 1))
+    boxes = Boxes(low, low + 0.4, np.full(24, np.inf), np.zeros(24, dtype=int), np.zeros(24, dtype=int))
+    found = judge(problem, boxes, 0)
+    assert np.isfinite(found.upper).all()
+    points = rng.uniform(low, low + 0.4, (200, 24, 4))
+    sorted_ = points[..., 0] >= points[..., 2]
+    points = points.reshape(200, 24, 2, 2)
+    gaps = np.abs(target.numpy(points) - network(points))[:, :, 0, 0]
+    assert (np.where(sorted_, gaps, 0.0).max(axis=0) <= found.upper).all()
