@@ -1,4 +1,4 @@
-"""Everything docs/benchmarks.md records: ``python -m tests.benchmarks`` (about five minutes on a quiet machine)."""
+"""Everything docs/benchmarks.md records: ``python -m tests.benchmarks`` (several minutes on a quiet machine)."""
 
 from __future__ import annotations
 
