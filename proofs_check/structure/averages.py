@@ -25,6 +25,33 @@ def natural_range(node: ex.Expression, sides: Sides, n: int | None) -> Range:
     return float(values.lower), float(values.upper)
 
 
+def collected_range(node: ex.Expression, sides: Sides, n: int | None) -> Range:
+    """Enclose an expression as a sum in which equal summands were added up first: x/2 - x is -x/2."""
+    parts, total = dict[ex.Expression, Fraction](), Interval.of(0.0)
+    _collect(node, Fraction(1), parts)
+    for part, c in parts.items():
+        if c:
+            total = total + Interval.constant(c) * _natural(part, sides, n)
+    return float(total.lower), float(total.upper)
+
+
+def _collect(node: ex.Expression, factor: Fraction, parts: dict[ex.Expression, Fraction]) -> None:
+    match node:
+        case ex.Number(value=q):
+            parts[ex.Number(Fraction(1))] = parts.get(ex.Number(Fraction(1)), Fraction(0)) + factor * q
+        case ex.Apply(function="neg", argument=argument):
+            _collect(argument, -factor, parts)
+        case ex.Binary(operator="+" | "-" as operator, left=left, right=right):
+            _collect(left, factor, parts)
+            _collect(right, factor if operator == "+" else -factor, parts)
+        case ex.Binary(operator="*", left=left, right=right) if (c := ex.rational_value(left)) is not None:
+            _collect(right, factor * c, parts)
+        case ex.Binary(operator="*" | "/" as operator, left=left, right=right) if (c := ex.rational_value(right)):
+            _collect(left, factor * c if operator == "*" else factor / c, parts)
+        case _:
+            parts[node] = parts.get(node, Fraction(0)) + factor
+
+
 def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
     match node:
         case ex.Number(value=q):

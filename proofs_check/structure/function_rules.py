@@ -20,12 +20,13 @@ from proofs_check.structure.content import Content, expanded
 from proofs_check.structure.derivation import Entry
 from proofs_check.structure.deviation import Placed, polynomial_deviation, slope_range, table_deviation
 from proofs_check.structure.functions import value_range
-from proofs_check.structure.matching import argument_variable, compared
+from proofs_check.structure.matching import Affine, argument_variable, compared
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.premises import FOLDS, ONE, Premises, enclosed, ends, in_scale, substituted, tree_of
 from proofs_check.structure.quantity import ZERO, Combination, Part, Quantity, around, common, joined, magnitude, merged, scaled
-from proofs_check.structure.ranges import polynomial_size, total_size
+from proofs_check.structure.ranges import polynomial_size, rational_up, total_size
 from proofs_check.structure.reading import NotUnderstood
+from proofs_check.structure.ridge import along
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
 
@@ -77,11 +78,13 @@ def _approximation(given: Premises, g: ex.Expression, held: Content, argument: C
 
 def _by_polynomial(given: Premises, g: ex.Expression, held: Content, argument: Combination
                    ) -> tuple[Interval, Interval | None, dict[Part, float]]:
-    found = argument_variable(given.reading, argument.content, expanded(held, given.reading.definitions).variables)
+    held = expanded(held, given.reading.definitions)
+    found = argument_variable(given.reading, argument.content, held.variables) or _of_form(given, held, argument)
     if found is None:
         raise NotUnderstood(f"{g} reads a form that its channels do not show")
-    name, place = found
-    held = expanded(held, given.reading.definitions)
+    name, place = found[:2]
+    if len(found) == 3:
+        held = found[2]
     if held.main.variables - {name} or not place.scale:
         raise NotUnderstood(f"{g}: its channels depend on {', '.join(sorted(held.main.variables - {name}))} too")
     scale = Variable.of(*ends(argument.actual))
@@ -96,6 +99,16 @@ def _by_polynomial(given: Premises, g: ex.Expression, held: Content, argument: C
     degree = main.degree(name)
     parts = {("chebyshev-expansion", f"{g} by a polynomial of degree {degree}"): max(abs(low), abs(high)), FOLDS: noise}
     return own, _over(own, g, argument), parts
+
+
+def _of_form(given: Premises, held: Content, argument: Combination) -> tuple[str, Affine, Content] | None:
+    """Write what is held as a polynomial of an argument that is a sum of several known numbers, in a variable for its value."""
+    form = given.reading.whole(argument.content)
+    found = along(held.main, form.main, "form") if len(form.main.variables) > 1 else None
+    if found is None:
+        return None
+    q, lost = found
+    return "form", Affine(fmpq(1), fmpq(0), form.sharp_spread()), Content(q, held.noise, held.rest + rational_up(lost))
 
 
 def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combination, tables: list[str]

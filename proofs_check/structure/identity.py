@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from constructions.targets import expression as ex
 from proofs_check.structure.addition import Angles, Finer, reduced
-from proofs_check.structure.averages import Sides, natural_range
+from proofs_check.structure.averages import Sides, collected_range, natural_range
 
 if TYPE_CHECKING:
     import sympy
@@ -175,7 +175,8 @@ class Algebra:
         """Return 1 (-1) where the values are >= 0 (<= 0) by interval arithmetic on the tree, else 0."""
         if self.sides is None or not self.signs:
             return 0
-        low, high = natural_range(node, self.sides, self.whole_n)
+        (a, b), (c, e) = (of(node, self.sides, self.whole_n) for of in (natural_range, collected_range))
+        low, high = max(a, c), min(b, e)
         return 1 if low >= 0 else -1 if high <= 0 else 0
 
     def _sign(self, u: Any) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flint import fmpq
 
-from proofs_check.structure.polynomial import CONSTANT, ZERO, Monomial, Polynomial, combined
+from proofs_check.structure.polynomial import ZERO, Monomial, Polynomial, combined
 from proofs_check.structure.ranges import Range, polynomial_range, rational_up, widened
 
 MOST_LOST = fmpq(1, 2**40)  # of the sum of all coefficients: beyond that p is no such polynomial
@@ -25,17 +25,32 @@ def ridge_range(p: Polynomial) -> Range | None:
         return None
     ratios = {name: p.terms.get(_beside(first, k, name), ZERO) / (k * p.terms[((first, k),)]) for name in names if name != first}
     form = combined([(Polynomial.variable(name), r) for name, r in {first: fmpq(1), **ratios}.items()])
-    powers = {m[0][1] if m else 0: c for m, c in p.terms.items() if not m or (len(m) == 1 and m[0][0] == first)}
-    composed = Polynomial({})
-    for exponent in range(max(powers), -1, -1):
-        composed = composed * form + Polynomial.constant(powers.get(exponent, ZERO))
-    lost = (p - composed).l1()
-    if lost > MOST_LOST * p.l1():
+    found = along(p, form, first)
+    if found is None:
         return None
+    q, lost = found
     reach = form.l1()
-    scaled = Polynomial({((first, e),) if e else CONSTANT: c * reach**e for e, c in powers.items() if c})
+    scaled = Polynomial({m: c * reach ** (m[0][1] if m else 0) for m, c in q.terms.items()})
     low, high = polynomial_range(scaled)
     return widened(low - rational_up(lost), high + rational_up(lost))
+
+
+def along(p: Polynomial, form: Polynomial, name: str) -> tuple[Polynomial, fmpq] | None:
+    """Return q, a polynomial in ``name``, and a bound of p - q(form) on [-1, 1]^n; None where p is no polynomial of the form."""
+    linear = {m[0][0]: c for m, c in form.terms.items() if m}
+    if not linear or any(sum(e for _, e in m) > 1 for m in form.terms) or not p.variables <= linear.keys():
+        return None
+    first = max(linear, key=lambda variable: abs(linear[variable]))
+    inverse = Polynomial.variable(name).times(1 / linear[first]) - Polynomial.constant(form.at_zero / linear[first])
+    powers = {m[0][1] if m else 0: c for m, c in p.terms.items() if not m or (len(m) == 1 and m[0][0] == first)}
+    q = composed = Polynomial({})
+    for exponent in range(max(powers, default=0), -1, -1):  # Horner, once in the variable and once in the form
+        q = q * inverse + Polynomial.constant(powers.get(exponent, ZERO))
+    coefficients = {m[0][1] if m else 0: c for m, c in q.terms.items()}
+    for exponent in range(max(coefficients, default=0), -1, -1):
+        composed = composed * form + Polynomial.constant(coefficients.get(exponent, ZERO))
+    lost = (p - composed).l1()
+    return None if lost > MOST_LOST * p.l1() else (q, lost)
 
 
 def _largest_power(p: Polynomial, name: str) -> tuple[int, fmpq]:

@@ -134,6 +134,7 @@ SIGNED = {
     "absolute": ("abs(x*x + 1/8)", "x*x + 1/8"),
     "larger": ("maximum(2 + x, mean(y))", "2 + x"),
     "smaller": ("minimum(x, mean(y) + pi)", "x"),
+    "after collecting": ("abs(x/2 - x - mean(exp(-y)))", "x/2 + mean(exp(-y))"),
     "a constant": ("abs(1 - pi)*x", "(pi - 1)*x"),
     "inside a mean": ("mean(abs(y - 2)*x)", "x*mean(2 - y)"),
     "of what is the same for all": ("max(x) + min(x*mean(y))", "x + x*mean(y)"),

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constructions.continuous import construct_continuous
+from constructions.targets.target import Target
 from proofs_check.structure.polynomial import Polynomial, combined
+from proofs_check.structure.proof import prove
 from proofs_check.structure.ranges import polynomial_range
-from proofs_check.structure.ridge import ridge_range
+from proofs_check.structure.ridge import along, ridge_range
 from tests.proofs_check.structure.draws import points, polynomials, rationals, value
+from tests.proofs_check.structure.test_proof import sequences
+from uat import pipeline
+from uat.request import Request
 
 UVW = ("u", "v", "w")
 
@@ -68,3 +75,43 @@ def test_what_is_no_polynomial_of_a_form_is_not_taken_for_one_or_counts(off: fmp
         assert found is not None
         assert Fraction(found[1]) >= 6 + Fraction(1, 2**60)
     assert ridge_range(Polynomial.variable("u")) is None
+
+
+@settings(deadline=None)
+@given(st.lists(rationals(), min_size=1, max_size=6), st.lists(rationals().filter(bool), min_size=2, max_size=3), rationals(),
+       points("uvw"), st.sampled_from([fmpq(0), fmpq(1, 2**70), fmpq(1, 3)]))
+def test_a_polynomial_of_a_given_form_is_found_with_what_it_misses(
+        q: list[fmpq], weights: list[fmpq], constant: fmpq, at: dict[str, Fraction], off: fmpq) -> None:
+    form = combined([(Polynomial.variable(name), c) for name, c in zip(UVW, weights, strict=False)])
+    form = form + Polynomial.constant(constant)
+    total = Polynomial({})
+    for c in reversed(q):
+        total = total * form + Polynomial.constant(c)
+    p = total + Polynomial({(("u", 1), ("v", 1)): off})
+    found = along(p, form, "s")
+    if not off:
+        assert found is not None
+    if found is None:
+        assert off
+        return
+    of_s, lost = found
+    gap = value(p, at) - value(of_s, {"s": value(form, at)})
+    assert abs(gap) <= Fraction(int(lost.p), int(lost.q))
+    assert along(p, Polynomial.variable("u") * Polynomial.variable("v"), "s") is None
+
+
+SUMS = ("tanh(x*mean(y)-mean(sin(x+y)))", "mean(exp(x*y/2))/(7/2+mean(cos(x-y)))")
+
+
+@pytest.mark.parametrize("text", SUMS)
+def test_functions_of_sums_of_several_quantities_are_proved_from_the_weights(text: str) -> None:
+    request = Request(text, "3e-2", architecture="sumformer", method="sum-decomposition")
+    target = request.resolved(3)[0]
+    assert isinstance(target, Target)
+    construction = construct_continuous(target, request.tolerance(), request.method, (), limits=request.limits())
+    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    assert found.identities
+    assert found.bound <= 0.03
+    for n in (2, 3, 64):
+        tokens, at_n = sequences(1, n, 100), Target.from_text(text, n=n, box=target.box)
+        assert np.abs(construction.sumformer(tokens) - at_n.numpy(tokens)).max() <= found.bound
