@@ -23,8 +23,10 @@ lint: $(VENV)/installed-dev
 slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
 
+# On a machine with a GPU: the tests that need one, then what it is worth beside two threads (six minutes).
 gpu: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m tests.benchmarks.gpu
 
 check: $(VENV)/installed
 	$(BIN)/python -m uat check

@@ -6,6 +6,8 @@ import time
 
 import torch
 
+from proofs_check.devices import wait
+
 COPIED = 2**26  # bytes: more than a processor's caches hold
 
 
@@ -15,14 +17,9 @@ def copy_bandwidth(device: torch.device, repetitions: int = 3) -> float:
     target = torch.empty_like(source)
     fastest = float("inf")
     for _ in range(repetitions + 1):  # the first touches the pages
-        _wait(device)
+        wait(device)
         start = time.perf_counter()
         target.copy_(source)
-        _wait(device)
+        wait(device)
         fastest = min(fastest, time.perf_counter() - start)
     return COPIED / fastest
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

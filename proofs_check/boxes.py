@@ -18,6 +18,8 @@ from proofs_check.domain import Region
 from proofs_check.enclosures.interval import Booleans, Floats, Interval
 from proofs_check.walker import Chamber
 
+BATCH = 2048  # boxes
+
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
@@ -40,10 +42,19 @@ class Boxes:
         """Return some of them."""
         return Boxes(self.lower[index], self.upper[index], self.bound[index], self.case[index], self.level[index])
 
+    def parted(self, chosen: np.ndarray) -> tuple[Boxes, Boxes]:
+        """Return the chosen ones, and the others in their order."""
+        others = np.ones(self.bound.size, dtype=bool)
+        others[chosen] = False
+        return self.take(chosen), self.take(others)
+
     def leaves(self) -> Counter[tuple[int, int]]:
         """Count them by case and level."""
-        kinds, counts = np.unique(np.stack([self.case, self.level]), axis=1, return_counts=True)
-        return Counter({(int(case), int(level)): int(count) for (case, level), count in zip(kinds.T, counts, strict=True)})
+        found: Counter[tuple[int, int]] = Counter()
+        for case in np.unique(self.case):  # two sorts of numbers: one of pairs takes many times as long
+            levels, counts = np.unique(self.level[self.case == case], return_counts=True)
+            found.update({(int(case), int(level)): int(count) for level, count in zip(levels, counts, strict=True)})
+        return found
 
     @property
     def centre(self) -> Floats:
@@ -94,6 +105,11 @@ class Comparison(abc.ABC):
     @abc.abstractmethod
     def judge(self, batch: Boxes) -> Judged:
         """Bound the error on boxes of one case."""
+
+    @property
+    def batch(self) -> int:
+        """How many boxes of one case are judged at once."""
+        return BATCH
 
     @property
     def d(self) -> int:

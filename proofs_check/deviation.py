@@ -19,6 +19,7 @@ import numpy as np
 from constructions.targets import expression as ex
 from proofs_check import taylor
 from proofs_check.boxes import Boxes, Comparison, Judged
+from proofs_check.enclosures.arrays import as_array, is_numpy
 from proofs_check.enclosures.interval import Floats, Interval, quiet, up
 from proofs_check.programs import Compiled, Program
 from proofs_check.taylor import Model
@@ -73,8 +74,9 @@ class Deviation(Comparison):
 
     def judge(self, batch: Boxes) -> Judged:
         """Bound |f - p| on boxes of one case."""
-        pieces = [_judged(self._program(int(batch.case[0])), batch.take(slice(k, k + TOGETHER)), self.order)
-                  for k in range(0, max(1, batch.bound.size), TOGETHER)]
+        together = TOGETHER if is_numpy(batch.lower) else max(1, batch.bound.size)  # a GPU has no such cache
+        pieces = [_judged(self._program(int(batch.case[0])), batch.take(slice(k, k + together)), self.order)
+                  for k in range(0, max(1, batch.bound.size), together)]
         return Judged(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("upper", "parts", "occurs")))
 
 
@@ -101,4 +103,4 @@ def _shares(gap: Model, f: Model, radii: Floats) -> Floats:
             parts[:, model.support] += sizes @ shares
         highest = sizes @ np.where(totals == model.degree, shares, 0.0)
         suggested[:, model.support] += highest / (highest.sum(axis=1, keepdims=True) + 1e-300)
-    return np.asarray(np.nan_to_num(parts + suggested * gap.error[:, None] / 3, nan=np.inf, posinf=np.inf))
+    return as_array(np.nan_to_num(parts + suggested * gap.error[:, None] / 3, nan=np.inf, posinf=np.inf))

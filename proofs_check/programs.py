@@ -16,7 +16,8 @@ import numpy as np
 
 from constructions.targets import expression as ex
 from proofs_check import taylor
-from proofs_check.enclosures.interval import Booleans, Interval
+from proofs_check.enclosures.arrays import as_array, zeros
+from proofs_check.enclosures.interval import Booleans, Floats, Interval
 from proofs_check.jets import Affine
 from proofs_check.taylor import Model, Scale
 from proofs_check.walker import Chamber
@@ -182,38 +183,38 @@ class Compiled:
             variables: models of the n d coordinates on a batch of boxes.
             order: largest degree that is kept.
         """
-        boxes = variables[0].terms.shape[1]
-        atoms, undefined = list(variables), np.zeros(boxes, dtype=bool)
+        like = variables[0].error
+        atoms, undefined = list(variables), zeros(like.shape, like, bool)
         found: dict[int, Model] = {}
 
         def form(k: int) -> Model:
             if k not in found:
                 offset, parts, sign = self.sums[k]
-                found[k] = taylor.clipped(taylor.combined(offset, [(s, atoms[atom]) for s, atom in parts], boxes), sign)
+                found[k] = taylor.clipped(taylor.combined(offset, [(s, atoms[atom]) for s, atom in parts], like), sign)
             return found[k]
 
         for name, arguments in self.steps:
             given = [form(k) for k in arguments]
-            undefined |= _undefined(name, given)
-            atoms.append(_computed(name, given, order, boxes))
+            undefined = undefined | _undefined(name, given)
+            atoms.append(_computed(name, given, order, like))
         return [form(self.forms[wanted]) for wanted in self.wanted], undefined
 
 
 def _undefined(name: str, given: Sequence[Model]) -> Booleans:
     match name:
         case "log":
-            return np.asarray(~(given[0].range.lower > 0))
+            return as_array(~(given[0].range.lower > 0))
         case "sqrt":
-            return np.asarray(~(given[0].range.lower >= 0))
+            return as_array(~(given[0].range.lower >= 0))
         case "reciprocal":
             return given[0].range.contains(0.0)
     return np.zeros((), dtype=bool)
 
 
-def _computed(name: str, given: Sequence[Model], order: int, boxes: int) -> Model:
+def _computed(name: str, given: Sequence[Model], order: int, like: Floats) -> Model:
     match name:
         case "pi":
-            return taylor.constant(Interval.pi(), boxes)
+            return taylor.constant(Interval.pi(), like)
         case "times":
             return taylor.times(given[0], given[1], order)
         case "relu":

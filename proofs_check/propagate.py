@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.enclosures.arrays import beside, zeros
 from proofs_check.enclosures.interval import Floats, quiet
 from proofs_check.enclosures.sums import ABOVE, MOST_TERMS
 from proofs_check.folds import Chains, Layer, analysed, unit_by_unit
@@ -51,7 +52,7 @@ class Balls:
         if terms > MOST_TERMS:
             raise ArithmeticError(f"a sum of {terms} terms is outside the rounding analysis (at most {MOST_TERMS})")
         if not terms:
-            return Balls.exact(np.zeros((*self.mid.shape[:-1], weights.shape[1])))
+            return Balls.exact(zeros((*self.mid.shape[:-1], weights.shape[1]), self.mid))
         rounded = (terms + 3) * _UNIT * 1.01
         return Balls(self.mid @ weights, ((self.rad + rounded * np.abs(self.mid)) @ sizes) * ABOVE + _TINY)
 
@@ -142,7 +143,7 @@ def linearise_parts(network: MeanSumformer, parts: Parts, own: int, centres: Flo
                    seen.phi)
     pooled = [index[channel] for channel in network.pooled]
     centre, slopes = _split(phi, boxes, n)
-    means = _mean(Balls(centre.mid[..., pooled], centre.rad[..., pooled]))
+    means = averaged(Balls(centre.mid[..., pooled], centre.rad[..., pooled]))
     own_slopes, rows = _embedded(slopes, own, n), np.full((n, 1), 1.0 / n)
     # token k's coordinates move the mean through token k's own channels alone
     mean_slopes = Balls(slopes.mid[..., pooled].reshape(boxes, n * d, -1), slopes.rad[..., pooled].reshape(boxes, n * d, -1))
@@ -155,7 +156,7 @@ def linearise_parts(network: MeanSumformer, parts: Parts, own: int, centres: Flo
     stream = _through(parts.psi, _widened(stream, len(known)), radii.reshape(boxes, n * d), known, seen.psi)
     read = [known[channel] for channel in network.readout]
     out = _columns(stream.centre, read).times(network.W_out)
-    bias = Balls.exact(np.broadcast_to(network.b_out, out.mid.shape))
+    bias = Balls.exact(np.broadcast_to(beside(network.b_out, centres), out.mid.shape))
     return Linearised(out.plus(bias), _columns(stream.slopes, read).times(network.W_out)), seen
 
 
@@ -165,7 +166,7 @@ def _through(layers: Sequence[Layer], stream: Stream, radii: Floats, index: dict
     for layer in layers:
         weights, plain, chains = layer.weights, layer.plain, layer.chains
         reads, writes = [index[name] for name in weights.reads], [index[name] for name in weights.writes]
-        bias = Balls.exact(np.broadcast_to(weights.bias, (len(c), weights.units)))
+        bias = Balls.exact(np.broadcast_to(beside(weights.bias, c), (len(c), weights.units)))
         before = Balls(c[:, reads], e[:, reads]).times(weights.W_1).plus(bias)
         total = Balls(c[:, writes], e[:, writes]).plus(_rectified(before).times(weights.W_2))
         own = np.union1d(plain, layer.straight).astype(int)
@@ -190,7 +191,7 @@ def _through(layers: Sequence[Layer], stream: Stream, radii: Floats, index: dict
                 gathered = bent.times((np.array(targets)[:, None] == np.array(written)).astype(np.float64))
                 g[..., written], h[..., written] = _pair(Balls(g[..., written], h[..., written]).plus(gathered))
         else:
-            seen.append(Balls.exact(np.zeros((len(c), 0))))
+            seen.append(Balls.exact(zeros((len(c), 0), c)))
         kept = [index[name] for name in layer.folded]
         before_fold = np.where(np.abs(c[:, kept]) <= 2.0**50, e[:, kept], np.inf)
         c[:, writes], e[:, writes] = total.mid, total.rad
@@ -259,7 +260,8 @@ def _tabulated(chains: Chains, low: Floats, high: Floats) -> tuple[Floats, Float
     few = (low > 0) & (high < 2) & (last - first < LOOKED_UP)
     place = chains.offset + np.clip(np.where(few, first, 0), 0, chains.pieces - 1).astype(int)
     end = chains.offset + np.clip(np.where(few, last, 0), 0, chains.pieces - 1).astype(int)
-    found = np.stack([chains.slopes[np.minimum(place + k, end)] for k in range(LOOKED_UP)])
+    slopes = beside(chains.slopes, low)
+    found = np.stack([slopes[np.minimum(place + k, end)] for k in range(LOOKED_UP)])
     return np.where(few, found.min(axis=0) - chains.slack, -np.inf), np.where(few, found.max(axis=0) + chains.slack, np.inf)
 
 
@@ -270,9 +272,9 @@ def _index(names: Sequence[str], layers: Sequence[ReluLayer]) -> dict[str, int]:
 
 def _token_stream(tokens: Floats, channels: int) -> Stream:
     count, d = tokens.shape
-    centre = np.zeros((count, channels))
+    centre = zeros((count, channels), tokens)
     centre[:, :d] = tokens
-    slopes = np.zeros((count, d, channels))
+    slopes = zeros((count, d, channels), tokens)
     slopes[:, range(d), range(d)] = 1.0
     return Stream(Balls.exact(centre), Balls.exact(slopes))
 
@@ -285,7 +287,8 @@ def _split(stream: Stream, boxes: int, n: int) -> tuple[Balls, Balls]:
             Balls(by_box(stream.slopes.mid), by_box(stream.slopes.rad)))
 
 
-def _mean(values: Balls) -> Balls:
+def averaged(values: Balls) -> Balls:
+    """Enclose means over tokens, from (boxes, n, channels) to (boxes, channels)."""
     n = values.mid.shape[1]
     mid = values.mid.sum(axis=1) / n
     rounding = (n + 3) * _UNIT * 1.01 * np.abs(values.mid).sum(axis=1)
@@ -296,7 +299,7 @@ def _embedded(slopes: Balls, own: int, n: int) -> Balls:
     """Place the own token's slopes among those of all tokens' coordinates."""
     def placed(array: Floats) -> Floats:
         boxes, _, d, channels = array.shape
-        result = np.zeros((boxes, n, d, channels))
+        result = zeros((boxes, n, d, channels), array)
         result[:, own] = array[:, own]
         return result.reshape(boxes, n * d, channels)
 

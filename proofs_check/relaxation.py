@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from constructions.network.relu import MeanSumformer
+from proofs_check.enclosures.arrays import as_array, beside, full, is_numpy, zeros
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, down, quiet, up
 from proofs_check.enclosures.sums import ABOVE
 from proofs_check.propagate import Balls, Linearised, Parts, linearise_parts
@@ -79,8 +80,9 @@ def relaxed(network: MeanSumformer, own: int, centres: Floats, radii: Floats, *,
     stages = Stages.of(network)
     if stages is None:
         raise ValueError("a channel is listed twice, or a layer has too many units for the rounding analysis")
-    parts = [_relaxed(network, stages, own, centres[k: k + TOGETHER], radii[k: k + TOGETHER], lines)
-             for k in range(0, max(1, len(centres)), TOGETHER)]
+    together = TOGETHER if is_numpy(centres) else max(1, len(centres))  # a GPU has no such cache
+    parts = [_relaxed(network, stages, own, centres[k: k + together], radii[k: k + together], lines)
+             for k in range(0, max(1, len(centres)), together)]
     slopes, bounds = zip(*parts, strict=True)
     return (Linearised(Balls.joined([one.centre for one in slopes]), Balls.joined([one.slopes for one in slopes])),
             Bounds(*(np.concatenate([getattr(one, name) for one in bounds])
@@ -122,7 +124,7 @@ class Box:
         self.phi: list[Lines] = []
         self.psi: list[Lines] = []
         self.sizes = (np.abs(self.token_centre) + self.token_radii)[:, list(stages.tokens)] * ABOVE
-        self.bent: Booleans = np.zeros(self.boxes * self.n, dtype=bool)
+        self.bent: Booleans = zeros((self.boxes * self.n,), centres, bool)
 
     def enter_phi(self, k: int, arguments: Balls, known: Ends | None = None) -> Ends:
         """Choose the lines of a stage of phi, given arguments by slopes and other ends of them; return the ends."""
@@ -135,12 +137,12 @@ class Box:
     def pool(self) -> None:
         """Go from the channels of phi to those of psi."""
         sizes = self.sizes.reshape(self.boxes, self.n, -1)
-        self.sizes = np.zeros((self.boxes, self.stages.after_pooling))
+        self.sizes = zeros((self.boxes, self.stages.after_pooling), sizes)
         (own, own_source), (mean, mean_source) = self.stages.own, self.stages.means
         self.sizes[:, own] = sizes[:, self.own, own_source]
         self.sizes[:, mean] = sizes[:, :, mean_source].max(axis=1)
         self.pooled = self.sizes
-        self.bent = np.asarray(self.bent.reshape(self.boxes, self.n).any(axis=1))
+        self.bent = as_array(self.bent.reshape(self.boxes, self.n).any(axis=1))
 
     def _entered(self, stage: Stage, arguments: Balls, known: Ends | None, lines: list[Lines], ends: EndsOf) -> Ends:
         low, high = down(arguments.mid - arguments.rad), up(arguments.mid + arguments.rad)
@@ -148,8 +150,8 @@ class Box:
         low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
         if known is not None:
             low, high = np.maximum(low, known[0]), np.minimum(high, known[1])
-        box, unit = np.nonzero((self.alone | (low < 0) & (high > 0)) & ~stage.straight & self.bent[:, None])
-        if box.size and self.lines:
+        box, unit = self._asked(stage, low, high) if self.lines else (np.zeros(0, dtype=int), np.zeros(0, dtype=int))
+        if box.size:
             weights, bias, nothing = stage.W_1.T[unit], stage.bias[unit], np.zeros(len(box))
             if self.alone:
                 low[box, unit], high[box, unit] = ends(Rows(weights, bias, nothing, box, nothing), CHORD)
@@ -165,6 +167,11 @@ class Box:
         self.sizes = lines[-1].after(stage)
         return low, high
 
+    def _asked(self, stage: Stage, low: Floats, high: Floats) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boxes and units whose arguments are bounded by substitution."""
+        box, unit = np.nonzero((self.alone | (low < 0) & (high > 0)) & ~stage.straight & self.bent[:, None])
+        return box, unit
+
     def _of_token(self, rows: Rows, line: LowerLine) -> Ends:
         """Return the least values of functionals of channels of phi, after the stages so far, and the largest if asked for."""
         rows = self._tokens(rows.back(self.stages.phi[: len(self.phi)], with_lower(self.phi, line)))
@@ -175,7 +182,7 @@ class Box:
         return self._sequence(rows, with_lower(self.phi, line), with_lower(self.psi, line)).ends(self.centre, self.radii)
 
     def _tokens(self, rows: Rows) -> Rows:
-        a = np.zeros((len(rows.a), self.d))
+        a = zeros((len(rows.a), self.d), rows.a)
         a[:, list(self.stages.tokens)] = rows.a
         return replace(rows, a=a)
 
@@ -183,11 +190,11 @@ class Box:
         """Put functionals of channels of psi in terms of all tokens' coordinates."""
         rows = rows.back(self.stages.psi[: len(psi)], psi)
         count, (own, own_source), (mean, mean_source) = len(rows.a), self.stages.own, self.stages.means
-        a = np.zeros((count, self.n, self.stages.after_phi))
+        a = zeros((count, self.n, self.stages.after_phi), rows.a)
         a[:, :, mean_source] = rows.a[:, None, mean] / self.n
         a[:, self.own, own_source] += rows.a[:, own]
         tokens = (rows.box[:, None] * self.n + np.arange(self.n)).reshape(-1)
-        nothing = np.zeros(count * self.n)
+        nothing = zeros((count * self.n,), rows.a)
         spread = None if rows.spread is None else nothing
         each = self._tokens(Rows(a.reshape(count * self.n, -1), nothing, nothing, tokens, spread).back(self.stages.phi, phi))
         c, lost = each.c.reshape(count, self.n), each.lost.reshape(count, self.n)
@@ -208,11 +215,11 @@ def _best(b_out: Floats, ways: Sequence[tuple[Box, LowerLine]]) -> Bounds:
     """Return linear bounds of the output, for each box and output the best of several."""
     box, _ = ways[0]
     both = np.concatenate([box.stages.readout.T, -box.stages.readout.T])
-    which = np.repeat(np.arange(box.boxes), len(both))
-    bias = np.tile(np.concatenate([b_out, -b_out]), box.boxes)
-    asked = Rows(np.tile(both, (box.boxes, 1)), bias, np.zeros(len(which)), which)
-    value, best = np.full(len(which), -np.inf), np.full(len(which), -np.inf)
-    slopes = np.zeros((len(which), box.n * box.d))
+    which = beside(np.repeat(np.arange(box.boxes), len(both)), box.centre)
+    bias = beside(np.tile(np.concatenate([b_out, -b_out]), box.boxes), box.centre)
+    asked = Rows(beside(np.tile(both, (box.boxes, 1)), box.centre), bias, zeros((len(which),), box.centre), which)
+    value, best = full((len(which),), -np.inf, box.centre), full((len(which),), -np.inf, box.centre)
+    slopes = zeros((len(which), box.n * box.d), box.centre)
     for one, line in ways:
         rows = one.output(asked, line)
         reached, (least, _) = rows.at(box.centre, box.radii), rows.ends(box.centre, box.radii)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from proofs_check.enclosures.arrays import as_array
 from proofs_check.enclosures.interval import Booleans, Floats, Interval, down, quiet, up
 from proofs_check.enclosures.sums import ABOVE
 
@@ -46,6 +47,10 @@ class Curvature:
                 mixed[:, w] += half
         return Curvature(radii, least, most, mixed * ABOVE)
 
+    def take(self, rows: np.ndarray) -> Curvature:
+        """Return some of the boxes."""
+        return Curvature(self.radii[rows], self.least[rows], self.most[rows], self.mixed[rows])
+
     def rise(self, slopes: Sequence[Interval]) -> Floats:
         """Return, (boxes, variables), what each variable adds at most to e(m), for slopes g_v at the centre."""
         return self._most([slope.magnitude() for slope in slopes], self.most)
@@ -62,4 +67,4 @@ class Curvature:
         square = np.where(bend < 0, np.maximum(down(r * r), 0.0), up(r * r))
         at_end = up(straight + np.where(bend == 0, 0.0, up(bend * square) / 2))
         inside = (bend < 0) & (g <= up(-bend * r))
-        return np.asarray(np.where(inside, np.minimum(up(up(g * g) / (-2 * bend)), straight), at_end) + self.mixed) * ABOVE
+        return as_array(np.where(inside, np.minimum(up(up(g * g) / (-2 * bend)), straight), at_end) + self.mixed) * ABOVE

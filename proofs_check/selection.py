@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from proofs_check.enclosures.arrays import as_array
 from proofs_check.enclosures.interval import Booleans, Interval
 
 Key = Hashable
@@ -36,8 +37,8 @@ class Forking:
 
     def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
-        positive = np.asarray(argument.lower >= 0)
-        open_ = ~positive & ~np.asarray(argument.upper <= 0)
+        positive = as_array(argument.lower >= 0)
+        open_ = ~positive & ~as_array(argument.upper <= 0)
         both = np.zeros_like(open_)
         if open_.any():
             if key not in self.decisions and len(self.decisions) < self.max_open:
@@ -71,6 +72,6 @@ class Strict:
 
     def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
-        positive = np.asarray(argument.lower > 0)
-        self.rough = self.rough | (~positive & ~np.asarray(argument.upper < 0))
+        positive = as_array(argument.lower > 0)
+        self.rough = self.rough | (~positive & ~as_array(argument.upper < 0))
         return positive, np.zeros_like(positive)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from constructions.errors import BadInput, Refused
 from constructions.storage import MEAN_FORMAT, load_mean_sumformer
@@ -27,6 +28,11 @@ from proofs_check.propositions import TARGET
 from proofs_check.run_files import RunFiles, understanding
 from proofs_check.sup_norm import ErrorWitness, Problem, Search
 from proofs_check.trained import read_trained
+
+if TYPE_CHECKING:
+    import torch
+
+    from proofs_check.boxes import Comparison
 
 TRUST = (
     "the parser and syntax tree of the target language give the text its meaning",
@@ -88,7 +94,8 @@ def _coverable(target: AnyTarget) -> Target:
 
 
 def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = math.inf,
-                           checkpoint: Path | None = None, executor: Executor | None = None, assumption: str = "",
+                           checkpoint: Path | None = None, executor: Executor | None = None, device: torch.device | None = None,
+                           assumption: str = "",
                            after_round: Callable[[Search], None] = lambda _: None) -> tuple[Verdict, Search]:
     """Return a certificate of ``||f - S|| <= bound`` at one length, or the best bound so far, or a witness against it.
 
@@ -97,12 +104,17 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
         seconds: time after which the best bound so far is reported.
         checkpoint: file the state is kept in; if it exists the search goes on from there.
         executor: where boxes are judged.
+        device: where they are judged if that is no processor; what is assumed of it is assumed by the certificate.
         assumption: what reading the network rests on, for the certificate.
         after_round: called after every round of boxes.
+
+    Raises:
+        Refused: the device does not compute as a bound has to assume.
     """
-    search, trusted = Search.begin(problem, claim.bound), []
+    comparison, trusted = (problem, []) if device is None else _on_device(problem, device)
+    search = Search.begin(comparison, claim.bound)
     if checkpoint is not None and checkpoint.exists():
-        search = resume(problem, search.limit, checkpoint)
+        search = resume(comparison, search.limit, checkpoint)
         trusted.append(f"{checkpoint} holds what an earlier run of this check left there")
     if isinstance(executor, Cluster):
         trusted.append(executor.trusted)
@@ -116,6 +128,14 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
         search.run(seconds, keep, executor)
     trust = (assumption, *TRUST) if assumption else TRUST
     return conclude(claim, _steps(search, claim, "; ".join(trusted)), trust, floating_point=False), search
+
+
+def _on_device(problem: Problem, device: torch.device) -> tuple[Comparison, list[str]]:
+    """Return the problem as judged on the device, and what that assumes; torch takes seconds to import."""
+    from proofs_check.device_arithmetic import ASSUMED
+    from proofs_check.on_device import OnDevice
+
+    return OnDevice.of(problem, device), [ASSUMED]
 
 
 def _steps(search: Search, claim: Claim, trusted: str) -> list[Step]:

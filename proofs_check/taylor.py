@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,7 @@ from fractions import Fraction
 import numpy as np
 
 from proofs_check.enclosures import functions
+from proofs_check.enclosures.arrays import as_array, beside, full, zeros
 from proofs_check.enclosures.interval import Floats, Interval, down, hull, maximum, minimum, up
 from proofs_check.enclosures.sums import ABOVE, MOST_TERMS
 from proofs_check.series import coefficients
@@ -66,7 +68,7 @@ class Model:
         """Bound the terms of each degree, (degree + 1, boxes), by the sum of their absolute values."""
         variables = len(self.support)
         starts = [math.comb(variables + total - 1, total - 1) if total else 0 for total in range(self.degree + 1)]
-        return np.asarray(np.add.reduceat(np.abs(self.terms), starts[: self.degree + 1 if variables else 1], axis=0)) * ABOVE
+        return as_array(np.add.reduceat(np.abs(self.terms), starts[: self.degree + 1 if variables else 1], axis=0)) * ABOVE
 
 
 def made(support: tuple[int, ...], degree: int, terms: Floats, error: Floats, natural: Interval) -> Model:
@@ -93,9 +95,9 @@ def middle_of(a: Interval) -> tuple[Floats, Floats]:
     return middle, up(np.maximum(a.upper - middle, middle - a.lower)) + 0.0
 
 
-def constant(value: Interval, boxes: int) -> Model:
-    """Return a function that is constant on all boxes."""
-    value = Interval(np.broadcast_to(value.lower, (boxes,)), np.broadcast_to(value.upper, (boxes,)))
+def constant(value: Interval, like: Floats) -> Model:
+    """Return a function that is constant on all boxes; ``like`` is an array of them, (boxes,)."""
+    value = Interval(*(np.broadcast_to(beside(end, like), like.shape) for end in (value.lower, value.upper)))
     middle, radius = middle_of(value)
     return made((), 0, middle[None], radius, value)
 
@@ -121,14 +123,14 @@ class Scale:
         return Scale(float(middle), 0.0 if exactly.lower == exactly.upper else float(radius), exactly)
 
 
-def combined(offset: Scale, parts: Sequence[tuple[Scale, Model]], boxes: int) -> Model:
-    """Return offset + sum of factor * model."""
+def combined(offset: Scale, parts: Sequence[tuple[Scale, Model]], like: Floats) -> Model:
+    """Return offset + sum of factor * model; ``like`` is an array of the boxes, (boxes,)."""
     support = tuple(sorted({v for _, model in parts for v in model.support}))
     degree = max((model.degree for _, model in parts), default=0)
-    terms = np.zeros((len(exponents(len(support), degree)), boxes))
+    terms = zeros((len(exponents(len(support), degree)), len(like)), like)
     terms[0] = offset.middle
-    error, sizes = np.full(boxes, offset.radius), np.full(boxes, abs(offset.middle))
-    natural = Interval(np.full(boxes, offset.exactly.lower), np.full(boxes, offset.exactly.upper))
+    error, sizes = full(like.shape, offset.radius, like), full(like.shape, abs(offset.middle), like)
+    natural = Interval(*(full(like.shape, float(end), like) for end in (offset.exactly.lower, offset.exactly.upper)))
     positive = natural.lower >= 0
     for scale, model in parts:
         size = model.sizes.sum(axis=0)
@@ -157,7 +159,7 @@ def _product(a: Model, b: Model, magnitudes: tuple[Floats, Floats], order: int) 
         a, b = b, a
     support = tuple(sorted({*a.support, *b.support}))
     degree = min(order, a.degree + b.degree)
-    terms = np.zeros((len(exponents(len(support), degree)), a.terms.shape[1]))
+    terms = zeros((len(exponents(len(support), degree)), a.terms.shape[1]), a.terms)
     for row, places in zip(a.terms, _places(a.support, b.support, a.degree, b.degree, degree), strict=True):
         terms[places] += row * b.terms[: len(places)]
     lost = np.zeros_like(error)
@@ -213,7 +215,7 @@ def relu(a: Model) -> Model:
 
 
 def _power(value: Floats, exponent: int) -> Floats:
-    return np.asarray(np.prod([value] * exponent, axis=0)) * ABOVE
+    return functools.reduce(operator.mul, [value] * exponent) * ABOVE
 
 
 @functools.cache
@@ -229,7 +231,7 @@ def _within(exponent: tuple[int, ...], support: tuple[int, ...], wider: tuple[in
 @functools.cache
 def _placed(support: tuple[int, ...], wider: tuple[int, ...], degree: int) -> np.ndarray:
     index = _index(len(wider), degree)
-    return np.array([index[_within(exponent, support, wider)] for exponent in exponents(len(support), degree)])
+    return _kept([index[_within(exponent, support, wider)] for exponent in exponents(len(support), degree)])
 
 
 @functools.cache
@@ -240,6 +242,13 @@ def _places(a: tuple[int, ...], b: tuple[int, ...], a_degree: int, b_degree: int
     found = []
     for left in exponents(len(a), a_degree):
         left_wide, room = _within(left, a, wider), min(b_degree, degree - sum(left))
-        found.append(np.array([index[tuple(map(sum, zip(left_wide, _within(right, b, wider), strict=True)))]
-                               for right in exponents(len(b), room)] if room >= 0 else [], dtype=int))
+        found.append(_kept([index[tuple(map(sum, zip(left_wide, _within(right, b, wider), strict=True)))]
+                            for right in exponents(len(b), room)] if room >= 0 else []))
     return tuple(found)
+
+
+def _kept(places: list[int]) -> np.ndarray:
+    """Return an array that nobody changes: a device needs it once."""
+    array = np.array(places, dtype=int)
+    array.flags.writeable = False
+    return array

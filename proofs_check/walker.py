@@ -13,10 +13,9 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 
-import numpy as np
-
 from constructions.targets import expression as ex
 from proofs_check import jets
+from proofs_check.enclosures.arrays import zeros
 from proofs_check.enclosures.interval import Booleans, Interval, maximum, minimum
 from proofs_check.jets import Affine, Jet
 from proofs_check.selection import Key, Selector
@@ -59,7 +58,7 @@ class Walker:
 
     def __init__(self, variables: Sequence[Interval], chamber: Chamber, selector: Selector, *, second: bool) -> None:
         self.variables, self.chamber, self.selector, self.second = tuple(variables), chamber, selector, second
-        self.undefined: Booleans = np.zeros(variables[0].shape, dtype=bool)
+        self.undefined: Booleans = zeros(variables[0].shape, variables[0].lower, bool)
         self._known: dict[tuple[ex.Expression, int | None], Jet] = {}
 
     def jet(self, node: ex.Expression, token: int | None = None) -> Jet:

@@ -90,6 +90,8 @@ Checkpoint = Annotated[str | None, typer.Option(
     help="Subdivision: file the state is kept in; an interrupted search goes on from there.", show_default=False)]
 ExecutorName = Annotated[str, typer.Option(
     "--executor", help="Subdivision: where boxes are judged: here, processes[:K] or dask:ADDRESS.")]
+JudgedOn = Annotated[str, typer.Option(
+    "--device", help="Subdivision: what judges boxes: auto, cpu or cuda; the certificate says what it assumes of a GPU.")]
 Steps = Annotated[list[str] | None, typer.Argument(metavar="STEP", help="Ids of proof steps. (default: all)",
                                                    show_default=False)]
 Upto = Annotated[list[str] | None, typer.Option("--upto", metavar="ID", help="A step and everything it rests on.",
@@ -196,8 +198,8 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
 
 @app.command()
 def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyLength = None, bound: Bound = None,
-            seconds: Seconds = None, checkpoint: Checkpoint = None, executor: ExecutorName = "here", network: Network = None,
-            target: Approximated = None, d: D = None, domain: Domain = "0,1", pooling: Pooling = "mean",
+            seconds: Seconds = None, checkpoint: Checkpoint = None, executor: ExecutorName = "here", device: JudgedOn = "cpu",
+            network: Network = None, target: Approximated = None, d: D = None, domain: Domain = "0,1", pooling: Pooling = "mean",
             import_callable: ImportCallable = False, json_: Json = False) -> None:
     """Re-prove the bound of a run directory, or prove one of a trained network, from weights and target text alone."""
     from uat import commands
@@ -205,7 +207,7 @@ def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyL
 
     if method not in ("auto", "subdivision"):
         raise BadInput(f"--method {method!r}: expected auto or subdivision")
-    asked = Subdivision(n, bound, seconds, checkpoint, executor)
+    asked = Subdivision(n, bound, seconds, checkpoint, executor, device)
     if run is None and network is not None and target is not None:
         raise typer.Exit(commands.subdivide(Trained(network, target, d, domain, pooling), asked, as_json=json_))
     if run is None or network is not None or target is not None:
@@ -213,7 +215,7 @@ def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyL
     if method == "subdivision":
         raise typer.Exit(commands.subdivide(run, asked, as_json=json_))
     given = {"--n": n, "--bound": bound, "--seconds": seconds, "--checkpoint": checkpoint,
-             "--executor": None if executor == "here" else executor}
+             "--executor": None if executor == "here" else executor, "--device": None if device == "cpu" else device}
     for option, value in given.items():
         if value is not None:
             raise BadInput(f"{option} {value}: is about --method subdivision")

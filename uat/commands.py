@@ -96,7 +96,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
     from proofs_check.trained import READING, is_onnx
 
-    start = time.perf_counter()
+    start, device = time.perf_counter(), judging_device(asked.device)
     seconds, checkpoint = asked.time(), asked.file()
     if isinstance(subject, Trained):
         target, bound = subject.resolved(asked.n), asked.tolerance({})
@@ -109,7 +109,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     try:
         with progress() as report, executor(asked.executor) as pool:
             verdict, search = certify_by_subdivision(
-                claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool,
+                claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool, device=device,
                 assumption=READING if isinstance(subject, Trained) and not is_onnx(Path(subject.network)) else "",
                 after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
     except KeyboardInterrupt:  # a second one: the first ends the search alone
@@ -230,6 +230,17 @@ def check_device(device: str) -> None:
         choose_device(device)
 
 
+def judging_device(name: str) -> Any:
+    """Return the device of that name, None for the processor; raises BadInput as :func:`check_device`."""
+    if name == "cpu":
+        return None
+    check_device(name)
+    from proofs_check.witness import choose_device
+
+    device = choose_device(name)
+    return None if device.type == "cpu" else device
+
+
 def _refuse_without_driver() -> None:
     """Answer at once where there is no CUDA driver, without the seconds that importing torch takes."""
     import ctypes
@@ -273,10 +284,10 @@ def _declared(construction: pipeline.AnyConstruction) -> str:
 
 def _show_claim(claim: Claim) -> None:
     """Say what is claimed of what: a run directory may be called anything."""
-    name = "" if claim.target == claim.expression else f"[bold]{show.escape(claim.target)}[/bold]: "
     length = "every n >= 2" if claim.every_n else f"n = {claim.n} tokens"
     sides = Box(tuple(a for a, _ in claim.domain), tuple(b for _, b in claim.domain))
-    first = f"{name}f(X)_i = {show.escape(claim.expression)}".replace("\n", "\\n")  # no text has a line of its own
+    first = f"[bold]{show.escape(claim.target)}[/bold]: f(X)_i = {show.escape(claim.expression)}"
+    first = first.replace("\n", "\\n")  # no text has a line of its own
     show.console().print(first)
     show.console().print(f"on {show.escape(str(sides))}, {length}; claimed bound {show.bound_text(claim.bound)}\n")
 

@@ -139,10 +139,14 @@ class Subdivision:
     seconds: str | None = None
     checkpoint: str | None = None
     executor: str = "here"
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.n is not None and self.n < 2:
             raise BadInput(f"--n {self.n}: expected n >= 2 tokens")
+        if self.executor != "here" and self.device != "cpu":
+            raise BadInput(f"--executor {self.executor} and --device {self.device}: boxes are judged in other processes or on a "
+                           f"device, not both")
 
     def tolerance(self, plan: Mapping[str, Any]) -> Fraction:
         """Return the bound to prove, the run's eps if none is named; raises BadInput unless it is positive."""

@@ -14,6 +14,8 @@ from fractions import Fraction
 
 from flint import arb, fmpq
 
+from constructions.targets import expression as ex
+
 
 @dataclass(eq=False)
 class Quantity:
@@ -25,12 +27,30 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Irrational:
+    """A number as an expression, a rational number near it, and a bound of the distance."""
+
+    tree: ex.Expression
+    near: Fraction
+    off: Fraction
+
+
+Factors = Mapping[tuple[Quantity | None, Irrational], Fraction]
+
+
+@dataclass(frozen=True)
 class Form:
-    """constant + sum of coefficient * quantity, up to ``slack`` (irrational constants are rounded to rationals)."""
+    """constant + sum of coefficient * quantity, with irrational coefficients rounded.
+
+    Attributes:
+        terms, constant: rational; what a network holds.
+        irrational: by quantity (None for the constant) and irrational number, how often it is in the exact coefficient; the
+            number near it is as often in that of ``terms``.
+    """
 
     terms: Mapping[Quantity, Fraction] = field(default_factory=dict)
     constant: Fraction = Fraction(0)
-    slack: Fraction = Fraction(0)
+    irrational: Factors = field(default_factory=dict)
 
     @staticmethod
     def of(quantity: Quantity) -> Form:
@@ -38,22 +58,36 @@ class Form:
         return Form({quantity: Fraction(1)})
 
     def __add__(self, other: Form) -> Form:
-        terms = dict(self.terms)
+        terms, irrational = dict(self.terms), dict(self.irrational)
         for quantity, coefficient in other.terms.items():
             terms[quantity] = terms.get(quantity, Fraction(0)) + coefficient
-        return Form({q: c for q, c in terms.items() if c}, self.constant + other.constant, self.slack + other.slack)
+        for place, times in other.irrational.items():
+            irrational[place] = irrational.get(place, Fraction(0)) + times
+        irrational = {place: times for place, times in irrational.items() if times}
+        kept = {quantity for quantity, _ in irrational}
+        return Form({q: c for q, c in terms.items() if c or q in kept}, self.constant + other.constant, irrational)
 
     def __mul__(self, factor: Fraction) -> Form:
         if not factor:
             return Form()
-        return Form({q: c * factor for q, c in self.terms.items()}, self.constant * factor, self.slack * abs(factor))
+        return Form({q: c * factor for q, c in self.terms.items()}, self.constant * factor,
+                    {place: times * factor for place, times in self.irrational.items()})
 
     def __sub__(self, other: Form) -> Form:
         return self + other * Fraction(-1)
 
+    def times(self, number: Irrational) -> Form:
+        """Multiply a form with rational coefficients by an irrational number."""
+        if self.irrational:
+            raise ValueError("a form with irrational coefficients")
+        places: dict[tuple[Quantity | None, Irrational], Fraction] = {(q, number): c for q, c in self.terms.items()}
+        if self.constant:
+            places[None, number] = self.constant
+        return Form({q: c * number.near for q, c in self.terms.items()}, self.constant * number.near, places)
+
     def shifted(self, constant: Fraction) -> Form:
         """Add a constant."""
-        return Form(self.terms, self.constant + constant, self.slack)
+        return Form(self.terms, self.constant + constant, self.irrational)
 
     @property
     def token(self) -> bool:
@@ -65,27 +99,45 @@ class Form:
         """Absolute values of the coefficients, rounded."""
         return {quantity: abs(c.numerator / c.denominator) for quantity, c in self.terms.items()}
 
+    @functools.cached_property
+    def slack(self) -> Fraction:
+        """Bound how far it is from the exact form."""
+        return sum((abs(times) * number.off * (1 if q is None else Fraction(size(q.range)))
+                    for (q, number), times in self.irrational.items()), Fraction(0))
+
     @property
     def slack_ball(self) -> arb:
         """[-slack, slack]."""
         return arb(0, ball(self.slack).upper())
 
+    def exact(self, quantity: Quantity | None) -> ex.Expression | None:
+        """Return the coefficient of a quantity, or the constant for None, as an expression; None where it is rational."""
+        found = {number: times for (q, number), times in self.irrational.items() if q is quantity}
+        if not found:
+            return None
+        rational = self.constant if quantity is None else self.terms[quantity]
+        rational -= sum((times * number.near for number, times in found.items()), Fraction(0))
+        parts = [number.tree if times == 1 else ex.Binary("*", ex.Number(times), number.tree) for number, times in found.items()]
+        parts += [ex.Number(rational)] if rational else []
+        return functools.reduce(lambda a, b: ex.Binary("+", a, b), parts)
+
     def range(self) -> arb:
         """Enclose its exact values."""
-        if len(self.terms) == 1 and not self.constant and not self.slack:
+        if len(self.terms) == 1 and not self.constant and not self.irrational:
             (quantity, coefficient), = self.terms.items()
             return quantity.range if coefficient == 1 else ball(coefficient) * quantity.range
         return sum((ball(c) * q.range for q, c in self.terms.items()), ball(self.constant)) + self.slack_ball
 
-    def proportional(self) -> tuple[Form, Fraction, Fraction]:
-        """Return (direction, a, b) with self = a * direction + b, the direction shared by all forms parallel to it."""
+    def proportional(self) -> tuple[Form, Fraction]:
+        """Return (direction, a) with a * direction the terms, rational ones; all forms parallel to it share the direction."""
         first = min(self.terms, key=lambda q: q.name)
         a = self.terms[first]
-        return Form({q: c / a for q, c in self.terms.items()}), a, self.constant
+        return Form({q: c / a for q, c in self.terms.items()}), a
 
-    def key(self) -> tuple[tuple[tuple[int, Fraction], ...], Fraction]:
+    def key(self) -> tuple[object, ...]:
         """Return a hashable identity."""
-        return tuple(sorted((id(q), c) for q, c in self.terms.items())), self.constant
+        exact = frozenset(((id(q), number), times) for (q, number), times in self.irrational.items())
+        return tuple(sorted((id(q), c) for q, c in self.terms.items())), self.constant, exact
 
 
 @dataclass(frozen=True)

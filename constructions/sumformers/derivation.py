@@ -88,7 +88,12 @@ def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quanti
 
 
 def _form(form: Form, names: Mapping[Quantity, str]) -> Entry:
-    return {"terms": {names[q]: str(c) for q, c in form.terms.items()}, "constant": str(form.constant), "slack": str(form.slack)}
+    written: Entry = {"terms": {names[q]: str(c) for q, c in form.terms.items()}, "constant": str(form.constant)}
+    if form.irrational:
+        exact = {names[q]: str(tree) for q in form.terms if (tree := form.exact(q)) is not None}
+        constant = form.exact(None)
+        written["exact"] = {"terms": exact, **({} if constant is None else {"constant": str(constant)})}
+    return written
 
 
 def _held(placed: Placed) -> Entry:

@@ -8,7 +8,7 @@ from constructions.errors import Refused
 from constructions.pieces.forms import Form
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.node import Node
-from constructions.sumformers.rewriting import composed, constant_tree
+from constructions.sumformers.rewriting import affine, composed, constant_tree
 from constructions.sumformers.values import Algebra, Value, tree_of
 from constructions.targets import expression as ex
 
@@ -37,8 +37,8 @@ def kernel_tree(body: ex.Expression, tokens: Sequence[int], value: Callable[[ex.
             known = algebra.concrete(value(node))
             if known.constant:
                 return tree_of(known)
-            form = algebra.form(known) if known.form is None else known.form
-            simple = algebra.as_smooth(Value(form=form))
+            line = known.form is not None or affine(tree_of(known)) is not None  # of an exact quantity: no node of its own
+            simple = algebra.as_smooth(known if line else Value(form=algebra.form(known)))
             if simple.argument is None:
                 raise Refused(f"{node} is not an argument")  # pragma: no cover
             for v, (_, direction) in enumerate(outer):

@@ -7,7 +7,7 @@ from fractions import Fraction
 from constructions.pieces.smooth import ANALYTIC
 from constructions.targets import expression as ex
 
-ONE = ex.Number(Fraction(1))
+ONE, ZERO = ex.Number(Fraction(1)), ex.Number(Fraction(0))
 MAX_POLYNOMIAL = 40
 
 
@@ -121,6 +121,47 @@ def coefficients(tree: ex.Expression) -> list[Fraction] | None:
                 result = _combine("*", result, a) or result  # the degree was checked above
             return result
     return None
+
+
+def affine(tree: ex.Expression) -> tuple[ex.Expression, ex.Expression] | None:
+    """Return (a, b), numbers, where the tree is written as a multiple of its variable and a number, None otherwise."""
+    if constant_tree(tree):
+        return ZERO, tree
+    match tree:
+        case ex.Own():
+            return ONE, ZERO
+        case ex.Apply(function="neg", argument=argument):
+            inner = affine(argument)
+            return None if inner is None else (_folded("-", ZERO, inner[0]), _folded("-", ZERO, inner[1]))
+        case ex.Binary(operator="+" | "-" as operator, left=left, right=right):
+            a, b = affine(left), affine(right)
+            return None if a is None or b is None else (_folded(operator, a[0], b[0]), _folded(operator, a[1], b[1]))
+        case ex.Binary(operator="*", left=left, right=right):
+            factor, other = (left, right) if constant_tree(left) else (right, left)
+            inner = affine(other) if constant_tree(factor) else None
+            return None if inner is None else (_folded("*", factor, inner[0]), _folded("*", factor, inner[1]))
+        case ex.Binary(operator="/", left=left, right=right) if constant_tree(right):
+            inner = affine(left)
+            return None if inner is None else (_folded("/", inner[0], right), _folded("/", inner[1], right))
+    return None
+
+
+def _folded(operator: str, a: ex.Expression, b: ex.Expression) -> ex.Expression:
+    """Combine two numbers; what is rational, and sums with 0 and products with 1, at once."""
+    rational = ex.rational_value(ex.Binary(operator, a, b))
+    if rational is not None:
+        return ex.Number(rational)
+    p, q = ex.rational_value(a), ex.rational_value(b)
+    match operator, p, q:
+        case ("*", 0, _) | ("*", _, 0) | ("/", 0, _):
+            return ZERO
+        case ("+", 0, _) | ("*", 1, _):
+            return b
+        case ("+" | "-", _, 0) | ("*" | "/", _, 1):
+            return a
+        case ("-", 0, _):
+            return ex.Apply("neg", b)
+    return ex.Binary(operator, a, b)
 
 
 def _combine(operator: str, a: list[Fraction], b: list[Fraction]) -> list[Fraction] | None:

@@ -27,7 +27,7 @@ from constructions.sumformers.natural_range import constant_ball, meet, natural_
 from constructions.sumformers.rewriting import analytic, averaged, factors, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, chained, over_sorted
-from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of
+from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
 from constructions.targets import expression as ex
 
 
@@ -138,11 +138,11 @@ class _Reader:
         a, b = replace(a, order=0), replace(b, order=0)
         if b.constant:
             return replace(self.algebra.scaled(a, ex.Binary("/", ONE, tree_of(b))), order=order)
-        reciprocal = self.algebra.function(ex.Power(T, ex.Number(Fraction(-1)), column=node.column), b)
-        if a.constant or b.form is None or self.algebra.parallel(a, b):
-            return replace(self.algebra.product([a, reciprocal]), order=order)
-        p, q = self.algebra.form(a), self.algebra.form(b)
-        r = next(iter(self.algebra.form(reciprocal).terms))
+        inverse = ex.Power(T, ex.Number(Fraction(-1)), column=node.column)
+        if a.constant or b.form is None or not b.form.terms or self.algebra.parallel(a, b):
+            return replace(self.algebra.product([a, self.algebra.function(inverse, b)]), order=order)
+        p, q = self.algebra.form(a), b.form
+        r = self.algebra.smooth(inverse, q)  # of q itself, not of its direction: the two belong together
         values = p.range() / q.range()
         average = averaged(left, right)
         if average is not None:  # an average of u with positive weights lies in the range of u
@@ -170,7 +170,7 @@ class _Reader:
         a, b = (self.algebra.concrete(self.value(part)) for part in (left, right))
         p, q = self.algebra.form(a), self.algebra.form(b)
         larger = q + self.algebra.rectified(p - q) if operator == "maximum" else p - self.algebra.rectified(p - q)
-        return Value(form=larger) if larger.terms or larger.slack else Value(tree=ex.Number(larger.constant))
+        return value_of(larger)
 
     def _mean(self, body: ex.Expression) -> Value:
         if not ex.depends_on(body, ex.Other):
@@ -194,7 +194,9 @@ class _Reader:
         return Value(form=self._mean_form(form), order=order)
 
     def _mean_form(self, form: Form) -> Form:
-        return Form({self.mean(q): c for q, c in form.terms.items()}, form.constant, form.slack)
+        means = {q: self.mean(q) for q in form.terms}
+        irrational = {(q and means[q], number): times for (q, number), times in form.irrational.items()}
+        return Form({means[q]: c for q, c in form.terms.items()}, form.constant, irrational)
 
     def mean(self, quantity: Quantity) -> Quantity:
         """Return the mean of a token quantity."""
@@ -214,6 +216,8 @@ class _Reader:
             return self._over_sorted(body, kinds[0])
         tokens = sorted({node.coordinate for node in body.walk() if isinstance(node, ex.Other)})
         tree, outer = kernel_tree(body, tokens, self.value, self.algebra)
+        if not outer:  # it is n that mixes with y
+            return self._token_mean(ex.specialise(body, self.n))
         K = Smooth(tree, len(outer) + len(tokens))
         key = ("kernel", tree, tuple(form.key() for form in outer), tuple(tokens))
         if key not in self.algebra.made:
@@ -284,4 +288,4 @@ class _Reader:
             if mean is not None and mean in form.terms:
                 terms[q] += form.terms[mean] / self.n
                 terms[mean] *= Fraction(self.n - 1, self.n)
-        return Form(terms, form.constant, form.slack).range()
+        return Form(terms, form.constant, form.irrational).range()

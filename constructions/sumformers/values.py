@@ -13,14 +13,14 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.errors import Refused
-from constructions.pieces.forms import Form, Quantity, ball, ends
+from constructions.pieces.forms import Form, Irrational, Quantity, ball, ends
 from constructions.pieces.mean import Rectified, Renamed
 from constructions.pieces.node import Node
 from constructions.pieces.product import Product
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.univariate import Univariate
 from constructions.sumformers.natural_range import constant_ball
-from constructions.sumformers.rewriting import coefficients, composed, without_factor
+from constructions.sumformers.rewriting import affine, coefficients, composed, without_factor
 from constructions.targets import expression as ex
 
 T = ex.Own(0)
@@ -66,18 +66,14 @@ class Algebra:
         return self.scaled(replace(value, order=0), ex.Number(Fraction(self.n) ** value.order))
 
     def scaled(self, value: Value, factor: ex.Expression) -> Value:
-        """Return a value times a constant; times an irrational one, a form carries how far it was rounded."""
+        """Return a value times a constant; times an irrational one, a form becomes a function of its direction."""
         rational = ex.rational_value(factor)
         if rational == 1:
             return value
-        if value.form is not None:
-            if rational is None:
-                middle, radius = _rational(constant_ball(factor))
-                slack = radius * Fraction(ends(abs(value.form.range()))[1])
-                scaled = value.form * middle
-                return replace(value, form=replace(scaled, slack=scaled.slack + slack))
+        if value.form is not None and rational is not None:
             return replace(value, form=value.form * rational)
-        return replace(value, tree=ex.Binary("*", factor, tree_of(value)))
+        inner = self.as_smooth(value)
+        return replace(inner, tree=ex.Binary("*", factor, tree_of(inner)), order=value.order)
 
     def sum(self, a: Value, b: Value) -> Value:
         """Return a + b: along one direction a smooth function, otherwise a form."""
@@ -88,12 +84,10 @@ class Algebra:
             return Value(tree=ex.Binary("+", tree_of(a), tree_of(b)), order=order)
         if a.argument is not None and (b.constant or self.parallel(a, b)):
             return replace(self._combined("+", a, b), order=order)
-        if b.argument is not None and self.parallel(a, b):
+        if b.argument is not None and (a.constant or self.parallel(a, b)):
             return replace(self._combined("+", a, b), order=order)
         total = self.form(replace(a, order=0)) + self.form(replace(b, order=0))
-        if total.terms or total.slack:  # an irrational constant stays a form: it carries how far it was rounded
-            return Value(form=total, order=order)
-        return Value(tree=ex.Number(total.constant), order=order)
+        return replace(value_of(total), order=order)
 
     def product(self, factors: Sequence[Value]) -> Value:
         """Return the product, those along one direction multiplied first, constants last."""
@@ -127,10 +121,7 @@ class Algebra:
         p, q = self.form(a), self.form(b)
         if not p.terms or not q.terms:  # a constant in disguise, x**0 for one
             constant, other = (p, q) if not p.terms else (q, p)
-            if constant.slack:
-                raise Refused(f"the constant {shown(constant)} is not rational")
-            return self.scaled(Value(form=other) if other.terms else Value(tree=ex.Number(other.constant)),
-                                ex.Number(constant.constant))
+            return self.scaled(value_of(other), _constant(constant))
         key = ("product", frozenset({p.key(), q.key()}))
         if key not in self.made:
             self.add(key, Product(f"({shown(p)})*({shown(q)})", p, q, p.range() * q.range()))
@@ -148,14 +139,21 @@ class Algebra:
         """Write a form as a function of its direction."""
         if value.form is None:
             return value
-        if not value.form.terms and not value.form.slack:  # a constant in disguise
-            return Value(tree=ex.Number(value.form.constant))
-        if value.form.slack:
-            name = self.renamed(value.form, value.form.range(), "form")
-            return Value(tree=T, argument=name)
-        direction, a, b = value.form.proportional()
-        tree: ex.Expression = T if a == 1 else ex.Binary("*", ex.Number(a), T)
-        return Value(tree=tree if b == 0 else ex.Binary("+", tree, ex.Number(b)), argument=direction)
+        form = value.form
+        if not form.terms:  # a constant in disguise
+            return Value(tree=_constant(form))
+        uneven = [q for q, _ in form.irrational if q is not None]
+        if uneven and len(form.terms) > 1:
+            return Value(tree=T, argument=self.renamed(form, form.range(), "form"))
+        if uneven:
+            (q,) = form.terms
+            direction, slope = Form.of(q), form.exact(q)
+        else:
+            direction, a = form.proportional()
+            slope = ex.Number(a)
+        tree: ex.Expression = T if slope == ONE or slope is None else ex.Binary("*", slope, T)
+        shift = _constant(form)
+        return Value(tree=tree if ex.rational_value(shift) == 0 else ex.Binary("+", tree, shift), argument=direction)
 
     def parallel(self, a: Value, b: Value) -> bool:
         """Say whether two values are functions of the same form."""
@@ -175,50 +173,51 @@ class Algebra:
             return value.form
         tree = tree_of(value)
         if value.argument is None:
-            exact = ex.rational_value(tree)
-            if exact is not None:
-                return Form(constant=exact)
-            middle, radius = _rational(constant_ball(tree))
-            return Form(constant=middle, slack=radius)
+            return _times(Form(constant=Fraction(1)), tree)
+        line = affine(tree)
+        if line is not None:
+            return _times(value.argument, line[0]) + _times(Form(constant=Fraction(1)), line[1])
         factor, tree = without_factor(tree)
         polynomial = coefficients(tree)
         if polynomial is not None:
             return self._polynomial(polynomial, value.argument) * factor
         if isinstance(tree, ex.Binary) and tree.operator in "+-":
             parts = [Value(tree=part, argument=value.argument) for part in (tree.left, tree.right)]
-            if any(coefficients(part) is not None for part in (tree.left, tree.right)):
+            if any(coefficients(part) is not None or affine(part) is not None for part in (tree.left, tree.right)):
                 left, right = (self.form(part) for part in parts)
                 return (left + right if tree.operator == "+" else left - right) * factor
-        key = ("smooth", tree, value.argument.key())
+        return Form.of(self.smooth(tree, value.argument)) * factor
+
+    def smooth(self, tree: ex.Expression, argument: Form) -> Quantity:
+        """Return a smooth function of a form."""
+        key = ("smooth", tree, argument.key())
         if key not in self.made:
-            self.add(key, Univariate(Smooth(tree), value.argument))
-        return Form.of(self.made[key]) * factor
+            self.add(key, Univariate(Smooth(tree), argument))
+        return self.made[key]
 
     def _polynomial(self, c: Sequence[Fraction], t: Form) -> Form:
         """Return c_0 + c_1 t + c_2 t^2 + ..: all of degree 2 share one square, others are one monic node without affine part."""
-        affine = (t * c[1]).shifted(c[0]) if len(c) > 1 else Form(constant=c[0])
+        line = (t * c[1]).shifted(c[0]) if len(c) > 1 else Form(constant=c[0])
         if len(c) <= 2:
-            return affine
+            return line
         tree: ex.Expression = ex.Power(T, ex.Number(Fraction(len(c) - 1)))
         for k in range(len(c) - 2, 1, -1):
             if c[k]:
                 power = ex.Power(T, ex.Number(Fraction(k)))
                 tree = ex.Binary("+", tree, ex.Binary("*", ex.Number(c[k] / c[-1]), power))
-        key = ("smooth", tree, t.key())
-        if key not in self.made:
-            self.add(key, Univariate(Smooth(tree), t))
-        return affine + Form.of(self.made[key]) * c[-1]
+        return line + Form.of(self.smooth(tree, t)) * c[-1]
 
     def renamed(self, form: Form, values: arb, name: str) -> Form:
         """Return a form as one quantity, with a range that may be sharper than the form shows."""
-        key = ("renamed", form.key(), form.slack)
+        key = ("renamed", form.key())
         if key not in self.made:
             self.add(key, Renamed(name, form, values))
         return Form.of(self.made[key])
 
     def rectified(self, form: Form) -> Form:
         """Return max(form, 0), without a node where its sign is known."""
-        low, high = ends(form.range())
+        exact = form.constant if not form.terms and not form.irrational else None
+        low, high = ends(form.range()) if exact is None else (exact, exact)
         if low >= 0:
             return form
         if high <= 0:
@@ -241,12 +240,28 @@ def tree_of(value: Value) -> ex.Expression:
     return value.tree
 
 
-def _rational(value: arb) -> tuple[Fraction, Fraction]:
-    """Return a rational number and a bound of its distance from every point of a ball."""
+def value_of(form: Form) -> Value:
+    """Return a form, or the number that it is."""
+    return Value(form=form) if form.terms else Value(tree=_constant(form))
+
+
+def _constant(form: Form) -> ex.Expression:
+    """Return the constant of a form, exactly."""
+    return form.exact(None) or ex.Number(form.constant)
+
+
+def _times(form: Form, factor: ex.Expression) -> Form:
+    """Multiply a form with rational coefficients by a number."""
+    rational = ex.rational_value(factor)
+    return form * rational if rational is not None else form.times(_irrational(factor))
+
+
+def _irrational(tree: ex.Expression) -> Irrational:
+    value = constant_ball(tree)
     if not value.is_finite():
         raise Refused("a constant of the target is not finite")
     middle = Fraction(float(value.mid()))
-    return middle, Fraction(ends(abs(value - ball(middle)))[1])
+    return Irrational(tree, middle, Fraction(ends(abs(value - ball(middle)))[1]))
 
 
 def shown(form: Form) -> str:

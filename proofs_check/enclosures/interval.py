@@ -23,6 +23,8 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from proofs_check.enclosures.arrays import as_array, is_numpy
+
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 P = ParamSpec("P")
@@ -69,8 +71,8 @@ class Interval:
     @staticmethod
     def of(lower: Any, upper: Any = None) -> Interval:
         """Wrap the given floats as they are; a NaN or a reversed pair becomes the whole line."""
-        low = np.asarray(lower, dtype=np.float64)
-        return _checked(*np.broadcast_arrays(low, low if upper is None else np.asarray(upper, dtype=np.float64)))
+        low = as_array(lower, np.float64)
+        return _checked(*np.broadcast_arrays(low, low if upper is None else as_array(upper, np.float64)))
 
     @staticmethod
     def constant(value: Fraction | int) -> Interval:
@@ -107,7 +109,7 @@ class Interval:
         return self.lower.shape
 
     def __getitem__(self, index: Any) -> Interval:
-        return Interval(np.asarray(self.lower[index]), np.asarray(self.upper[index]))
+        return Interval(as_array(self.lower[index]), as_array(self.upper[index]))
 
     def width(self) -> Floats:
         """Return upper - lower, not rounded outward: for heuristics only."""
@@ -123,7 +125,7 @@ class Interval:
 
     def contains(self, values: Any) -> Booleans:
         """Say where the float is in the interval."""
-        return np.asarray((self.lower <= values) & (values <= self.upper))
+        return as_array((self.lower <= values) & (values <= self.upper))
 
     def __neg__(self) -> Interval:
         return Interval(-self.upper, -self.lower)
@@ -226,7 +228,7 @@ def _nonnegative(a: Interval) -> bool:
 
 def _checked(lower: Floats, upper: Floats) -> Interval:
     known = lower <= upper  # false for NaN as well
-    if known.all():
+    if is_numpy(known) and known.all():  # asking a device takes longer than choosing there
         return Interval(lower, upper)
     return Interval(np.where(known, lower, -np.inf), np.where(known, upper, np.inf))
 

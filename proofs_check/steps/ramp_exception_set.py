@@ -52,8 +52,8 @@ def random_tokens(given: Given) -> Evidence:
 
     n, d, N, eta, count = 3, 2, 8, 1 / 80, given.effort(200_000, 4_000_000)
     device = choose_device(given.device)
-    generator = torch.Generator(device=device).manual_seed(given.seed)
-    tokens = torch.rand(count, n * d, generator=generator, device=device, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(given.seed)  # the processor's: a seed means the same sequences on every device
+    tokens = torch.rand(count, n * d, generator=generator, dtype=torch.float64).to(device)
     part = (tokens * N) % 1.0  # a ramp is the last eta N of a cell, except of the last cell
     inside = ((part >= 1 - eta * N) & (tokens < 1 - 1 / N)).any(dim=1).double().mean().item()
     bound = n * d * (N - 1) * eta

@@ -191,13 +191,13 @@ def _chebyshev_of(t: Polynomial, names: Sequence[str], count: int) -> tuple[Floa
     size = sum(abs(c) for _, c in terms)
     off = slack  # of t itself
     for a in range(1, count - 1):
-        table[a + 1] = 2 * _times(terms, table[a]) - table[a - 1]
+        table[a + 1] = 2 * times(terms, table[a]) - table[a - 1]
         now, before = float(np.abs(table[a]).sum()), float(np.abs(table[a - 1]).sum())
         off += 2 * slack * now + (2 * size * now + before) * (4 * len(terms) * 2 ** len(shape) + 16) * _UNIT
     return table, off * count * (1 + 2.0**-30)
 
 
-def _times(terms: Sequence[tuple[tuple[int, ...], float]], tensor: Floats) -> Floats:
+def times(terms: Sequence[tuple[tuple[int, ...], float]], tensor: Floats) -> Floats:
     """Multiply by a short expansion: T_k T_j = (T_{j+k} + T_{|j-k|})/2 in each variable; what leaves the array is 0 there."""
     total = np.zeros_like(tensor)
     for index, c in terms:

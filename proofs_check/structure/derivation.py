@@ -7,7 +7,7 @@ target is proved by algebra.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -22,11 +22,28 @@ MOST_VARIABLES = 64
 
 @dataclass(frozen=True)
 class Form:
-    """constant + sum of coefficient * quantity, up to ``slack``."""
+    """constant + sum of coefficient * quantity, with the coefficients that the network uses.
+
+    Attributes:
+        exact: what the coefficients of some quantities stand for, as expressions without variables.
+        exact_constant: the same for the constant.
+    """
 
     terms: Mapping[str, Fraction]
-    constant: Fraction
-    slack: Fraction
+    constant: Fraction = Fraction(0)
+    exact: Mapping[str, ex.Expression] = field(default_factory=dict)
+    exact_constant: ex.Expression | None = None
+
+    @property
+    def rational(self) -> bool:
+        """Whether no coefficient stands for another number."""
+        return not self.exact and self.exact_constant is None
+
+    @property
+    def alone(self) -> str | None:
+        """The quantity that it is, with coefficient 1 and nothing added; None where it is anything else."""
+        only = list(self.terms.items())
+        return only[0][0] if self.rational and not self.constant and [c for _, c in only] == [1] else None
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Derivation:
-    """All entries in order, and the outputs."""
+    """The entries that the outputs depend on, in order, and the outputs."""
 
     entries: tuple[Entry, ...]
     outputs: tuple[Form, ...]
@@ -84,9 +101,13 @@ class Derivation:
                 raise ValueError(f"quantity {entry.name} is defined twice or by later ones")
             seen.add(entry.name)
         outputs = tuple(_form(form) for form in data["outputs"])
-        if not {name for form in outputs for name in form.terms} <= seen:
+        needed = {name for form in outputs for name in form.terms}
+        if not needed <= seen:
             raise ValueError("an output depends on unknown quantities")
-        return Derivation(entries, outputs)
+        for entry in reversed(entries):
+            if entry.name in needed:
+                needed |= {name for form in entry.of for name in form.terms} | {*entry.tokens, entry.reciprocal}
+        return Derivation(tuple(entry for entry in entries if entry.name in needed), outputs)
 
 
 def _entry(data: Mapping[str, Any], d: int) -> Entry:
@@ -114,7 +135,18 @@ def _tree(text: object, variables: int) -> ex.Expression:
 
 def _form(data: Mapping[str, Any]) -> Form:
     terms = {str(name): exact_number(c) for name, c in data["terms"].items()}
-    return Form(terms, exact_number(data["constant"]), exact_number(data["slack"]))
+    exact = data.get("exact", {})
+    numbers = {str(name): _number(text) for name, text in exact.get("terms", {}).items()}
+    if not numbers.keys() <= terms.keys():
+        raise ValueError("an exact coefficient of a quantity that the form has not")
+    return Form(terms, exact_number(data["constant"]), numbers, _number(exact["constant"]) if "constant" in exact else None)
+
+
+def _number(text: object) -> ex.Expression:
+    tree = _tree(text, 1)
+    if any(isinstance(node, ex.Own | ex.Reduction | ex.OrderStatistic | ex.Length) for node in tree.walk()):
+        raise ValueError(f"{tree} is no number")
+    return tree
 
 
 def names_of(forms: Sequence[Form]) -> list[str]:

@@ -128,7 +128,7 @@ def difference(Q: Polynomial, names: Sequence[str], K: ex.Expression, box: Seque
         raise NotAnalytic(f"{K} needs a grid of {math.prod(counts):.3g} points")
     tables = [cosines(n, N) for n, N in zip(top, counts, strict=True)]
     values, radius = _on_grid(K, box, counts)
-    values = _summed(coefficients, tables) - values
+    values = summed(coefficients, tables) - values
     size = float(np.abs(coefficients).sum())
     rounding = slack + radius + (size * (coefficients.size + 16) + float(np.abs(values).max())) * 4 * _UNIT
     expansion = values
@@ -136,7 +136,7 @@ def difference(Q: Polynomial, names: Sequence[str], K: ex.Expression, box: Seque
         weights = table * (2.0 / N)
         weights[0] /= 2
         expansion = np.tensordot(expansion, weights, axes=(0, 1))
-    left = float(np.abs(values - _summed(expansion, tables)).max())
+    left = float(np.abs(values - summed(expansion, tables)).max())
     left += (float(np.abs(expansion).sum()) * (expansion.size + 16)) * 2 * _UNIT + rounding + near.tail
     factor = math.prod(1 / math.cos(math.pi * n / (2 * N)) for n, N in zip(top, counts, strict=True))
     return expansion, (left * factor + near.tail) * (1 + 2.0**-30)
@@ -184,7 +184,8 @@ def cosines(D: int, N: int) -> Floats:
     return np.asarray(np.cos(np.pi / (2 * N) * turns))
 
 
-def _summed(coefficients: Floats, tables: Sequence[Floats]) -> Floats:
+def summed(coefficients: Floats, tables: Sequence[Floats]) -> Floats:
+    """Return the values of an expansion on a grid, for ``tables`` of :func:`cosines`, one an axis, of any higher degree."""
     values = coefficients
     for table in tables:
         values = np.tensordot(values, table[: values.shape[0]], axes=(0, 0))

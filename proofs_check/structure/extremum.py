@@ -17,10 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
 from flint import arb, fmpq
 
-from proofs_check.enclosures.interval import Interval, down, up
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content
 from proofs_check.structure.derivation import Entry
@@ -28,7 +26,7 @@ from proofs_check.structure.matching import compared
 from proofs_check.structure.order import ranked
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.premises import Premises, ends
-from proofs_check.structure.quantity import Combination, Quantity, merged
+from proofs_check.structure.quantity import Combination, Quantity, merged, of_ball
 from proofs_check.structure.reading import OTHER, NotUnderstood, Reading
 from proofs_check.structure.tables import Soft, Table
 
@@ -75,7 +73,7 @@ def soft_extremum(given: Premises, entry: Entry, held: Content, of: list[Combina
     logs = logarithm.pieces(min(means), max(means))
     of_log = beside_logarithm(logs, beta, centre) + _around(Fraction(held.rest))
     softness = arb(n).log() / _ball(beta)
-    own = _interval(of_log + of_exp / _ball(beta) - softness.union(arb(0)))
+    own = of_ball(of_log + of_exp / _ball(beta) - softness.union(arb(0)))
     if len(entry.held.channels) == 1 and exponential.factor == 1 and exponential.constant == base and _of_one_sign(logarithm):
         largest = max(abs((value - logarithm.constant) / logarithm.factor) for piece in logs for _, value in piece)
         numbers = (_above(_ball(q)) for q in (steepest, base, -logarithm.scale, largest))
@@ -183,9 +181,4 @@ def _around(size: Fraction) -> arb:
 
 
 def _above(value: arb) -> float:
-    return float(_interval(value).upper)
-
-
-def _interval(values: arb) -> Interval:
-    low, high = (np.asarray(float(end)) for end in (values.lower(), values.upper()))
-    return Interval.of(down(low), up(high))
+    return float(of_ball(value).upper)

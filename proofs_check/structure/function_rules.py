@@ -22,7 +22,7 @@ from proofs_check.structure.deviation import Placed, polynomial_deviation, slope
 from proofs_check.structure.functions import value_range
 from proofs_check.structure.matching import argument_variable, compared
 from proofs_check.structure.polynomial import Polynomial
-from proofs_check.structure.premises import FOLDS, ONE, Premises, ends, in_scale, substituted, tree_of
+from proofs_check.structure.premises import FOLDS, ONE, Premises, enclosed, ends, in_scale, substituted, tree_of
 from proofs_check.structure.quantity import ZERO, Combination, Part, Quantity, around, common, joined, magnitude, merged, scaled
 from proofs_check.structure.ranges import polynomial_size, total_size
 from proofs_check.structure.reading import NotUnderstood
@@ -148,8 +148,25 @@ def _over(own: Interval, g: ex.Expression, argument: Combination) -> Interval | 
 
 
 def rectified(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
-    """Return what holds for max(form, 0), one hinge; what is off before it is off by no more after it."""
+    """Return what holds for max(form, 0): one hinge, or none where the sign is known; errors do not grow."""
     (argument,) = of
+    hinged = any(name in given.reading.bends for name in held.main.variables - argument.content.main.variables)
+    own = _by_hinge(given, held, argument) if hinged else _without_hinge(given, held, argument)
+    exact = on_intervals.relu(argument.exact)
+    error = own + joined(argument.error, ZERO)
+    return Quantity(exact, error, ex.Apply("relu", argument.definition), entry.held, own, None, argument.parts)
+
+
+def _without_hinge(given: Premises, held: Content, argument: Combination) -> Interval:
+    """Enclose held - max(u', 0) through held - u' and through held alone: one of them is small where u' has a sign."""
+    low, high = ends(argument.actual)
+    positive = given.gap(held, argument.content) + Interval.of(-max(0.0, -low), 0.0)
+    negative = enclosed(given.reading.whole(held)) + Interval.of(-max(0.0, high), 0.0)
+    return min(positive, negative, key=magnitude)
+
+
+def _by_hinge(given: Premises, held: Content, argument: Combination) -> Interval:
+    """Enclose held - max(u', 0) for a table of one hinge, u' the argument that the network holds."""
     tables = [name for name in held.main.variables if name in given.reading.bends]
     if len(tables) != 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
         raise NotUnderstood("a rectified form is not one hinge")
@@ -166,10 +183,7 @@ def rectified(given: Premises, entry: Entry, held: Content, of: list[Combination
             for t, value in _corners(bend.table, first, last, shift)]
     missed = held.rest + place.missed * float(abs(weight)) * max(abs(float(s)) for s in bend.table.slopes)
     own = Interval.of(Interval.constant(min(gaps)).lower, Interval.constant(max(gaps)).upper)
-    own = own + around(missed * (1 + 2.0**-40))
-    exact = on_intervals.relu(argument.exact)
-    error = own + joined(argument.error, ZERO)
-    return Quantity(exact, error, ex.Apply("relu", argument.definition), entry.held, own, None, argument.parts)
+    return own + around(missed * (1 + 2.0**-40))
 
 
 def _corners(table: Table, low: Fraction, high: Fraction, kink: Fraction) -> list[tuple[Fraction, Fraction]]:

@@ -21,6 +21,7 @@ from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.ranges import Range
 from proofs_check.structure.variable import Variable
 
+CONSTANT_BITS = 256
 PIECES = {0: 1, 1: 192, 2: 28, 3: 12, 4: 10}
 
 
@@ -82,6 +83,12 @@ def cut(box: Sequence[Range], pieces: int) -> list[Interval]:
 def on_complex_boxes(tree: ex.Expression, leaves: Sequence[acb]) -> acb:
     """Enclose the analytic continuation; not finite where it may fail to be analytic."""
     return walk(tree, leaves, lambda q: acb(fmpq(q.numerator, q.denominator)), acb(arb.pi()), _COMPLEX, _complex_power)
+
+
+def constant_ball(tree: ex.Expression) -> arb:
+    """Enclose a number in the working precision; not finite where it may be undefined."""
+    value = on_complex_boxes(tree, ())
+    return value.real if value.imag == 0 else arb("nan")
 
 
 def largest_on_ellipse(tree: ex.Expression, box: Sequence[Variable], variable: int, rho: float, budget: int) -> float:

@@ -2,49 +2,73 @@
 
 Means are linear: what does not depend on y leaves them, exp(a + b) is split, and the mean of each remaining term becomes a symbol
 of its own, the same one wherever the same term is averaged. sum is n times mean; abs, maximum and minimum are written with relu.
-Two expressions are the same if their difference, brought over one denominator and multiplied out, is 0. Where that fails and n is
-a small number, reductions are written out over n tokens: sorted ones for d = 1, and the own token is each of them in turn; by
-symmetry the first one for d > 1. Where constants were rounded, the difference is not 0 but bounded. "Not shown" says nothing.
+Two expressions are the same if their difference, brought over one denominator and multiplied out, is 0. Where that fails, sines
+and cosines of sums are taken apart (``addition.py``). Where that fails too and n is a small number, reductions are written out
+over n tokens: sorted ones for d = 1, and the own token is each of them in turn; by symmetry the first one for d > 1. "Not shown"
+says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fractions import Fraction
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flint import arb, fmpq
-
 from constructions.targets import expression as ex
-from proofs_check.structure.rounded_constants import ball, largest
+from proofs_check.structure.addition import Angles, Finer, reduced
+from proofs_check.structure.averages import Sides, natural_range
 
 if TYPE_CHECKING:
     import sympy
 
-Sides = Sequence[tuple[Fraction, Fraction]]
 MOST_TOKENS = 8
 LARGEST_TREE = 2000  # nodes: beyond that multiplying out may take forever
+Way = Callable[[ex.Expression, ex.Expression], bool]
+MOST_READINGS = 12  # until the angles are known of which all others are multiples
 
 
 class Algebra:
-    """Expressions in symbols; ``n`` is a number, or None for a symbol. For d = 1 max(y) is order(1), min(y) is order(n)."""
+    """Expressions in symbols; ``n`` is a number, or None for a symbol. For d = 1 max(y) is order(1), min(y) is order(n).
 
-    def __init__(self, n: int | None, d: int) -> None:
+    Args:
+        sides: the box of a token, from which signs below relu, abs, maximum and minimum may be known.
+    """
+
+    def __init__(self, n: int | None, d: int, sides: Sides | None = None) -> None:
         import sympy
+
+        self.sides, self.whole_n, self.signs = sides, n, False
 
         self.one_coordinate = d == 1
         self.sympy, self.d, self.written_out = sympy, d, False
         self.n = sympy.Symbol("n", positive=True) if n is None else sympy.Integer(n)
         self.means: dict[tuple[str, Any], sympy.Symbol] = {}
+        self.angles: Angles | None = None
 
     def same(self, a: ex.Expression, b: ex.Expression) -> bool:
         """Say whether the two are shown to be the same function."""
         if _larger_than(LARGEST_TREE, a, b):
             return False
-        if self._zero(self.read(a) - self.read(b)):
-            return True
-        if not self.n.is_Integer or self.n > MOST_TOKENS:
-            return False
+        nodes = {getattr(node, "function", getattr(node, "operator", "")) for tree in (a, b) for node in tree.walk()}
+        ways = [self._in_means, *([self._in_tokens] if self.n.is_Integer and self.n <= MOST_TOKENS else [])]
+        if not nodes.isdisjoint(("sin", "cos")):
+            ways = [attempt for way in ways for attempt in (way, functools.partial(self._with_theorems, way))]
+        if self.sides is not None and not nodes.isdisjoint(("relu", "abs", "maximum", "minimum")):
+            ways += [functools.partial(self._with_signs, way) for way in ways]
+        return any(way(a, b) for way in ways)
+
+    def _with_signs(self, way: Way, a: ex.Expression, b: ex.Expression) -> bool:
+        """Try a way with the side taken of every kink whose argument has one sign."""
+        self.signs = True
+        try:
+            return way(a, b)
+        finally:
+            self.signs = False
+
+    def _in_means(self, a: ex.Expression, b: ex.Expression) -> bool:
+        return self._zero(self.read(a) - self.read(b))
+
+    def _in_tokens(self, a: ex.Expression, b: ex.Expression) -> bool:
         self.written_out = True
         try:
             difference = self.read(a) - self.read(b)
@@ -55,27 +79,25 @@ class Algebra:
         finally:
             self.written_out = False
 
-    def distance(self, a: ex.Expression, b: ex.Expression, sides: Sides) -> Fraction | None:
-        """Bound |a - b| on the domain where they differ in rounded constants, None where that is not shown to be all."""
-        if _larger_than(LARGEST_TREE, a, b):
-            return None
-        difference = self.sympy.expand(self.read(a) - self.read(b))
-        named = {symbol.name: (kind, body) for (kind, body), symbol in self.means.items()}
-
-        def values(symbol: sympy.Symbol) -> arb:
-            kind, body = named.get(symbol.name, ("", None))
-            if kind in ("mean", "max", "min"):  # of y, which ranges where x does
-                return ball(body, values)
-            if kind == "" and symbol.name[0] not in "xy":
-                return arb("nan")
-            low, high = sides[0 if kind else int(symbol.name[1:])]
-            return arb(fmpq(low.numerator, low.denominator)).union(arb(fmpq(high.numerator, high.denominator)))
-
-        return largest(difference, values)
+    def _with_theorems(self, way: Way, a: ex.Expression, b: ex.Expression) -> bool:
+        """Try a way with sines and cosines of sums taken apart, in the same angles on both sides."""
+        self.angles = Angles()
+        try:
+            for _ in range(MOST_READINGS):
+                try:
+                    return way(a, b)
+                except Finer:
+                    continue
+            return False
+        finally:
+            self.angles = None
 
     def _zero(self, difference: Any) -> bool:
         difference = self.sympy.together(self.sympy.expand(difference))
-        return bool(self.sympy.expand(self.sympy.fraction(difference)[0]) == 0)
+        return bool(self._multiplied_out(self.sympy.fraction(difference)[0]) == 0)
+
+    def _multiplied_out(self, expression: Any) -> Any:
+        return self.sympy.expand(expression) if self.angles is None else reduced(expression)
 
     def _token(self, k: int, c: int) -> Any:
         """Return coordinate c of token k; for d = 1 token k is the (k + 1)-th largest."""
@@ -118,15 +140,20 @@ class Algebra:
             case ex.Reduction(kind=kind, body=ex.Other(coordinate=0)) if self.one_coordinate:
                 return self._symbol("order", sympy.Integer(1) if kind == "max" else self.n)
             case ex.Reduction(kind=kind, body=body):
-                return self._symbol(kind, sympy.expand(self.read(body)))
+                return self._symbol(kind, self._multiplied_out(self.read(body)))
             case ex.OrderStatistic(rank=rank):
                 return self._symbol("order", sympy.expand(self.read(rank)))
             case ex.Power(base=base, exponent=exponent):
                 return self.read(base) ** self.read(exponent)
             case ex.Apply(function="neg", argument=argument):
                 return -self.read(argument)
+            case ex.Apply(function="relu" | "abs" as name, argument=argument) if sign := self._known_sign(argument):
+                return self.read(argument) * (sign if name == "abs" else max(sign, 0))
             case ex.Apply(function=name, argument=argument):
-                return self._function(name, sympy.expand(self.read(argument)))
+                return self._function(name, self._multiplied_out(self.read(argument)))
+            case ex.Binary(operator="maximum" | "minimum" as operator, left=left, right=right) if sign := self._known_sign(
+                    ex.Binary("-", left, right)):
+                return self.read(left if (sign > 0) == (operator == "maximum") else right)
             case ex.Binary(operator=operator, left=left, right=right):
                 return self._binary(operator, self.read(left), self.read(right))
         raise TypeError(f"{node} has no form in symbols")
@@ -134,11 +161,22 @@ class Algebra:
     def _function(self, name: str, u: Any) -> Any:
         if name == "abs":
             return 2 * self._function("relu", u) - u
+        if name == "relu" and u.is_Rational:
+            return max(u, self.sympy.Integer(0))
         if name == "relu" and (sign := self._sign(u)):
             return u if sign > 0 else self.sympy.Integer(0)
         if name in ("relu", "sigmoid"):
             return self.sympy.Function(name, real=True)(u)
+        if name in ("sin", "cos") and self.angles is not None:
+            return self.angles.wave(name, u)
         return getattr(self.sympy, name)(u)
+
+    def _known_sign(self, node: ex.Expression) -> int:
+        """Return 1 (-1) where the values are >= 0 (<= 0) by interval arithmetic on the tree, else 0."""
+        if self.sides is None or not self.signs:
+            return 0
+        low, high = natural_range(node, self.sides, self.whole_n)
+        return 1 if low >= 0 else -1 if high <= 0 else 0
 
     def _sign(self, u: Any) -> int:
         """Return 1 (-1) where a combination of order statistics is >= 0 (<= 0) because they descend, else 0.
@@ -159,12 +197,12 @@ class Algebra:
     def _binary(self, operator: str, a: Any, b: Any) -> Any:
         if operator in ex.ARITHMETIC:
             return ex.ARITHMETIC[operator](a, b)
-        larger = b + self._function("relu", self.sympy.expand(a - b))
+        larger = b + self._function("relu", self._multiplied_out(a - b))
         return larger if operator == "maximum" else a + b - larger
 
     def _mean(self, body: Any) -> Any:
         total = self.sympy.Integer(0)
-        for term in self.sympy.Add.make_args(self.sympy.expand(body)):
+        for term in self.sympy.Add.make_args(self._multiplied_out(body)):
             free, bound = term.as_independent(*(s for s in term.free_symbols if s.name.startswith("y")), as_Add=False)
             total += free * (self._symbol("mean", bound) if bound != 1 else 1)
         return total

@@ -96,11 +96,13 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
     argument = reading.read(layer, units[0], bias=False)
     bounds = reading.bounds(argument)
     low, high = bounds.ends
+    if len(units) == 1 and low + layer.bias[units[0]] < 0:
+        low = max(low, reading.lower_end(argument))
     reading.seen |= {(layer, unit): (low + layer.bias[unit], high + layer.bias[unit]) for unit in units}
-    # relu(z) = z + relu(-z): a copy that is negative by a little, for all that is known, is off by as little
+    # relu(z) = z + relu(-z): a copy that is negative by a little, or by as much as its noise may be, is off by as little
     least = float(low + layer.bias[units[0]])
     below = math.nextafter(-least, math.inf) if len(units) == 1 and least < 0 else 0.0
-    below = below if below <= ALMOST * (high - low) else 0.0
+    below = below if below <= max(ALMOST * (high - low), bounds.spread) else 0.0
     active = [unit for unit in units if low + layer.bias[unit] >= -below]
     bent = [unit for unit in units if unit not in active and high + layer.bias[unit] > 0]
     written: list[tuple[str, Content]] = []

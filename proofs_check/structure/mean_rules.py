@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from flint import fmpq
@@ -12,13 +12,24 @@ from constructions.network.relu import mean_of
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.content import Content, Definitions, expanded
-from proofs_check.structure.derivation import Entry, Held
+from proofs_check.structure.derivation import Entry, Form, Held
 from proofs_check.structure.deviation import difference
 from proofs_check.structure.functions import value_range
 from proofs_check.structure.matching import argument_variable
 from proofs_check.structure.polynomial import Polynomial, combined
 from proofs_check.structure.premises import FOLDS, Premises, ends, in_scale, substituted, tree_of, with_other
-from proofs_check.structure.quantity import ZERO, Combination, Part, Quantity, around, joined, magnitude, merged, scaled
+from proofs_check.structure.quantity import (
+    ZERO,
+    Combination,
+    Part,
+    Quantity,
+    around,
+    combination,
+    joined,
+    magnitude,
+    merged,
+    scaled,
+)
 from proofs_check.structure.ranges import polynomial_size, series_range, total_size, widened
 from proofs_check.structure.ratio import MeanOfKernel, relative_error
 from proofs_check.structure.reading import OTHER, TOKEN, NotUnderstood
@@ -31,9 +42,9 @@ NARROW = 3  # variables of a kernel that is compared on one grid
 
 def mean(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
     """A mean of errors lies in their range; relative errors of positive numbers likewise."""
-    if list(entry.of[0].terms.values()) != [Fraction(1)] or entry.of[0].constant or entry.of[0].slack:
+    name = entry.of[0].alone
+    if name is None:
         raise NotUnderstood("a mean of a form")
-    (name,) = entry.of[0].terms
     q = given.known[name]
     if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in q.definition.walk()):
         raise NotUnderstood("a mean of what is no function of one token")
@@ -48,10 +59,20 @@ def _averaged(held: Held) -> Held:
 
 
 def kernel(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
-    """mean over y of Q(z', y) against mean over y of K(z, y): Q - K on the box, and the slope of K in z."""
-    K = tree_of(entry)
+    """mean over y of Q(z', y) against mean over y of K(z, y), in the arguments z or, if that fails, in coordinates."""
     if len(of) + len(entry.tokens) > NARROW:
-        return _wide_kernel(given, entry, K, held, of)
+        return _wide_kernel(given, entry, tree_of(entry), held, of)
+    try:
+        return _narrow_kernel(given, entry, tree_of(entry), held, of)
+    except NotUnderstood:
+        inner = _in_coordinates(given, entry, of)
+        if inner is None:
+            raise
+        return kernel(given, inner, held, [combination(form, given.known, given.reading) for form in inner.of])
+
+
+def _narrow_kernel(given: Premises, entry: Entry, K: ex.Expression, held: Content, of: list[Combination]) -> Quantity:
+    """Q - K on the box of all variables, and the slope of K in z."""
     held = expanded(held, given.reading.definitions)
     arguments = _arguments(given, K, held, of)
     names = [argument.name for argument in arguments]
@@ -82,16 +103,16 @@ def kernel(given: Premises, entry: Entry, held: Content, of: list[Combination]) 
     exact_sides = [*(ends(argument.exact) for argument in of), *sides[len(of):]]
     exact = Interval.of(*value_range(K, exact_sides))
     leaves = [argument.definition for argument in of] + [ex.Other(c) for c in coordinates]
-    relative, kernel = None, None
+    relative, averaged = None, None
     own_scales = scales == [given.reading.variables[name] for name in (*names, *others)]
     # z is exact: what is called a coordinate is read from that coordinate
     if own_scales and [TOKEN + str(c) for c in map(_own_coordinate, of)] == names:
         content = Content(whole.main, whole.noise, whole.rest + beyond)
-        kernel = MeanOfKernel(content, expansion, off, (*names, *others), tuple(scales), K, len(names))
-    if kernel is not None and float(exact.lower) > 0:
-        relative = relative_error(kernel)
+        averaged = MeanOfKernel(content, expansion, off, (*names, *others), tuple(scales), K, len(names))
+    if averaged is not None and float(exact.lower) > 0:
+        relative = relative_error(averaged)
     definition = ex.Reduction("mean", substituted(K, leaves))
-    return Quantity(exact, error, definition, entry.held, own, relative, parts, kernel=kernel)
+    return Quantity(exact, error, definition, entry.held, own, relative, parts, kernel=averaged)
 
 
 @dataclass(frozen=True)
@@ -143,6 +164,23 @@ def _linear_in_means(given: Premises, held: Content) -> tuple[Content, float]:
     return Content(combined(kept), noise, held.rest), lost * (1 + 2.0**-40)
 
 
+def _in_coordinates(given: Premises, entry: Entry, of: list[Combination]) -> Entry | None:
+    """Write a kernel of functions of the own token as one of its coordinates, None where it is one, or depends on more."""
+    defined = [argument.definition for argument in of]
+    nodes = [node for tree in defined for node in tree.walk()]
+    if all(isinstance(tree, ex.Own) for tree in defined) or any(
+            isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in nodes):
+        return None
+    own = sorted({node.coordinate for node in nodes if isinstance(node, ex.Own)})
+    token = {q.definition.coordinate: name for name, q in given.known.items() if isinstance(q.definition, ex.Own)}
+    if not own or not set(own) <= token.keys():
+        return None
+    leaves: list[ex.Expression] = [ex.Own(own.index(c)) if c in own else ex.Own(c) for c in range(max(own) + 1)]
+    arguments = [substituted(tree, leaves) for tree in defined]
+    tree = substituted(tree_of(entry), [*arguments, *(ex.Own(len(own) + k) for k in range(len(entry.tokens)))])
+    return replace(entry, tree=tree, of=tuple(Form({token[c]: Fraction(1)}) for c in own))
+
+
 def _coordinate(given: Premises, token: str) -> int:
     definition = given.known[token].definition
     if not isinstance(definition, ex.Own):
@@ -170,10 +208,10 @@ def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: 
 
 def _wide_kernel(given: Premises, entry: Entry, K: ex.Expression, held: Content, of: list[Combination]) -> Quantity:
     """The same for more variables, all of them coordinates: then no error of an argument passes through K."""
-    forms = [argument.form for argument in of]
-    if not all(list(form.terms.values()) == [1] and not form.constant and not form.slack for form in forms):
+    names = [name for argument in of if (name := argument.form.alone) is not None]
+    if len(names) < len(of):
         raise NotUnderstood(f"{K}: an argument is no coordinate of the token")
-    own = [_coordinate(given, next(iter(form.terms))) for form in forms]
+    own = [_coordinate(given, name) for name in names]
     others = [_coordinate(given, name) for name in entry.tokens]
     if len({*own}) < len(own) or len({*others}) < len(others):
         raise NotUnderstood(f"{K} names a coordinate twice")

@@ -20,7 +20,7 @@ from flint import fmpq
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval
 from proofs_check.exact_values import from_rational
-from proofs_check.structure.content import Content, affine, expanded
+from proofs_check.structure.content import Content, Definitions, affine, expanded
 from proofs_check.structure.derivation import Entry
 from proofs_check.structure.matching import compared
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
@@ -133,7 +133,7 @@ def _at_token(reading: Reading, argument: Content) -> Content:
     means = {name for name in whole.main.variables if name in reading.pooled}
     if whole.noise or any(sum(e for _, e in outer) > 1 for outer in whole.main.by(means)):
         raise NotUnderstood("an argument that is not linear in means")
-    return expanded(whole, reading.averaged)
+    return expanded(whole, Definitions({name: reading.averaged_noise(name) for name in means}))
 
 
 def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable[[Fraction], Fraction], set[Fraction], Fraction]:
@@ -147,7 +147,7 @@ def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable
             continue
         name = monomial[0][0]
         bend = reading.bends.get(name.removeprefix(OTHER))
-        if bend is None:
+        if bend is None or name in at_y.main.variables:  # u may itself be a table
             linear.append((Content(Polynomial({monomial: c})), fmpq(1)))
             continue
         place = compared(expanded(bend.argument, reading.definitions), expanded(u, reading.definitions))

@@ -21,45 +21,38 @@ from constructions.targets.target import Target
 from proofs_check.channels import ambiguity
 from proofs_check.enclosures.interval import Interval
 from proofs_check.kernel import Claim
-from proofs_check.structure.composition import composite
 from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry, Form
-from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.layers import through
-from proofs_check.structure.mean_rules import NARROW
 from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import Part, Quantity, around, combination, joined, magnitude, merged
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading
 from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
+from proofs_check.structure.wide_expansion import MOST_DIRECT, through_polynomials
 
 ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic", "soft-extremum")
 
 
 @dataclass(frozen=True, eq=False)
 class Proved:
-    """The result: |h - S| <= bound over the reals, about how it divides, and how far h is from f.
+    """The result: |h - S| <= bound over the reals, about how it divides, and whether h is f.
 
-    ``definitions`` are h, the expressions that the network was held against; by algebra they are within ``missed`` of f (0 unless
-    constants were rounded; None where that was not shown), or, if this was left to the caller, at least well defined.
+    ``definitions`` are h, the expressions that the network was held against; with ``identities`` they are f by algebra, or, if
+    this was left to the caller, at least well defined.
     """
 
     bound: float
     parts: Mapping[Part, float]
-    missed: Fraction | None
+    identities: bool
     quantities: Mapping[str, Quantity]
     reading: Reading
     squares: int
     folds: int
     definitions: tuple[ex.Expression, ...]
     entries: tuple[Entry, ...]
-
-    @property
-    def identities(self) -> bool:
-        """Whether algebra showed every identity, up to rounded constants."""
-        return self.missed is not None
 
     def told(self, name: str, what: str) -> str:
         """Say what a part of the error is about."""
@@ -129,8 +122,8 @@ class Structure:
         if not all(bound < math.inf for bound, _ in bounds):
             raise NotUnderstood("no finite bound")
         definitions = tuple(combination(form, self.known, reading).definition for form in self.derivation.outputs)
-        missed = self._identities(definitions if outputs is None else outputs, definitions)
-        return Proved(*bounds[worst], missed, self.known, reading, len(reading.folds), sum(reading.folds),
+        identities = self._identities(definitions if outputs is None else outputs, definitions)
+        return Proved(*bounds[worst], identities, self.known, reading, len(reading.folds), sum(reading.folds),
                       definitions, tuple(self.derivation.entries))
 
     def _resolve(self, reading: Reading, *, anchored: bool) -> None:
@@ -156,7 +149,7 @@ class Structure:
             if entry.kind != "quotient" or entry.name in self.known or not entry.refined or not self._ready(entry):
                 continue
             names = [single_variable(reading, self.known, form) for form in entry.of]
-            r = single_variable(reading, self.known, Form({entry.reciprocal: Fraction(1)}, Fraction(0), Fraction(0)))
+            r = single_variable(reading, self.known, Form({entry.reciprocal: Fraction(1)}))
             p, q = names
             if p is None or q is None or r is None or (q, r) in reading.products:
                 continue
@@ -188,22 +181,12 @@ class Structure:
         own = enclosed(reading.whole(gap))
         return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
 
-    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> Fraction | None:
-        """Bound by algebra how far the quantities are from making up the target, None where that is not shown.
-
-        It is 0 unless constants were rounded. Renamed quantities have to be what they are called.
-        """
-        algebra, missed = Algebra(self.n, len(self.sides)), Fraction(0)
+    def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> bool:
+        """Say whether algebra shows that the quantities make up the target, and that renamed ones are what they are called."""
+        algebra = Algebra(self.n, len(self.sides), self.sides)
         renamed = [(entry.tree, self.known[entry.name].definition) for entry in self.derivation.entries
                    if entry.kind == "renamed" and entry.tree is not None]
-        forms = [*self.derivation.outputs, *(form for entry in self.derivation.entries for form in entry.of)]
-        rounded = any(form.slack for form in forms)
-        for a, b in zip(outputs, definitions, strict=True):
-            found = Fraction(0) if a == b else algebra.distance(a, b, self.sides) if rounded else None
-            if found is None and not algebra.same(a, b):
-                return None
-            missed = max(missed, found or Fraction(0))
-        return missed if all(a == b or algebra.same(a, b) for a, b in renamed) else None
+        return all(a == b or algebra.same(a, b) for a, b in [*zip(outputs, definitions, strict=True), *renamed])
 
 
 def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form) -> str | None:
@@ -220,11 +203,10 @@ def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form)
 def _refuse_wide(entry: Entry) -> None:
     """Say at once that a kernel has too many variables, which would be found out after the network was read."""
     count = len(entry.of) + len(entry.tokens)
-    if entry.kind == "kernel" and count > NARROW and entry.tree is not None:
-        try:
-            composite(entry.tree, [f"{v}" for v in range(count)], [Variable(Fraction(0), Fraction(1))] * count)
-        except NotAnalytic as reason:
-            raise NotUnderstood(f"{entry.name} (kernel): {reason}") from None
+    if entry.kind == "kernel" and count > MOST_DIRECT and entry.tree is not None:
+        box = [Variable(Fraction(0), Fraction(1))] * count
+        if not through_polynomials(entry.tree, [f"{v}" for v in range(count)], box):
+            raise NotUnderstood(f"{entry.name} (kernel): {entry.tree} has {count} variables and cannot be taken apart")
 
 
 def _check_names(network: MeanSumformer) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+from flint import arb, ctx
 
 from constructions.targets import expression as ex
-from proofs_check.enclosures.interval import Interval, hull, intersection
+from proofs_check.enclosures.interval import Interval, down, hull, intersection, up
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.derivation import Form, Held
+from proofs_check.structure.functions import CONSTANT_BITS, constant_ball
 from proofs_check.structure.ratio import MeanOfKernel
 from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import rational
@@ -75,23 +77,41 @@ class Combination:
 
 def combination(form: Form, known: Mapping[str, Quantity], reading: Reading) -> Combination:
     """Add up what is known of the quantities in a form; what it holds is read off the channels as they are described now."""
-    terms = [(known[name], c) for name, c in form.terms.items()]
-    slack = float(Interval.constant(form.slack).upper)
-    loose, constant = Interval.of(-slack, slack), Interval.constant(form.constant)
-    content = affine([(reading.held(q.held), rational(c)) for q, c in terms], rational(form.constant))
-    exact, error, actual = constant + loose, loose, constant
-    for q, c in terms:
-        factor = Interval.constant(c)
-        exact, error, actual = exact + factor * q.exact, error + factor * q.error, actual + factor * q.actual
-    single = len(terms) == 1 and not form.constant and not form.slack and next(iter(form.terms.values())) > 0
-    return Combination(form, content, exact, error, common(actual, exact + error), _written(form, terms),
-                       merged(*(scaled(q.parts, abs(float(c))) for q, c in terms)), terms[0][0].relative if single else None)
+    terms = [(known[name], name, c) for name, c in form.terms.items()]
+    content = affine([(reading.held(q.held), rational(c)) for q, _, c in terms], rational(form.constant))
+    constant, off = _rounded(form.constant, form.exact_constant)
+    exact, error, actual = constant, off, Interval.constant(form.constant)
+    for q, name, c in terms:
+        factor, off = _rounded(c, form.exact.get(name))  # c q' - factor q = factor (q' - q) + (c - factor) q'
+        exact, actual = exact + factor * q.exact, actual + Interval.constant(c) * q.actual
+        error = error + factor * q.error + off * q.actual
+    single = len(terms) == 1 and form.rational and not form.constant and next(iter(form.terms.values())) > 0
+    return Combination(form, content, exact, error, common(actual, exact + error), _written(form, known),
+                       merged(*(scaled(q.parts, abs(float(c))) for q, _, c in terms)), terms[0][0].relative if single else None)
 
 
-def _written(form: Form, terms: list[tuple[Quantity, Fraction]]) -> ex.Expression:
-    total: ex.Expression = ex.Number(form.constant)
-    for q, c in terms:
-        part = q.definition if c == 1 else ex.Binary("*", ex.Number(c), q.definition)
+def _rounded(c: Fraction, exact: ex.Expression | None) -> tuple[Interval, Interval]:
+    """Enclose the number that c stands for, and c less that."""
+    if exact is None:
+        return Interval.constant(c), ZERO
+    with ctx.workprec(CONSTANT_BITS):
+        value = constant_ball(exact)
+        return of_ball(value), of_ball(arb(rational(c)) - value)
+
+
+def of_ball(values: arb) -> Interval:
+    """Return an interval around a ball; raises ValueError where it is not finite."""
+    if not values.is_finite():
+        raise ValueError("a number without a finite enclosure")
+    low, high = (np.asarray(float(end)) for end in (values.lower(), values.upper()))
+    return Interval.of(down(low), up(high))
+
+
+def _written(form: Form, known: Mapping[str, Quantity]) -> ex.Expression:
+    total = form.exact_constant or ex.Number(form.constant)
+    for name, c in form.terms.items():
+        factor, definition = form.exact.get(name) or ex.Number(c), known[name].definition
+        part = definition if factor == ex.Number(Fraction(1)) else ex.Binary("*", factor, definition)
         total = part if total == ex.Number(Fraction(0)) else ex.Binary("+", total, part)
     return total
 

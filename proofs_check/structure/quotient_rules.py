@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -15,6 +16,8 @@ from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.averages import quotient_range
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.derivation import Entry, Form
+from proofs_check.structure.deviation import NotAnalytic
+from proofs_check.structure.functions import value_range
 from proofs_check.structure.premises import FOLDS, ONE, Premises, ends, substituted
 from proofs_check.structure.quantity import (
     Combination,
@@ -101,6 +104,7 @@ class Quotients:
         if r.local is None or r.form != entry.of[1] or r.definition != inverse:
             raise NotUnderstood(f"{entry.reciprocal} is not the reciprocal of the denominator")
         exact = common(p.exact / q.exact, Interval.of(*quotient_range(p.definition, q.definition, self.given.reading.sides)))
+        exact = common(exact, self._pointwise(entry))
         low, high = ends(q.actual)
         if not low > 0:
             return [Ratio(exact, (p.error - exact * q.error) / q.actual, q.actual * r.local, r.local)]
@@ -117,23 +121,39 @@ class Quotients:
                 found.append(Ratio(value, passed, off, local))
         return found
 
+    def _pointwise(self, entry: Entry) -> Interval:
+        """Enclose mean K_p / mean K_q with K_q > 0, an average of K_p / K_q with the weights K_q; else the whole line."""
+        p, q = (self._mean_of_kernel(form) for form in entry.of)
+        if p is None or q is None or not p.beside(q):
+            return Interval.of(-math.inf, math.inf)
+        sides = [ends(scale.interval()) for scale in q.box]
+        if not value_range(q.K, sides)[0] > 0:
+            return Interval.of(-math.inf, math.inf)
+        return Interval.of(*value_range(ex.Binary("/", p.K, q.K), sides))
+
     def _joint(self, entry: Entry, exact: Interval) -> tuple[list[tuple[Interval, Joint | None]], Interval | None]:
         """Return parts of the quotient's range, what is known of the errors of both means in each, and of the divisor's."""
         p, q = (self._mean_of_kernel(form) for form in entry.of)
         if p is None or q is None or not p.beside(q):
             return [(exact, None)], None
         if entry.name not in self.joints:
+            try:
+                below = relative_error(q)
+            except NotAnalytic:  # no positive weight
+                return [(exact, None)], None
             cuts = np.linspace(*ends(exact), QUOTIENT_PARTS + 1)
             parts = [(float(a), float(b)) for a, b in itertools.pairwise(cuts)]
             joints = zip(parts, joint_errors(p, q, parts), strict=True)
-            self.joints[entry.name] = [(Interval.of(*part), one) for part, one in joints], relative_error(q)
+            self.joints[entry.name] = [(Interval.of(*part), one) for part, one in joints], below
         return self.joints[entry.name]
 
     def _mean_of_kernel(self, form: Form) -> MeanOfKernel | None:
-        """Return the kernel where a form is one mean of a kernel, itself."""
-        if list(form.terms.values()) != [Fraction(1)] or form.constant or form.slack:
+        """Return what is averaged where a form is a multiple of one mean of a kernel and a number."""
+        if not form.rational or len(form.terms) != 1:
             return None
-        return self.given.known[next(iter(form.terms))].kernel
+        ((name, c),) = form.terms.items()
+        kernel = self.given.known[name].kernel
+        return None if kernel is None else kernel.followed(c, form.constant)
 
     def _single(self, name: str) -> Combination:
-        return combination(Form({name: Fraction(1)}, Fraction(0), Fraction(0)), self.given.known, self.given.reading)
+        return combination(Form({name: Fraction(1)}), self.given.known, self.given.reading)

@@ -9,7 +9,8 @@ kernels' own means show (``duality.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from flint import fmpq
@@ -21,6 +22,7 @@ from proofs_check.structure.deviation import over_weight, sum_over_weight
 from proofs_check.structure.duality import Series, average_over_weight
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.ranges import chebyshev, padded, polynomial_size
+from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
 NOISE_KNOTS = 5  # of F
@@ -45,6 +47,16 @@ class MeanOfKernel:
     box: tuple[Variable, ...]
     K: ex.Expression
     outer: int
+
+    def followed(self, c: Fraction, constant: Fraction) -> MeanOfKernel:
+        """Return what is known of c times the mean, plus a number."""
+        if c == 1 and not constant:
+            return self
+        K = ex.Binary("+", ex.Binary("*", ex.Number(c), self.K), ex.Number(constant))
+        size, l1 = abs(float(c)), float(np.abs(self.expansion).sum())
+        beyond = size * (self.beyond + l1 * 2.0**-50) * _UP
+        return replace(self, content=affine([(self.content, rational(c))], rational(constant)), K=K,
+                       expansion=float(c) * self.expansion, beyond=beyond)
 
     def beside(self, other: MeanOfKernel) -> bool:
         """Whether two depend on the same variables in the same way."""

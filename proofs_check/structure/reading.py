@@ -8,6 +8,7 @@ tables (``table.C``), proved quantities (``quantity.Q``), and the numbers in cha
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,6 +20,7 @@ from proofs_check.structure.content import Content, Definitions, Noise, affine, 
 from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, multiple
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
+from proofs_check.structure.ridge import ridge_range
 from proofs_check.structure.series import Bounds, NoSeries, SeriesOf
 from proofs_check.structure.squares import rational
 from proofs_check.structure.tables import Soft, Table
@@ -55,6 +57,7 @@ class Reading:
         bends: tables, by the variable that stands for their output.
         pooled: by mean variable, what the pooled channel holds at the token y.
         averaged: the same, scaled as the mean variable is.
+        before: by mean variable, what the pooled channel holds, with every eps under its own name.
         facts: combinations of channels whose range is known to be narrower than their contents show.
         soft: by channel of a logarithm in a soft extremum, what rounding is measured by.
         products: by two variables, a third one that stands for the product of their numbers, whose range is known to be narrow.
@@ -71,6 +74,7 @@ class Reading:
     bends: dict[str, Bend] = field(default_factory=dict)
     pooled: dict[str, Content] = field(default_factory=dict)
     averaged: Definitions = field(default_factory=Definitions)
+    before: dict[str, Content] = field(default_factory=dict)
     facts: list[tuple[Held, float, float]] = field(default_factory=list)
     copied: dict[Content, Bounds] = field(default_factory=dict)
     folds: list[int] = field(default_factory=list)
@@ -97,6 +101,11 @@ class Reading:
             self.contents[name] = self.variables[name].content(name)
             self.pooled[name] = self.at_other(whole)
             self.averaged[name] = self.variables[name].scaled(self.pooled[name])
+            self.before[name] = held
+
+    def averaged_noise(self, name: str) -> Content:
+        """Return what a mean averages, scaled as its variable is; its noise cancels against that of the same channels at y."""
+        return self.variables[name].scaled(self.at_other(expanded(self.before[name], self.definitions)))
 
     def at_other(self, content: Content) -> Content:
         """Return the same function of the token at another token, y."""
@@ -132,6 +141,12 @@ class Reading:
         ranges = [self._range(content), *([ends] if ends else [])]
         ranges += [self._range(other) for other in self.with_products(self.whole(content))] if self.products else []
         return Bounds((max(low for low, _ in ranges), min(high for _, high in ranges)), content.sharp_spread())
+
+    def lower_end(self, content: Content) -> float:
+        """Bound the values from below once more, sharply where they are a polynomial of one form in the token's coordinates."""
+        whole = self.whole(content)
+        found = ridge_range(whole.main) if all(name.startswith(TOKEN) for name in whole.main.variables) else None
+        return -math.inf if found is None else found[0] - whole.sharp_spread() * (1 + 2.0**-40)
 
     def flattened(self, content: Content, eps: str) -> tuple[Range, Content]:
         """Return the range, and the content with definitions in their place and one eps in the place of all noise."""
@@ -178,17 +193,22 @@ class Reading:
         self.products[a, b] = name
 
     def _range(self, content: Content) -> Range:
-        main, spread = content.main, content.sharp_spread()
+        plain = self._plain_range(content)
         for held, low, high in self.facts:
             known = expanded(self.held(held), self.definitions)
-            place = multiple(main, known.main)
+            place = multiple(content.main, known.main)
             if place is None:
                 continue
             scale, _ = place
             left = affine([(content, ONE), (known, -scale)])
             a, b = self._range(left)
             ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
-            return widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
+            a, b = widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
+            return max(a, plain[0]), min(b, plain[1])
+        return plain
+
+    def _plain_range(self, content: Content) -> Range:
+        main, spread = content.main, content.sharp_spread()
         means = {name for name in main.variables if name in self.pooled}
         if means and all(sum(e for _, e in outer) <= 1 for outer in main.by(means)):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from constructions.targets import expression as ex
@@ -16,7 +17,7 @@ from proofs_check.structure.function_rules import function, rectified
 from proofs_check.structure.mean_rules import kernel, mean
 from proofs_check.structure.order import order_statistic
 from proofs_check.structure.premises import Premises, with_other
-from proofs_check.structure.quantity import Combination, Quantity, around, combination, common, magnitude
+from proofs_check.structure.quantity import Combination, Quantity, combination, common, magnitude
 from proofs_check.structure.quotient_rules import Quotients, Ratio, product
 from proofs_check.structure.reading import NotUnderstood, Reading
 
@@ -35,6 +36,8 @@ class Rules:
             NotUnderstood: the content is not what the entry says, or is outside what is compared here.
         """
         of = [combination(form, self.given.known, self.given.reading) for form in entry.of]
+        if entry.kind in FOLLOWED:
+            of = [narrowed(argument, self.given.reading) for argument in of]
         try:
             if entry.kind == "quotient":
                 return self.quotients.quotient(entry, held, of)
@@ -56,14 +59,17 @@ def renamed(given: Premises, entry: Entry, held: Content, of: list[Combination])
     exact = argument.exact
     if entry.tree is not None:
         exact = common(exact, Interval.of(*natural_range(entry.tree, given.reading.sides, given.n)))
-    if given.n is not None:
+    if given.n is not None and entry.of[0].rational:
         exact = common(exact, own_and_others(entry.of[0], given.known, given.n))
     return Quantity(exact, argument.error + gap, argument.definition, entry.held, None,
                     argument.relative if not magnitude(gap) else None, argument.parts)
 
 
 def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interval:
-    """Enclose a form of n tokens: mean(q) = q/n + (n - 1)/n of the mean of the others, which may be anything in q's range."""
+    """Enclose a form of n tokens with rational coefficients.
+
+    mean(q) = q/n + (n - 1)/n of the mean of the others, which may be anything in q's range.
+    """
     own, others = dict(form.terms), dict[str, Fraction]()
     for averaged, c in form.terms.items():
         of = known[averaged].definition
@@ -72,7 +78,7 @@ def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interva
             own[averaged] -= c
             own[name] += c / n
             others[name] = others.get(name, Fraction(0)) + c * Fraction(n - 1, n)
-    total = Interval.constant(form.constant) + around(float(Interval.constant(form.slack).upper))
+    total = Interval.constant(form.constant)
     for factors in (own, others):
         for name, c in factors.items():
             if c:
@@ -80,6 +86,13 @@ def own_and_others(form: Form, known: Mapping[str, Quantity], n: int) -> Interva
     return total
 
 
+def narrowed(argument: Combination, reading: Reading) -> Combination:
+    """Add what the channels show of the range: terms of a form that follow the same number do not range on their own."""
+    actual = common(argument.actual, Interval.of(*reading.range(argument.content)))
+    return replace(argument, actual=actual, exact=common(argument.exact, actual - argument.error))
+
+
+FOLLOWED = ("function", "rectified", "order-statistic", "soft-extremum")  # kinds whose error depends on where their argument is
 RULES: dict[str, Callable[[Premises, Entry, Content, list[Combination]], Quantity]] = {
     "function": function, "rectified": rectified, "product": product, "mean": mean, "kernel": kernel,
     "order-statistic": order_statistic, "soft-extremum": soft_extremum, "renamed": renamed}

@@ -1,8 +1,7 @@
 """A mean of a kernel of four variables or more: what the network averages against K, as tensors in all of them.
 
-The grid of ``deviation.py`` would have too many points. Instead K has to be a function of few polynomials (``composition.py``),
-whose expansion is composed with them; p is read as a sum of products (``separated.py``); the difference of the two tensors is
-bounded on a grid of its low degrees.
+The grid of ``deviation.py`` would have too many points. Instead K is expanded as a tensor (``wide_expansion.py``); p is read as
+a sum of products (``separated.py``); the difference of the two tensors is bounded on a grid of its low degrees.
 """
 
 from __future__ import annotations
@@ -13,12 +12,10 @@ import numpy as np
 
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval, quiet
-from proofs_check.structure.composition import composite, expanded_composite
 from proofs_check.structure.content import Content
-from proofs_check.structure.functions import value_range
 from proofs_check.structure.reading import OTHER, TOKEN, Reading
 from proofs_check.structure.separated import separated, tensor_range
-from proofs_check.structure.variable import Variable
+from proofs_check.structure.wide_expansion import expanded
 
 
 @quiet
@@ -34,14 +31,14 @@ def wide_kernel(reading: Reading, held: Content, K: ex.Expression, own: Sequence
         fine: errors of this size do not matter.
 
     Raises:
-        NotAnalytic: K is no function of few polynomials, or has no expansion.
+        NotAnalytic: K has no expansion.
         NotUnderstood: the content is no sum of functions of the token times means.
     """
     x, y = (tuple(prefix + str(c) for c in coordinates) for prefix, coordinates in ((TOKEN, own), (OTHER, others)))
     names = (*x, *y)
-    whole = composite(K, names, [reading.variables[name] for name in names])
     read = separated(reading, held, x, y, fine)
-    wanted, missed = expanded_composite(whole, names, fine)
+    whole = expanded(K, names, [reading.variables[name] for name in names], fine)
+    wanted, missed = whole.tensor, whole.missed
     shape = tuple(map(max, read.tensor.shape, wanted.shape))
     difference = np.zeros(shape)
     difference[tuple(map(slice, read.tensor.shape))] = read.tensor
@@ -49,10 +46,5 @@ def wide_kernel(reading: Reading, held: Content, K: ex.Expression, own: Sequence
     # one more rounding each, of coefficients whose l1 norm is at most that of the two
     missed += read.missed + float(np.abs(difference).sum()) * 2.0**-52
     low, high = tensor_range(difference)
-    exact = value_range(whole.outer, [_ends(scale) for scale in whole.scales()])
-    return Interval.of(*exact), Interval.of(low - missed, high + missed), read.noise * (1 + 2.0**-40)
+    return whole.values, Interval.of(low - missed, high + missed), read.noise * (1 + 2.0**-40)
 
-
-def _ends(scale: Variable) -> tuple[float, float]:
-    values = scale.interval()
-    return float(values.lower), float(values.upper)

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import commands, continuous, linear_bounds, sampling, structure, subdivision, value_table
+import torch
+
+from tests.benchmarks import (
+    commands,
+    continuous,
+    gpu,
+    linear_bounds,
+    sampling,
+    structure,
+    subdivision,
+    two_coordinates,
+    value_table,
+)
+    commands,
+    continuous,
+    gpu,
+    linear_bounds,
+    sampling,
+    structure,
+    subdivision,
+    two_coordinates,
+    value_table,
+)
 
 
 def main() -> None:
-    """Print the command timings, the two ratios, and the tables of continuous constructions and subdivision."""
+    """Print the command timings, the two ratios, the tables of continuous constructions and subdivision."""
     commands.main()
     value_table.main()
     sampling.main([])
@@ -14,6 +36,9 @@ def main() -> None:
     structure.main([])
     subdivision.main()
     linear_bounds.main()
+    two_coordinates.main()
+    if torch.cuda.is_available():
+        gpu.main([])
 
 
 if __name__ == "__main__":

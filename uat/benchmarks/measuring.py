@@ -17,6 +17,7 @@ from constructions.errors import BadInput, Refused, nearest
 from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FORMATS
 from constructions.progress import Report, silent
+from proofs_check.devices import module_of
 from proofs_check.kernel import Certificate
 from proofs_check.witness import choose_device
 from proofs_check.workers import one_thread
@@ -111,10 +112,11 @@ def measure(profile: str, *, device: str, seed: int, report: Report, target: str
     content: dict[str, Any] = {
         "target": next(iter(networks.values())).construction.target.name,
         "expression": next(iter(networks.values())).construction.target.text, "eps": eps, "profile": profile, "seed": seed,
-        "device": where.type, "device_name": torch.cuda.get_device_name(where) if where.type == "cuda" else None,
+        "device": where.type, "device_name": None if where.type == "cpu" else module_of(where).get_device_name(where),
         "threads": 1 if where.type == "cpu" else None, "load_average": load,
         "limits": {"seconds_a_call": scale.call_seconds, "bytes_a_call": _bytes_allowed(scale, where)},
-        "peer": PEER, "contenders": CONTENDERS, "flops_counted_by": FLOPS_ARE, "memory_is": MEMORY_IS[where.type],
+        "peer": PEER, "contenders": CONTENDERS, "flops_counted_by": FLOPS_ARE,
+        "memory_is": MEMORY_IS["cpu" if where.type == "cpu" else "cuda"],
         "seconds_are": SPREAD_IS, "break_even_is": BREAK_EVEN_IS,
         "networks": [network.to_json() for network in networks.values()],
         "rows": [], "fits": [], "break_even": [], "skipped": []}
@@ -240,8 +242,8 @@ def _memory_errors(costs: Costs, n: int) -> Iterator[None]:
 
 def _bytes_allowed(scale: Profile, device: torch.device) -> int:
     """Return the profile's limit, or half of a GPU's free memory or of the machine's memory where that is less."""
-    if device.type == "cuda":
-        return min(scale.call_bytes, torch.cuda.mem_get_info(device)[0] // 2)
+    if device.type != "cpu":
+        return min(scale.call_bytes, module_of(device).mem_get_info(device)[0] // 2)
     if not hasattr(os, "sysconf"):
         return scale.call_bytes
     return min(scale.call_bytes, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from proofs_check.devices import module_of, wait
+
 Call = Callable[[], Any]
 FLOPS_ARE = "torch.utils.flop_counter: matrix products and attention, 2 a multiply-add; elementwise operations are not counted"
 MEMORY_IS = {"cpu": "largest sum of torch's allocations during one call (torch.profiler), output included",
@@ -46,10 +48,10 @@ def _spread(times: Sequence[float]) -> Spread:
 
 def seconds_of(call: Call, device: torch.device) -> float:
     """Return the seconds of one call, until a GPU is done with it."""
-    _wait(device)
+    wait(device)
     start = time.perf_counter()
     call()
-    _wait(device)
+    wait(device)
     return time.perf_counter() - start
 
 
@@ -68,13 +70,14 @@ def _attention_flops(Q: Any, K: Any, V: Any, *_: Any, **__: Any) -> int:
 
 def peak_bytes(call: Call, device: torch.device) -> int:
     """Return how much more memory torch holds at the worst moment of a call than before it."""
-    if device.type == "cuda":
-        _wait(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
+    if device.type != "cpu":
+        memory = module_of(device)
+        wait(device)
+        memory.reset_peak_memory_stats(device)
+        before = memory.memory_allocated(device)
         call()
-        _wait(device)
-        return int(torch.cuda.max_memory_allocated(device) - before)
+        wait(device)
+        return int(memory.max_memory_allocated(device) - before)
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler writes to stderr otherwise
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         kept = call()
@@ -82,8 +85,3 @@ def peak_bytes(call: Call, device: torch.device) -> int:
     events = profile.profiler.kineto_results.events() if profile.profiler and profile.profiler.kineto_results else []
     memory = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
     return max(0, int(np.cumsum([size for _, size in memory]).max(initial=0)))
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -70,10 +70,10 @@ def entry(name: str, kind: str, channels: Mapping[str, Number], constant: Number
     return {"name": name, "kind": kind, "held": held, **more}
 
 
-def form(terms: Mapping[str, Number], constant: Number = 0, slack: Number = 0) -> dict[str, object]:
-    """Return a form of quantities."""
+def form(terms: Mapping[str, Number], constant: Number = 0, exact: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Return a form of quantities; ``exact``: {"terms": {name: text}, "constant": text} of what coefficients stand for."""
     return {"terms": {name: str(Fraction(c)) for name, c in terms.items()}, "constant": str(Fraction(constant)),
-            "slack": str(Fraction(slack))}
+            **({} if exact is None else {"exact": exact})}
 
 
 TOKEN = entry("own", "token", {"x.0": 1}, coordinate=0)

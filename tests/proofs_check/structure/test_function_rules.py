@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 from constructions.network.relu import MeanSumformer
 from proofs_check.structure.reading import NotUnderstood
-from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, folds, form, square, stacked, sumformer, worst
+from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, exact, folds, form, square, stacked, sumformer, worst
 
 Q = Fraction
 
@@ -32,7 +34,9 @@ def square_network() -> MeanSumformer:
     {"of": [form({"own": 1}, Q(1, 100))]}, {"of": [form({"own": Q(101, 100)})]},
     {"held": {"channels": {"c": "2", "x.0": "1"}, "constant": "0"}},
     {"held": {"channels": {"c": "1"}, "constant": "0"}},
-    {"held": {"channels": {"nowhere": "1"}, "constant": "0"}}, {"of": [form({"own": 1}, 0, Q(1, 9))]}])
+    {"held": {"channels": {"nowhere": "1"}, "constant": "0"}}, {"of": [form({"own": 1}, 0, {"terms": {"own": "pi"}})]},
+    {"of": [form({"own": 1}, 0, {"terms": {"own": "pi/3"}})]}, {"of": [form({"own": 1}, 0, {"constant": "sqrt(2)/100"})]},
+    {"of": [form({"own": 1}, 0, {"terms": {"own": "x[0]"}})]}, {"of": [form({"own": 1}, 0, {"terms": {"other": "1"}})]}])
 def test_wrong_hints_about_a_square_certify_nothing_wrong(changes: dict[str, Any]) -> None:
     network = square_network()
     gap = worst(network, lambda own, _: own * own, steps=64)
@@ -47,12 +51,45 @@ def test_wrong_hints_about_a_square_certify_nothing_wrong(changes: dict[str, Any
         assert proved.bound <= 0.01
 
 
-@pytest.mark.parametrize("slack", [Q(-1, 10), Q(1, 10)])
-def test_slack_of_an_output_makes_no_bound_smaller(slack: Fraction) -> None:
-    network = square_network()
-    try:
-        proved = bounded(network, "x**2", square_hint(), form({"s": 1}, 0, slack))
-    except NotUnderstood:
-        assert slack < 0
-        return
-    assert Q(proved.bound) >= worst(network, lambda own, _: own * own, steps=64) + slack
+@pytest.mark.parametrize(("text", "number", "stands_for"), [
+    ("pi/3*x**2", lambda t: math.pi / 3 * t * t, {"terms": {"s": "pi/3"}}),
+    ("3/pi*x**2", lambda t: 3 / math.pi * t * t, {"terms": {"s": "3/pi"}}),
+    ("x**2 + sqrt(2)/10", lambda t: t * t + math.sqrt(2) / 10, {"constant": "sqrt(2)/10"}),
+    ("x**2 - sqrt(2)/10", lambda t: t * t - math.sqrt(2) / 10, {"constant": "-sqrt(2)/10"})])
+def test_what_a_coefficient_of_an_output_stands_for_is_not_believed(text: str, number: Callable[[float], float],
+                                                                    stands_for: dict[str, object]) -> None:
+    network, output = square_network(), form({"s": 1}, 0, stands_for)
+    assert not bounded(network, "x**2", square_hint(), output).identities
+    proved = bounded(network, text, square_hint(), output)
+    assert proved.identities
+    assert proved.bound >= abs(float(exact(network, np.ones((1, 2, 1)))[0, 0, 0]) - number(1.0)) - 1e-12
+    assert proved.bound > 0.03
+
+
+NEVER_BENT = [entry("r", "rectified", {"x.0": 1}, of=[form({"own": 1})])]
+
+
+def test_a_form_that_is_never_negative_needs_no_hinge() -> None:
+    network = sumformer([], [], [], {"x.0": 1.0})
+    proved = bounded(network, "relu(x)", [TOKEN, *NEVER_BENT], form({"r": 1}))
+    assert proved.identities
+    assert proved.bound < 1e-12
+    nothing = [entry("r", "rectified", {"x.0": 0}, of=[form({"own": -1})])]
+    proved = bounded(sumformer([], [], [], {"x.0": 0.0}), "relu(-x)", [TOKEN, *nothing], form({"r": 1}))
+    assert proved.identities
+    assert proved.bound < 1e-12
+
+
+@pytest.mark.parametrize(("domain", "least"), [("-1,1", 1), ("-1/8,1", Q(1, 8)), ("-1,0", 1)])
+def test_a_hinge_that_is_missing_counts_with_what_it_would_cut_off(domain: str, least: Fraction) -> None:
+    network = sumformer([], [], [], {"x.0": 1.0})
+    proved = bounded(network, "relu(x)", [TOKEN, *NEVER_BENT], form({"r": 1}), domain=domain, eps=Q(2))
+    assert Q(proved.bound) >= least
+    assert proved.bound <= float(least) + 1e-12
+
+
+@pytest.mark.parametrize("weight", [1.01, 0.99])
+def test_a_form_that_is_held_with_another_weight_is_no_hinge_that_never_bends(weight: float) -> None:
+    network = sumformer([], [], [], {"x.0": weight})
+    held = [{**NEVER_BENT[0], "held": {"channels": {"x.0": str(Q(weight))}, "constant": "0"}}]
+    assert bounded(network, "relu(x)", [TOKEN, *held], form({"r": 1})).bound >= 0.0099

@@ -28,6 +28,16 @@ EVERY_N = {
     "length": ("sum(y)/n", "mean(y)"),
     "what is the same for all tokens is its largest value": ("max(x*mean(y)) - min(3)", "x*mean(y) - 3"),
     "order statistics": ("max(y) - min(y)", "order(1) - order(n)"),
+    "sine of a sum": ("mean(sin(x + y))", "sin(x)*mean(cos(y)) + cos(x)*mean(sin(y))"),
+    "cosine of a difference": ("mean(cos(x - 2*y))", "cos(x)*mean(cos(2*y)) + sin(x)*mean(sin(2*y))"),
+    "squares of sine and cosine": ("mean(sin(x + y)**2)", "1 - mean(cos(x + y)**2)"),
+    "half and double angles": ("mean(cos(y))", "1 - 2*mean(sin(y/2)**2)"),
+    "thirds and quarters": ("sin(x/4 - mean(y)/3)*12", "12*sin(x/4)*cos(mean(y)/3) - 12*cos(x/4)*sin(mean(y)/3)"),
+    "waves below other functions": ("log(2 + mean(sin(x + y)))", "log(mean(cos(x)*sin(y) + 2) + sin(x)*mean(cos(y)))"),
+    "waves in a divisor": ("mean(y)/(3 + cos(x + mean(y)))", "mean(y)/(3 + cos(x)*cos(mean(y)) - sin(mean(y))*sin(x))"),
+    "a phase": ("mean(sin(y + pi/3)) + cos(x + 1)", "mean(sin(y)/2 + 3**(1/2)/2*cos(y)) + cos(1)*cos(x) - sin(1)*sin(x)"),
+    "waves below a kink": ("relu(sin(x + 1) - mean(y))", "relu(sin(x)*cos(1) + cos(x)*sin(1) - mean(y))"),
+    "largest of waves": ("max(sin(x + y))", "max(sin(x)*cos(y) + cos(x)*sin(y))"),
     "third central moment": ("mean((y - mean(y))**3)", "mean(y**3) - 3*mean(y)*mean(y**2) + 2*mean(y)**3"),
 }
 FIXED_N = {
@@ -45,6 +55,12 @@ DIFFERENT: list[tuple[int | None, str, str]] = [(None, a, b) for a, b in [
     ("mean(x*y)", "mean(x)*mean(y*y)"), ("abs(x - 1/3)", "2*relu(x - 1/3) - x - 1/3"), ("max(y)", "order(2)"),
     ("sum(y)", "3*mean(y)"), ("min(y)", "order(3)"), ("relu(2*x)", "2*relu(x - 1/8)"), ("mean(exp(y))", "exp(mean(y))"),
     ("sqrt(x*x)", "x - 1"), ("log(mean(exp(y)))", "mean(y)"), ("x", "x + 1/1000000000000"), ("max(x*y)", "x*max(y)"),
+    ("mean(sin(x + y))", "sin(x)*mean(cos(y)) - cos(x)*mean(sin(y))"), ("mean(sin(x + y))", "sin(x) + mean(sin(y))"),
+    ("mean(sin(x + y))", "mean(sin(1000000000001/1000000000000*x + y))"), ("cos(x)**2", "1 + sin(x)**2"),
+    ("mean(sin(x + y))", "1000000000001/1000000000000*sin(x)*mean(cos(y)) + cos(x)*mean(sin(y))"), ("sin(2*x)", "2*sin(x)"),
+    ("mean(sin(x + y))", "sin(x)*cos(mean(y)) + cos(x)*sin(mean(y))"), ("sin(x*mean(y))", "sin(x)*sin(mean(y))"),
+    ("mean(cos(x - y))", "mean(cos(x + y))"), ("sqrt(1 - cos(4*x)**2)", "sin(4*x)"), ("cos(x + pi/2)", "sin(x)"),
+    ("sin(x)", "x"),
 ]]
 DIFFERENT += [
     (3, "order(1)*order(2)*order(3)", "(sum(y)**3 - 3*sum(y)*sum(y**2) + 2*sum(y**3))/5"), (3, "sum(y)", "2*mean(y)"),
@@ -87,6 +103,12 @@ def test_near_misses_are_not_the_same(n: int | None, a: str, b: str) -> None:
     assert not Algebra(n, 1).same(tree(a, n), tree(b, n))
 
 
+def test_sorted_tokens_below_waves_are_the_same() -> None:
+    a, b = tree("mean(sin(x + y))", 2), tree("(sin(x + order(1)) + sin(x)*cos(order(2)) + cos(x)*sin(order(2)))/2", 2)
+    assert Algebra(2, 1).same(a, b)
+    assert not Algebra(2, 1).same(a, tree("(sin(x + order(1)) + sin(x)*cos(order(2)) + cos(x)*sin(order(1)))/2", 2))
+
+
 @settings(max_examples=12, deadline=None)
 @given(samples(d=1, n=3, depth=2), samples(d=1, n=3, depth=2), st.integers(0, 99))
 def test_what_is_called_the_same_has_the_same_values(a: object, b: object, seed: int) -> None:
@@ -104,3 +126,32 @@ def test_what_is_called_the_same_has_the_same_values(a: object, b: object, seed:
 
 def test_a_number_of_any_length_is_compared_exactly() -> None:
     assert not Algebra(None, 1).same(ex.Number(Fraction(1, 3)), ex.Number(Fraction(1, 3) + Fraction(1, 10**40)))
+
+
+SIGNED = {
+    "positive": ("relu(x + mean(y) + 1/9)", "x + mean(y) + 1/9"),
+    "negative": ("relu(-1/8 - x)*3", "0*x"),
+    "absolute": ("abs(x*x + 1/8)", "x*x + 1/8"),
+    "larger": ("maximum(2 + x, mean(y))", "2 + x"),
+    "smaller": ("minimum(x, mean(y) + pi)", "x"),
+    "a constant": ("abs(1 - pi)*x", "(pi - 1)*x"),
+    "inside a mean": ("mean(abs(y - 2)*x)", "x*mean(2 - y)"),
+    "of what is the same for all": ("max(x) + min(x*mean(y))", "x + x*mean(y)"),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_kink_that_is_never_met_is_a_side_of_it(name: str) -> None:
+    a, b = SIGNED[name]
+    box = Box.parse("0,1", 1)
+    assert Algebra(None, 1, box.sides).same(tree(a, None), tree(b, None))
+    assert Algebra(3, 1, box.sides).same(tree(a, 3), tree(b, 3))
+
+
+@pytest.mark.parametrize(("a", "b"), [("relu(x - 1/2)", "x - 1/2"), ("relu(1/2 - x)", "0*x"), ("abs(x - 1/8)", "x - 1/8"),
+                                      ("maximum(x, mean(y))", "x"), ("minimum(x, 1 - 1/1000000)", "x"), ("max(y)", "x"),
+                                      ("abs(x + 1/8)", "-x - 1/8"), ("maximum(2 + x, mean(y))", "mean(y)"),
+                                      ("max(x*y)", "x*max(y)")])
+def test_a_kink_that_may_be_met_is_not(a: str, b: str) -> None:
+    assert not Algebra(None, 1, Box.parse("0,1", 1).sides).same(tree(a, None), tree(b, None))
+    assert not Algebra(None, 1, Box.parse("-1,1", 1).sides).same(tree("relu(x + 1/2)", None), tree("x + 1/2", None))

@@ -1,11 +1,34 @@
-"""A quotient that names another reciprocal than that of its denominator is not understood."""
+"""Quotients: the reciprocal is that of the denominator, and what both means have in common counts once."""
 
 from __future__ import annotations
 
-import pytest
+import itertools
+from fractions import Fraction
 
+import numpy as np
+import pytest
+from flint import fmpq
+from numpy.polynomial import chebyshev
+
+from constructions.continuous import construct_continuous
+from constructions.targets.language import parse
+from constructions.targets.target import Target
+from proofs_check.enclosures.interval import Interval
+from proofs_check.structure.content import Content
+from proofs_check.structure.deviation import difference
+from proofs_check.structure.functions import on_boxes
+from proofs_check.structure.polynomial import Polynomial
+from proofs_check.structure.proof import prove
+from proofs_check.structure.ratio import MeanOfKernel
 from proofs_check.structure.reading import NotUnderstood
+from proofs_check.structure.variable import Variable
+from tests.proofs_check.structure.draws import value
 from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, form, layer, sumformer
+from tests.proofs_check.structure.test_proof import sequences
+from uat import pipeline
+from uat.request import Request
+
+Q = Fraction
 
 
 def test_a_reciprocal_is_that_of_the_denominator() -> None:
@@ -16,3 +39,34 @@ def test_a_reciprocal_is_that_of_the_denominator() -> None:
     quotient = entry("q", "quotient", {"r": 1}, 1, of=[form({}, 1), form({"own": 1}, 1)], reciprocal="r")
     with pytest.raises(NotUnderstood, match="not the reciprocal of the denominator"):
         bounded(network, "1/(1 + x)", [TOKEN, reciprocal, quotient], form({"q": 1}))
+
+
+SHIFTED = ("mean(exp(x*y)*y)/(1+2*mean(exp(x*y)))", "(1-mean(exp(x*y)*y))/(1/2+mean(exp(x*y)))")
+
+
+@pytest.mark.parametrize("text", SHIFTED)
+def test_what_two_means_have_in_common_is_found_beside_numbers_too(text: str) -> None:
+    request = Request(text, "1e-2", architecture="sumformer", method="sum-decomposition")
+    target = request.resolved(3)[0]
+    assert isinstance(target, Target)
+    construction = construct_continuous(target, request.tolerance(), request.method, (), limits=request.limits())
+    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    assert found.identities
+    assert found.bound <= float(construction.bound)
+    for n in (2, 3, 64):
+        tokens, at_n = sequences(1, n, 200), Target.from_text(text, n=n, box=target.box)
+        assert np.abs(construction.sumformer(tokens) - at_n.numpy(tokens)).max() <= found.bound
+
+
+@pytest.mark.parametrize(("c", "constant"), [(Q(2), Q(1)), (Q(-1, 3), Q(7, 5)), (Q(1), Q(0))])
+def test_a_multiple_of_a_mean_and_a_number_is_as_far_from_its_kernel_as_it_says(c: Fraction, constant: Fraction) -> None:
+    (K,) = parse("exp(x[0]*x[1])", 2)
+    box = (Variable.of(0, 1), Variable.of(0, 1))
+    p = Polynomial({(): fmpq(3, 2), (("u", 1),): fmpq(1, 3), (("u", 1), ("v", 1)): fmpq(1, 4)})
+    expansion, beyond = difference(p, ("u", "v"), K, box, 1e-6)
+    found = MeanOfKernel(Content(p), expansion, beyond, ("u", "v"), box, K, 1).followed(c, constant)
+    for u, v in itertools.product((-1.0, -0.3, 0.4, 1.0), repeat=2):
+        exact = float(c) * np.exp((1 + u) * (1 + v) / 4) + float(constant)
+        held = float(value(found.content.main, {"u": Fraction(u), "v": Fraction(v)}))
+        assert abs(chebyshev.chebval2d(u, v, found.expansion) - (held - exact)) <= found.beyond + 1e-14
+        assert float(on_boxes(found.K, [Interval.of((1 + u) / 2), Interval.of((1 + v) / 2)]).lower) == pytest.approx(exact)

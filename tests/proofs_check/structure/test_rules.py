@@ -61,7 +61,7 @@ def test_the_range_of_a_form_of_n_tokens_is_that_of_the_own_token_and_the_others
     names = ["own", *(f"copy {number}" for number in range(copies))]  # the same quantity under several names
     known = {name: Quantity(Interval.of(-1.0, 3.0), around(0.0), ex.Own(0), Held({}, Q(0))) for name in names}
     known["m"] = Quantity(Interval.of(-1.0, 3.0), around(0.0), ex.Reduction("mean", ex.Other(0)), Held({}, Q(0)))
-    found = own_and_others(Form({"m": Q(c), **dict.fromkeys(names, Q(k))}, Q(1, 2), Q(0)), known, n)
+    found = own_and_others(Form({"m": Q(c), **dict.fromkeys(names, Q(k))}, Q(1, 2)), known, n)
     corners = [Q(1, 2) + Q(c) * (own + (n - 1) * others) / n + k * len(names) * own
                for own, others in itertools.product((Q(-1), Q(3)), repeat=2)]
     assert Q(float(found.lower)) <= min(corners)
