@@ -15,16 +15,6 @@ from tests.benchmarks import (
     two_coordinates,
     value_table,
 )
-    commands,
-    continuous,
-    gpu,
-    linear_bounds,
-    sampling,
-    structure,
-    subdivision,
-    two_coordinates,
-    value_table,
-)
 
 
 def main() -> None:
