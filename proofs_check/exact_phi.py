@@ -210,7 +210,7 @@ class Sequences:
 
         The rows are as many for each box, one box after the other; ``tilt`` (boxes, number, n, coordinates) is added.
         """
-        a = rows.a.reshape(self.boxes, -1, rows.a.shape[1])
+        a = rows.a.reshape(self.boxes, len(rows.a) // self.boxes, rows.a.shape[1])  # there may be no channels
         c, lost = (part.reshape(a.shape[:2]) for part in (rows.c, rows.lost))
         low, high = [c, -lost], [c, lost]
         if rows.spread is not None:
