@@ -15,16 +15,19 @@ from hypothesis import strategies as st
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
+from proofs_check import cells as cutting
 from proofs_check import exact_phi
 from proofs_check.boxes import Boxes
+from proofs_check.cells import MOST_CELLS
 from proofs_check.enclosures.interval import Floats
 from proofs_check.exact_phi import ExactPhi, Sequences, bounded
 from proofs_check.stages import Stage
 from proofs_check.substitution import Lines
 from proofs_check.sup_norm import Problem, Search, judge
 from tests.proofs_check.test_propagate import exact, random_network
-from tests.proofs_check.test_vertices import Outside, cut
+from tests.proofs_check.test_vertices import Outside, cut, many_cells
 
+__all__ = ["many_cells"]  # a fixture of the whole module
 Widths = tuple[tuple[int, ...], tuple[int, ...]]
 WIDTHS: tuple[Widths, ...] = (
     ((2, 5, 3), (5, 4, 1)), ((2, 4, 4, 2), (4, 5, 4, 2)), ((2, 6, 3), (5, 1)), ((2, 3, 2), (4, 4, 3, 3, 1)))
@@ -230,8 +233,9 @@ def test_a_search_needs_a_fraction_of_the_boxes(monkeypatch: pytest.MonkeyPatch)
     assert 4 * judged[0] < judged[1]
 
 
-def test_judged_boxes_hold_sampled_errors_whether_whole_or_not() -> None:
+def test_judged_boxes_hold_sampled_errors_whether_whole_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Boxes of all sizes together: of some tokens there are too many cells."""
+    monkeypatch.setattr(cutting, "MOST_CELLS", MOST_CELLS)
     target, network = fitted(2, 60)
     rng = np.random.default_rng(3)
     side = np.repeat([0.9, 0.2, 1e-2], 10)[:, None]

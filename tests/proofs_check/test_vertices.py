@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -27,6 +28,14 @@ ODD = (0.0, 1.0, -1.0, 0.5, -0.5, 1.0 + 2.0**-52, 1.0 - 2.0**-53, -1.0 + 2.0**-5
 
 class Outside(Exception):
     """A value is outside its enclosure."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def many_cells() -> Iterator[None]:
+    """No drawn box has too many cells."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cutting, "MOST_CELLS", 10**5)
+        yield
 
 
 def plane(weights: list[tuple[Floats, Floats]]) -> MeanSumformer:
@@ -217,7 +226,6 @@ def test_places_of_cuts_are_trusted_for_nothing(place: str, monkeypatch: pytest.
         return a + share * (b - a)
 
     monkeypatch.setattr(cutting, "_between", wrong)
-    monkeypatch.setattr(cutting, "MOST_CELLS", 10**5)
     search(np.random.default_rng(0))
 
 
@@ -235,7 +243,8 @@ def test_what_cuts_leave_must_be_paid_for(monkeypatch: pytest.MonkeyPatch) -> No
         search(np.random.default_rng(0))
 
 
-def test_a_box_with_too_many_cells_is_not_whole_but_right() -> None:
+def test_a_box_with_too_many_cells_is_not_whole_but_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutting, "MOST_CELLS", MOST_CELLS)
     weights = drawn(0, (2, 40, 2), odd=False)
     low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
     found = look(plane(weights), np.stack([low, low]), np.stack([high, low + 1e-6]))
