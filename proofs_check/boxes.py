@@ -151,7 +151,9 @@ _here: dict[str, Comparison] = {}
 
 def _judged(digest: str, packed: bytes, batch: Boxes) -> Judged:
     """Judge boxes with the copy of an equal comparison that this process has analysed already, if there is one."""
-    if digest not in _here:
-        _here.clear()
-        _here[digest] = pickle.loads(packed)
-    return _here[digest].judge(batch)
+    comparison = _here.get(digest)
+    if comparison is None:
+        comparison = pickle.loads(packed)
+        _here.clear()  # another thread of this process may be at another one, and keeps its own
+        _here[digest] = comparison
+    return comparison.judge(batch)

@@ -50,6 +50,8 @@ def resume(problem: Comparison, limit: float, path: Path) -> Search:
         BadInput: the file cannot be read, is not a checkpoint, or belongs to another network, target, length or bound.
     """
     try:
+        if not zipfile.is_zipfile(path):
+            raise BadInput(f"{path}: cannot be read as a checkpoint of a subdivision (it is no npz file)")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             state = {name: stored[name] for name in stored.files}
         boxes = Boxes(state["lower"], state["upper"], state["bound"], state["case"], state["level"])
@@ -58,6 +60,8 @@ def resume(problem: Comparison, limit: float, path: Path) -> Search:
                        float(state["occurs"]), done=done)
         about = str(state["format"]), str(state["problem"])
         sound = all(number >= 0 for number in (found.settled, found.occurs, found.judged)) and _well_formed(boxes, problem)
+    except BadInput:
+        raise
     except UNREADABLE as error:
         raise BadInput(f"{path}: cannot be read as a checkpoint of a subdivision ({error})") from None
     if about != (FORMAT, problem.digest):

@@ -34,6 +34,7 @@ from proofs_check.quantity_steps import quantity_steps
 from proofs_check.run_files import RunFiles
 from proofs_check.stand_in import CLAIMED, POLYNOMIAL, polynomial_steps
 from proofs_check.structure.proof import Proved, prove
+from proofs_check.structure.quantity import Part
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Arithmetic, Running
 
@@ -41,6 +42,7 @@ A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, fo
             "from the target text and gave these weights, but not checked by other arithmetic")
 OF_MEANS = "h(x, means)"  # what the network is held against
 EVALUATION = "evaluation"
+NEGLIGIBLE = Fraction(1, 2**200)  # of the largest share
 
 
 def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Report) -> list[Step]:
@@ -82,15 +84,21 @@ def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumf
     made = f"{of} is a function of the own token and {network.d_latent} means, for {scope}"
     shown = "read from the network" if polynomial else "shown by algebra"
     identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED, says=Near(name, OF_MEANS, Fraction(0), claim.scope))
-    whole = sum((Fraction(part) for part in proved.parts.values()), Fraction(0))
-    bound = Fraction(proved.bound)
-    shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * Fraction(part) / whole)
-              for (name, what), part in proved.parts.items() if part > 0]
+    counted = _counted({key: Fraction(part) for key, part in proved.parts.items()})
+    whole, bound = sum(counted.values(), Fraction(0)), Fraction(proved.bound)
+    shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * part / whole)
+              for (name, what), part in counted.items()]
     if not shares and bound:
         shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound)]
     parts = [*shares, *quantity_steps(proved, claim.scope)]
     return _joined(_defined(target, claim, polynomial), polynomial, identity, parts, bound, heads,
                    _evaluation(run, claim, network, proved), claim)
+
+
+def _counted(parts: Mapping[Part, Fraction]) -> dict[Part, Fraction]:
+    """Leave out what outward rounding alone left, far below the last digit of anything: the others share the whole bound."""
+    least = max(parts.values(), default=Fraction(0)) * NEGLIGIBLE
+    return {key: part for key, part in parts.items() if part > least}
 
 
 def _defined(target: Target, claim: Claim, polynomial: list[Step]) -> Step:

@@ -63,8 +63,8 @@ def _shown(parts: int) -> str:
     if parts == 0:
         return "nothing in f can be undefined: it has no /, log or sqrt"
     if parts == 1:
-        return "the one argument of /, log or sqrt in f has the sign it needs"
-    return f"all {parts} arguments of /, log or sqrt in f have the signs they need"
+        return "the argument of /, log or sqrt has the sign it needs"
+    return f"all {parts} arguments of /, log or sqrt have the signs they need"
 
 
 def defined_by(bounded: Step, what: str, scope: Scope) -> Step:

@@ -262,12 +262,13 @@ def inward(lower: Fraction, upper: Fraction, dtype: torch.dtype) -> tuple[float,
     >>> inward(Fraction(1, 10), Fraction(1, 3), torch.float64) == (0.1, 1 / 3)
     True
     """
-    low, high = torch.tensor(float(lower), dtype=dtype), torch.tensor(float(upper), dtype=dtype)
-    while Fraction(low.item()) < lower:
+    largest = Fraction(torch.finfo(dtype).max)
+    low, high = (torch.tensor(float(min(max(end, -largest), largest)), dtype=dtype) for end in (lower, upper))
+    if Fraction(low.item()) < lower:
         low = torch.nextafter(low, torch.tensor(torch.inf, dtype=dtype))
-    while Fraction(high.item()) > upper:
+    if Fraction(high.item()) > upper:
         high = torch.nextafter(high, torch.tensor(-torch.inf, dtype=dtype))
-    if low > high:
+    if low > high or lower > largest or upper < -largest:
         raise BadInput(f"domain [{lower}, {upper}] contains no {dtype} number")
     return low.item(), high.item()
 

@@ -65,8 +65,8 @@ def equal_sums(given: Given) -> Evidence:
     """The roots cos(2 pi k/m) and cos((2k + 1) pi/m), k < m, have the same power sums up to degree m - 1, and differ.
 
     cos^a t is a combination of cos j t, j <= a. Sum_k cos(j (t + 2 pi k/m)) is the real part of e^(ijt) (z^m - 1)/(z - 1) with
-    z = e^(2 pi i j/m), z^m = 1, and z is not 1 for 0 < j < m; so it is 0 for t = 0 and t = pi/m alike. 1 is in the first
-    list, and cos((2k + 1) pi/m) is 1 only if (2k + 1)/m is an even number 2 l.
+    z = e^(2 pi i j/m), z^m = 1, and z is not 1 for 0 < j < m; so it is 0 for t = 0 and t = pi/m alike (m for j = 0). 1 is in the
+    first list, and cos((2k + 1) pi/m) is 1 only if (2k + 1)/m is an even number 2 l.
     """
     t, z = sympy.symbols("t z")
     j, m = sympy.symbols("j m", integer=True, positive=True)

@@ -12,11 +12,13 @@ import numpy as np
 from constructions.adapters.fold_chains import Node, nodes
 from constructions.domains import Box
 from constructions.network.relu import MeanSumformer, mean_of
+from proofs_check.enclosures.interval import quiet
 
 GRID = 510
 BENDS = 512  # of one coordinate, middles included
 
 
+@quiet
 def bends(network: MeanSumformer, box: Box) -> list[np.ndarray]:
     """Return the places of every token coordinate: bends and middles, evenly thinned, and the grid."""
     found = _nodes(network)

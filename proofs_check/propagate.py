@@ -143,7 +143,7 @@ def linearise_parts(network: MeanSumformer, parts: Parts, own: int, centres: Flo
                    seen.phi)
     pooled = [index[channel] for channel in network.pooled]
     centre, slopes = _split(phi, boxes, n)
-    means = _mean(Balls(centre.mid[..., pooled], centre.rad[..., pooled]))
+    means = averaged(Balls(centre.mid[..., pooled], centre.rad[..., pooled]))
     own_slopes, rows = _embedded(slopes, own, n), np.full((n, 1), 1.0 / n)
     # token k's coordinates move the mean through token k's own channels alone
     mean_slopes = Balls(slopes.mid[..., pooled].reshape(boxes, n * d, -1), slopes.rad[..., pooled].reshape(boxes, n * d, -1))
@@ -287,7 +287,8 @@ def _split(stream: Stream, boxes: int, n: int) -> tuple[Balls, Balls]:
             Balls(by_box(stream.slopes.mid), by_box(stream.slopes.rad)))
 
 
-def _mean(values: Balls) -> Balls:
+def averaged(values: Balls) -> Balls:
+    """Enclose means over tokens, from (boxes, n, channels) to (boxes, channels)."""
     n = values.mid.shape[1]
     mid = values.mid.sum(axis=1) / n
     rounding = (n + 3) * _UNIT * 1.01 * np.abs(values.mid).sum(axis=1)

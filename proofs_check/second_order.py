@@ -47,6 +47,10 @@ class Curvature:
                 mixed[:, w] += half
         return Curvature(radii, least, most, mixed * ABOVE)
 
+    def take(self, rows: np.ndarray) -> Curvature:
+        """Return some of the boxes."""
+        return Curvature(self.radii[rows], self.least[rows], self.most[rows], self.mixed[rows])
+
     def rise(self, slopes: Sequence[Interval]) -> Floats:
         """Return, (boxes, variables), what each variable adds at most to e(m), for slopes g_v at the centre."""
         return self._most([slope.magnitude() for slope in slopes], self.most)

@@ -1,7 +1,7 @@
 """A stored ReLU Sumformer as maps between the channels that matter: what substitution from the end to the beginning goes through.
 
 A channel that nothing reads any more is left out, so is a unit whose pair makes it straight (``folds.py``). Nothing is multiplied
-or added here: every weight stays the number that is stored.
+or added to describe them: every weight stays the number that is stored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from constructions.network.relu import MeanSumformer, mean_of
 from proofs_check.enclosures.interval import Booleans, Floats
 from proofs_check.folds import Layer
-from proofs_check.propagate import Parts
+from proofs_check.propagate import Balls, Parts
 
 MOST_TERMS = 2**9  # of a sum; four such sums and a few more roundings stay below 2^11
 Places = tuple[list[int], list[int]]
@@ -37,6 +37,18 @@ class Stage:
     straight: Booleans
     copies: list[int] | None
     carried: Places
+
+    def arguments(self, channels: Balls) -> Balls:
+        """Enclose what the units take, for channels (points, channels)."""
+        return channels.times(self.W_1).plus(Balls.exact(np.broadcast_to(self.bias, (len(channels.mid), len(self.bias)))))
+
+    def after(self, channels: Balls, arguments: Balls) -> Balls:
+        """Enclose the channels after the layer from those before it and what its units take."""
+        rectified = np.where(self.straight, arguments.mid, np.maximum(arguments.mid, 0.0))
+        added, (here, there) = Balls(rectified, arguments.rad).times(self.W_2), self.carried
+        kept = Balls.exact(np.zeros_like(added.mid))
+        kept.mid[:, there], kept.rad[:, there] = channels.mid[:, here], channels.rad[:, here]
+        return added.plus(kept)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,10 @@ a box with centre m and radii r, with e = f - T, g and H the gradient and Hessia
 
 bounded by sizes and the signs of H_vv (``second_order.py``); where f has a kink in the box its slopes over the box take the place
 of g(m) and H. In deep networks T is also held between two linear functions (``relaxation.py``), which take the place of T(m) and
-s, and the smaller bound counts. Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of
-phi (``bends.py``). At any time max(settled, waiting) is a bound: the search may stop, be stored, go on.
+s, and the smaller bound counts. For tokens with two coordinates T(X) - g(m) . (X - m) is bounded at the vertices of the cells on
+which phi is affine (``exact_phi.py``), unless there are too many of them in a token's box; then nothing is lost to kinks of phi.
+Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of phi (``bends.py``). At any time
+max(settled, waiting) is a bound: the search may stop, be stored, go on.
 """
 
 from __future__ import annotations
@@ -31,14 +33,14 @@ from proofs_check.bends import nearest, token_bends
 from proofs_check.boxes import Boxes, Comparison, Judged
 from proofs_check.channels import ambiguity
 from proofs_check.domain import Tokens
-from proofs_check.enclosures.arrays import beside
-from proofs_check.enclosures.interval import Booleans, Floats, Interval, quiet, up
+from proofs_check.enclosures.arrays import is_numpy
+from proofs_check.enclosures.interval import Floats, Interval, quiet, up
+from proofs_check.exact_phi import Bounded, ExactPhi, bounded
+from proofs_check.local import Local
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
 from proofs_check.second_order import Curvature
-from proofs_check.selection import Forking
 from proofs_check.substitution import sum_of
-from proofs_check.walker import Walker
 
 BATCHES = 8  # a round
 FINEST = 2.0**-40  # relative width at which a box is not bisected any more
@@ -110,34 +112,45 @@ class Problem(Comparison):
 @quiet
 def judge(problem: Problem, boxes: Boxes, case: int) -> Judged:
     """Bound |f - T| on boxes of one case."""
-    output, own = problem.outputs[case // problem.n], case % problem.n
-    centre = boxes.centre
-    radii = up(np.maximum(boxes.upper - centre, centre - boxes.lower))
-    shape = (len(centre), problem.n, problem.d)
-    net, lines = _network(problem.network, own, centre.reshape(shape), radii.reshape(shape))
-    T, s = _column(net.centre, case // problem.n), _column(net.slopes, case // problem.n)
-    chamber = problem.region(own).chamber
-    selector = Forking({}, len(centre), 0)
-    walker = Walker([Interval(a, b) for a, b in zip(boxes.lower.T.copy(), boxes.upper.T.copy(), strict=True)], chamber, selector,
-                    second=True)
-    wide = walker.jet(output)
-    points = [Interval.of(column) for column in centre.T.copy()]
-    at_centre = Walker(points, chamber, Forking({}, len(centre), 0), second=False)
-    narrow = at_centre.jet(output)
-    gap = narrow.value - _interval(T)
-    rough = beside(selector.rough, centre)
-    gradient = [_either(rough, wide.gradient.get(v), narrow.gradient.get(v), len(centre)) for v in range(centre.shape[1])]
-    curvature = Curvature.of(wide.hessian, radii, rough)
-    tilts = [slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v]) for v, slope in enumerate(gradient)]
-    rise, fall = curvature.rise(tilts), curvature.fall(tilts)
+    output, own = divmod(case, problem.n)
+    shape = (len(boxes.bound), problem.n, problem.d)
+    f = Local.of(problem.outputs[output], problem.region(own).chamber, boxes)
+    exact = ExactPhi.of(problem.network, problem.n)
+    if exact is None or not is_numpy(boxes.lower):  # a processor cuts the cells
+        return _by_slopes(problem, own, output, f, shape)
+    whole, T = bounded(exact, own, output, *(part.reshape(shape) for part in (boxes.lower, boxes.upper, f.centre, f.tilt)))
+    rows, others = np.flatnonzero(whole), np.flatnonzero(~whole)
+    parts = [_by_vertices(f.take(rows), T)]
+    if others.size:
+        parts.append(_by_slopes(problem, own, output, f.take(others), (len(others), *shape[1:])))
+    order = np.argsort(np.concatenate([rows, others]))
+    return Judged(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in ("upper", "parts", "occurs")))
+
+
+def _by_slopes(problem: Problem, own: int, output: int, f: Local, shape: tuple[int, ...]) -> Judged:
+    """Bound |f - T| from slopes of T, and from linear bounds where there are any."""
+    net, lines = _network(problem.network, own, f.centre.reshape(shape), f.radii.reshape(shape))
+    T, s = _column(net.centre, output), _column(net.slopes, output)
+    gap = f.at_centre - _interval(T)
+    tilts = [slope - Interval(s.mid[:, v] - s.rad[:, v], s.mid[:, v] + s.rad[:, v]) for v, slope in enumerate(f.gradient)]
+    rise, fall = f.curvature.rise(tilts), f.curvature.fall(tilts)
     upper = up(np.maximum(gap.upper + sum_of(rise, axis=1), sum_of(fall, axis=1) - gap.lower))
-    natural = _natural(wide.value, T, s, radii)
-    upper = np.fmin(upper, natural)
+    upper = np.fmin(upper, _natural(f.over, T, s, f.radii))
     if lines is not None:
-        upper = np.fmin(upper, _between(narrow.value, gradient, lines, case // problem.n, curvature))
-    upper = np.where(walker.undefined | np.isnan(upper), np.inf, upper)
-    occurs = np.where(at_centre.undefined | np.isnan(gap.lower), 0.0, gap.mignitude())
-    return Judged(upper, np.nan_to_num(np.maximum(rise, fall), nan=np.inf, posinf=np.inf), occurs)
+        upper = np.fmin(upper, _between(f.at_centre, f.gradient, lines, output, f.curvature))
+    return f.judged(upper, np.maximum(rise, fall), gap)
+
+
+def _by_vertices(f: Local, T: Bounded) -> Judged:
+    """Bound |f - T| where T less the linear function with the slopes ``f.tilt`` is bounded."""
+    tilt = f.tilt
+    over = [slope - Interval.of(tilt[:, v]) for v, slope in enumerate(f.gradient)]
+    rise, fall = f.curvature.rise(over), f.curvature.fall(over)
+    above, below = f.at_centre - Interval.of(T.least), f.at_centre - Interval.of(T.most)
+    upper = up(np.maximum(above.upper + sum_of(rise, axis=1), sum_of(fall, axis=1) - below.lower))
+    ranges = (f.over - Interval.of(T.least, T.most)).magnitude()  # of T itself where the tilt is 0
+    upper = np.where((tilt == 0).all(axis=1), np.fmin(upper, ranges), upper)
+    return f.judged(upper, np.maximum(rise, fall) + T.lost, f.at_centre - _interval(T.centre))
 
 
 def _network(network: MeanSumformer, own: int, centres: Floats, radii: Floats) -> tuple[Linearised, Bounds | None]:
@@ -167,12 +180,6 @@ def _interval(balls: Balls) -> Interval:
 
 def _column(balls: Balls, output: int) -> Balls:
     return Balls(balls.mid[..., output], balls.rad[..., output])
-
-
-def _either(rough: Booleans, wide: Interval | None, narrow: Interval | None, boxes: int) -> Interval:
-    zero = Interval.of(np.zeros(boxes))
-    a, b = (zero if one is None else zero + one for one in (wide, narrow))
-    return Interval(np.where(rough, a.lower, b.lower), np.where(rough, a.upper, b.upper))
 
 
 @dataclass

@@ -284,10 +284,10 @@ def _declared(construction: pipeline.AnyConstruction) -> str:
 
 def _show_claim(claim: Claim) -> None:
     """Say what is claimed of what: a run directory may be called anything."""
-    name = "" if claim.target == claim.expression else f"[bold]{show.escape(claim.target)}[/bold]: "
     length = "every n >= 2" if claim.every_n else f"n = {claim.n} tokens"
     sides = Box(tuple(a for a, _ in claim.domain), tuple(b for _, b in claim.domain))
-    first = f"{name}f(X)_i = {show.escape(claim.expression)}".replace("\n", "\\n")  # no text has a line of its own
+    first = f"[bold]{show.escape(claim.target)}[/bold]: f(X)_i = {show.escape(claim.expression)}"
+    first = first.replace("\n", "\\n")  # no text has a line of its own
     show.console().print(first)
     show.console().print(f"on {show.escape(str(sides))}, {length}; claimed bound {show.bound_text(claim.bound)}\n")
 

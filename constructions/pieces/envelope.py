@@ -56,9 +56,9 @@ class Envelope:
 
 @functools.lru_cache(maxsize=32)
 def _at_points(degrees: tuple[Index, ...]) -> tuple[np.ndarray, float] | None:
-    """Return the products of Chebyshev polynomials on a grid, and the factor; None for more than two variables."""
+    """Return the products of Chebyshev polynomials on a grid, and the factor; None for no variable, or more than two."""
     p = len(degrees[0])
-    if p > 2:
+    if not 0 < p <= 2:
         return None
     top = [max(index[c] for index in degrees) for c in range(p)]
     counts = [max(1, (16 if p == 1 else 6) * D) for D in top]

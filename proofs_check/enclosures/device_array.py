@@ -25,7 +25,8 @@ Floats = NDArray[np.float64]
 
 def on_device(array: np.ndarray, device: torch.device) -> Floats:
     """Return the array's numbers on the device; the type says what it stands in for."""
-    return cast(Floats, DeviceArray(torch.from_numpy(np.ascontiguousarray(array)).to(device)))
+    ours = np.require(array, requirements=["C", "W"])  # torch takes no array that may not be written to
+    return cast(Floats, DeviceArray(torch.from_numpy(ours).to(device)))
 
 
 def on_host(array: Any) -> np.ndarray:

@@ -9,3 +9,12 @@ from __future__ import annotations
 
 MOST_TERMS = 2**11  # of a sum; as many roundings are left for its terms
 ABOVE = 1.0 + 2.0**-40
+
+
+def above(terms: int) -> float:
+    """Return a factor for a sum of any number of terms, each of which was rounded at most 2^11 times.
+
+    >>> above(100) == ABOVE, above(2**20) > ABOVE
+    (True, True)
+    """
+    return max(ABOVE, 1.0 + terms * 2.0**-51)

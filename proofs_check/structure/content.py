@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from flint import fmpq
 
+from proofs_check.enclosures.sums import ABOVE, above
 from proofs_check.structure.polynomial import CONSTANT, ZERO, Monomial, Polynomial, combined
 from proofs_check.structure.ranges import polynomial_size, rational_up, total_size
 
-_UP = 1 + 2.0**-40
 _TINY = 2.0**-1070  # above what a few operations on subnormal numbers lose
 ONE = fmpq(1)
 NOTHING = Polynomial({})
@@ -56,7 +56,7 @@ class Content:
     @property
     def spread(self) -> float:
         """A bound of everything but the main part, not sharp."""
-        return (sum(noise.bound for noise in self.noise.values()) + self.rest) * _UP
+        return (sum(noise.bound for noise in self.noise.values()) + self.rest) * above(len(self.noise))
 
     def sharp_spread(self) -> float:
         """Bound everything but the main part through the ranges of its coefficients."""
@@ -64,7 +64,7 @@ class Content:
 
     @functools.cached_property
     def _sharp_spread(self) -> float:
-        return (total_size([noise.polynomial for noise in self.noise.values()]) + self.rest) * _UP
+        return (total_size([noise.polynomial for noise in self.noise.values()]) + self.rest) * above(len(self.noise))
 
     def __sub__(self, other: Content) -> Content:
         return affine([(self, fmpq(1)), (other, fmpq(-1))])
@@ -77,10 +77,10 @@ class Content:
         for mine, factor, size in ((self.noise, other.main, b), (other.noise, self.main, a)):
             for name, noise in mine.items():
                 parts.setdefault(name, []).append((noise.polynomial * factor, product_up(noise.bound, size)))
-        joined = {name: Noise(combined((p, fmpq(1)) for p, _ in found), sum(bound for _, bound in found) * _UP)
+        joined = {name: Noise(combined((p, fmpq(1)) for p, _ in found), sum(bound for _, bound in found) * ABOVE)
                   for name, found in parts.items()}
         rest = product_up(a, other.rest) + product_up(b, self.rest) + product_up(self.spread, other.spread)
-        return tidy(Content(self.main * other.main, joined, rest * _UP))
+        return tidy(Content(self.main * other.main, joined, rest * ABOVE))
 
     def with_noise(self, name: str, factor: fmpq) -> Content:
         """Add a number times a new eps; where several contents share an eps, the signs of its factors matter."""
@@ -98,7 +98,7 @@ class Content:
 
 def product_up(a: float, b: float) -> float:
     """Bound a product of two numbers >= 0; it is 0 only if one of them is, so that no weight makes up for what underflows."""
-    return a * b * _UP + _TINY if a and b else 0.0
+    return a * b * ABOVE + _TINY if a and b else 0.0
 
 
 def dyadic(value: float) -> fmpq:
@@ -139,12 +139,13 @@ def affine(parts: Iterable[tuple[Content, fmpq]], constant: fmpq = ZERO) -> Cont
         for name, noise in content.noise.items():
             noises.setdefault(name, []).append((noise, factor))
     joined = {name: found[0][0].times(found[0][1]) if len(found) == 1 else _sum(found) for name, found in noises.items()}
-    rest = sum(product_up(content.rest, rational_up(abs(factor))) for content, factor in kept if content.rest) * _UP
+    rests = [product_up(content.rest, rational_up(abs(factor))) for content, factor in kept if content.rest]
+    rest = sum(rests) * above(len(rests))
     return Content(main, {name: n for name, n in joined.items() if n.polynomial.terms}, rest)
 
 
 def _sum(parts: Sequence[tuple[Noise, fmpq]]) -> Noise:
-    bound = sum(product_up(n.bound, rational_up(abs(f))) for n, f in parts) * _UP
+    bound = sum(product_up(n.bound, rational_up(abs(f))) for n, f in parts) * above(len(parts))
     return Noise(combined((n.polynomial, f) for n, f in parts), bound)
 
 
@@ -157,7 +158,7 @@ def tidy(content: Content) -> Content:
         lost += missed
         if polynomial.terms:
             noise[name] = one if polynomial is one.polynomial else Noise(polynomial, one.bound)
-    return Content(main, noise, (content.rest + rational_up(lost)) * _UP if lost else content.rest)
+    return Content(main, noise, (content.rest + rational_up(lost)) * ABOVE if lost else content.rest)
 
 
 def expanded(content: Content, definitions: Definitions) -> Content:
@@ -173,7 +174,7 @@ def expanded(content: Content, definitions: Definitions) -> Content:
         joined = inner.main if before is None else before.polynomial + inner.main
         noise[name] = Noise(joined, one.bound + (0.0 if before is None else before.bound))
         rest += inner.spread
-    return Content(result.main, noise, rest * _UP)
+    return Content(result.main, noise, rest * above(len(noise)))
 
 
 class Definitions(dict[str, Content]):

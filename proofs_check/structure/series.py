@@ -18,6 +18,7 @@ import numpy as np
 from flint import fmpq
 
 from proofs_check.enclosures.interval import Floats
+from proofs_check.enclosures.sums import above
 from proofs_check.structure.content import Content, Definitions, dyadic, product_up
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 from proofs_check.structure.ranges import (
@@ -148,7 +149,7 @@ class SeriesOf:
                 noise.setdefault(name, []).extend((series, weight) for series in known.main)
                 rest += product_up(abs(weight) * (1 + 2.0**-50), known.spread)
         low, high = _range(summed(main))
-        spread = (size([summed(parts) for parts in noise.values()]) + rest) * (1 + 2.0**-40)
+        spread = (size([summed(parts) for parts in noise.values()]) + rest) * above(len(noise))
         return Bounds(widened(low - spread, high + spread), spread)
 
     def _terms(self, polynomial: Polynomial) -> list[tuple[float, Known]]:

@@ -1,10 +1,20 @@
-"""Everything docs/benchmarks.md records: ``python -m tests.benchmarks`` (about five minutes on a quiet machine)."""
+"""Everything docs/benchmarks.md records: ``python -m tests.benchmarks`` (several minutes on a quiet machine)."""
 
 from __future__ import annotations
 
 import torch
 
-from tests.benchmarks import commands, continuous, gpu, linear_bounds, sampling, structure, subdivision, value_table
+from tests.benchmarks import (
+    commands,
+    continuous,
+    gpu,
+    linear_bounds,
+    sampling,
+    structure,
+    subdivision,
+    two_coordinates,
+    value_table,
+)
 
 
 def main() -> None:
@@ -16,6 +26,7 @@ def main() -> None:
     structure.main([])
     subdivision.main()
     linear_bounds.main()
+    two_coordinates.main()
     if torch.cuda.is_available():
         gpu.main([])
 

@@ -114,6 +114,15 @@ def test_bends_of_plain_units_and_of_chains_of_folds_are_listed_with_their_middl
     assert np.diff(bends(chain, UNIT)[0]).min() > 0
 
 
+def test_a_weight_that_is_nearly_nothing_bends_nowhere() -> None:
+    """1 / 5e-324 is beyond every float: no warning is printed, and the grid is left."""
+    layer = ReluLayer(("x.0",), np.array([[5e-324, 1.0]]), np.array([1.0, -0.3]), ("c",), np.ones((2, 1)))
+    network = MeanSumformer(("x.0",), (layer,), ("c",), (), ("mean.c",), np.ones((1, 1)), np.zeros(1))
+    (places,) = bends(network, UNIT)
+    assert 0.3 in places
+    assert np.isfinite(places).all()
+
+
 def test_small_steps_climb_where_cells_end() -> None:
     case = built("f", "1/100", 3)
     cells = search(case, 60_000, {"ascent": 0.9})

@@ -33,6 +33,7 @@ REQUESTS = {
     "sorted": (Request("range", "1/10", n=3), "order-statistics"),
     "float32": (Request("x*mean(y)", "1/100", precision="float32"), "sum-decomposition"),
     "huge": (Request("x*mean(y)", "1e38", domain="0,1e20"), "sum-decomposition"),
+    "table": (Request("1/(1+sum(y)-x)", "1/10"), "sum-decomposition"),
     "position": (Request("mean(y)*i/n", "1/50", positional=True), "sum-decomposition"),
     "plane": (Request("(x[0]*mean(y[1]), mean(exp(x[1]*y[0])))", "1/20", n=2, d=2), "sum-decomposition"),
 }
@@ -72,6 +73,12 @@ def test_an_untouched_run_is_certified_from_its_weights_with_shares_that_add_up(
     assert verdict.claim.every_n is construction.every_n
     assert not any("error analysis" in assumption for assumption in verdict.assumptions)
     assert verdict.status is Status.CERTIFIED
+
+
+def test_what_outward_rounding_leaves_of_squares_that_are_not_there_is_no_step() -> None:
+    steps = {step.id for step in proved(fresh("table")).steps}
+    assert "interpolation-error" in steps
+    assert "square-sawtooth" not in steps
 
 
 def test_without_a_hint_the_weights_are_compared_with_a_derivation_which_says_more_than_this_run() -> None:

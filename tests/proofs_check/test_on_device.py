@@ -110,6 +110,14 @@ def test_an_array_that_may_change_is_copied_again() -> None:
     assert on_host(array + kept).tolist() == [1.0, 2.0]
 
 
+def test_an_array_that_may_not_be_written_to_goes_there_as_well() -> None:
+    row = np.broadcast_to(np.arange(3.0), (2, 3))
+    array: Any = on_device(row, CPU)
+    array[0] = 7.0
+    assert row.tolist() == [[0.0, 1.0, 2.0]] * 2
+    assert on_host(array).tolist() == [[7.0] * 3, [0.0, 1.0, 2.0]]
+
+
 @pytest.mark.parametrize("name", sorted(UNARY))
 def test_functions_of_intervals_are_those_of_numpy_up_to_their_slack(name: str) -> None:
     a, _ = boxes(1, 400)

@@ -172,6 +172,15 @@ def test_a_box_without_a_number_is_refused() -> None:
         inward(Fraction(1, 3), Fraction(1, 3) + Fraction(1, 10**30), torch.float64)
 
 
+def test_a_box_beyond_the_format_is_cut_at_its_largest_number() -> None:
+    largest, far = torch.finfo(torch.float32).max, Fraction(10**300)
+    assert inward(-far, far, torch.float32) == (-largest, largest)
+    assert inward(Fraction(0), far, torch.float32) == (0.0, largest)
+    for a, b in ((far, 2 * far), (-2 * far, -far)):
+        with pytest.raises(BadInput, match="contains no"):
+            inward(a, b, torch.float32)
+
+
 def test_draws_stay_in_the_box_and_meet_cell_ends_from_both_sides() -> None:
     box = Box((Fraction(-1, 3), Fraction(0)), (Fraction(2, 7), Fraction(1)))
     thresholds = [np.array([0.0, 0.1]), np.array([0.25, 0.5, 0.75])]

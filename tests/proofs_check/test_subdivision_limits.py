@@ -239,6 +239,14 @@ def test_a_checkpoint_of_other_arrays_is_bad_input(name: str, change: Callable[[
         resume(asked, search.limit, file)
 
 
+@pytest.mark.parametrize("content", [b"", b"a text", b"\x93NUMPY", b"PK\x03\x04"])
+def test_a_file_of_another_kind_is_bad_input_without_advice_to_trust_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "state.npz").write_bytes(content)
+    with pytest.raises(BadInput, match="cannot be read as a checkpoint") as refusal:
+        resume(problem("attention"), 0.5, tmp_path / "state.npz")
+    assert "pickle" not in str(refusal.value)
+
+
 def test_a_deep_search_is_read_back(tmp_path: Path) -> None:
     """A coordinate may be cut more often than a float has bits: towards 0, while the other stays wide."""
     class AtZero(Problem):

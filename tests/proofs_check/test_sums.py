@@ -8,12 +8,19 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs_check.enclosures.sums import ABOVE, MOST_TERMS
+from proofs_check.enclosures.sums import ABOVE, MOST_TERMS, above
 
 
 def test_the_margin_is_what_the_roundings_may_take() -> None:
     kept = (1 - Fraction(1, 2**53)) ** (2 * MOST_TERMS)
     assert Fraction(ABOVE) * (1 - Fraction(1, 2**53)) * kept > 1
+
+
+@given(st.integers(1, 2**36))
+def test_more_terms_have_a_larger_margin(terms: int) -> None:
+    """(1 - u)^k is at least 1 - k u."""
+    kept = 1 - Fraction(terms + MOST_TERMS, 2**53)
+    assert Fraction(above(terms)) * (1 - Fraction(1, 2**53)) * kept > 1
 
 
 @settings(max_examples=30, deadline=None)

@@ -110,7 +110,7 @@ def test_sampled_checks_run_there(step: str, there: torch.device) -> None:
 
 @pytest.mark.parametrize(("name", "least"), [
     ("figure-2", figure_2.Settings((1,), (1,), points=20, seeds=1, epochs=1, samples=60)),
-    ("length", length.Settings(4, 6, (4, 6), 20, 1, 40, 1, "own-times-mean"))])
+    ("length", length.Settings(4, 6, (4, 6, 12), 20, 1, 40, 1, "own-times-mean"))])
 def test_experiments_train_there(name: str, least: Any, there: torch.device) -> None:
     content = experiments.run(name, device="cuda", settings=least)
     assert content["device"] == "pretend"
@@ -139,6 +139,19 @@ def test_a_run_is_certified_there_by_subdivision(uat: Uat, there: torch.device) 
     assert float(found.json["certified_bound"]) == pytest.approx(float(here.json["certified_bound"]), rel=1e-4)
     assert any("the device computes in float64" in text for text in found.json["assumptions"])
     assert not any("the device" in text for text in here.json["assumptions"])
+
+
+@pytest.mark.parametrize("method", ["sum-decomposition", "grid"])
+def test_construct_and_sample_search_there(method: str, uat: Uat, there: torch.device) -> None:
+    asked = ("--samples", "1000", "--device", "cuda", "--json")
+    built = uat("construct", "--target", "x*mean(y)", "--eps", "1/4", "--n", "3", "--method", method, "--out", "run", *asked)
+    assert built.code == 0, built.err
+    assert 0 < float(built.json["sampled_max"]) <= float(built.json["certified_bound"])
+    found = uat("sample", "run", *asked)
+    assert found.code == 0, found.err
+    assert found.json["device"] == "pretend:0"
+    if method != "grid":  # any number of tokens, repeated ones
+        assert uat("sample", "run", *asked, "--n", "100000").json["streamed"]["tokens_per_second"] > 0
 
 
 def test_the_names_that_are_used_are_those_of_torch_cuda() -> None:

@@ -235,7 +235,7 @@ def _memory_errors(costs: Costs, n: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "memory" not in str(error):
+        if not isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) and "memory" not in str(error):
             raise
         costs.no_memory = f"a call at n = {n:,} found no memory"
 

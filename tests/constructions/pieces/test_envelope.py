@@ -40,3 +40,9 @@ def test_a_larger_coefficient_is_seen_by_the_envelope() -> None:
     degrees = ((0,), (1,), (2,))
     small, large = (Envelope.of(matrix, np.zeros_like(A), degrees).total(np.ones(3)) for matrix in (A, 2 * A))
     assert 1.9 * small <= large
+
+
+def test_a_side_without_a_variable_has_no_grid() -> None:
+    found = Envelope.of(np.array([[2.0, -3.0]]), np.zeros((1, 2)), ((),))
+    assert found.at_grid is None
+    assert 5 <= found.total(np.ones(2)) <= 5 * (1 + 2.0**-28)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructions.network.relu import MeanSumformer, ReluLayer
+from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.structure.reading import NotUnderstood
 from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, folds, form, layer, square, stacked, sumformer, worst
 from tests.proofs_check.structure.test_order import thermometer
@@ -136,3 +136,41 @@ def test_a_changed_hint_makes_no_bound_too_small(name: str, data: st.DataObject)
     except NotUnderstood:
         return
     assert not proved.identities or worst(case.network, case.formula, steps=6) <= Q(proved.bound)
+
+
+def named(network: MeanSumformer, data: st.DataObject) -> MeanSumformer:
+    """Give a channel another name in one place, or stop pooling one and let phi or psi write something in its mean's name."""
+    channels = [*network.channels, *map(mean_of, network.channels)]
+    if network.pooled and data.draw(st.booleans(), "unpooled"):
+        lost = data.draw(st.sampled_from(network.pooled))
+        instead = layer(({"x.0": data.draw(st.sampled_from([0.0, 1.0]))}, 0.25, {mean_of(lost): 1.0}))
+        kept = tuple(channel for channel in network.pooled if channel != lost)
+        if data.draw(st.booleans(), "in psi"):
+            return replace(network, pooled=kept, psi=(instead, *network.psi))
+        return replace(network, pooled=kept, phi=(*network.phi, instead))
+    layers = [*network.phi, *network.psi]
+    place = data.draw(st.integers(0, len(layers) - 1))
+    one, side = layers[place], data.draw(st.sampled_from(["reads", "writes"]))
+    names = list(getattr(one, side))
+    names[data.draw(st.integers(0, len(names) - 1))] = data.draw(st.sampled_from(channels))
+    reads, writes = (tuple(names), one.writes) if side == "reads" else (one.reads, tuple(names))
+    layers[place] = ReluLayer(reads, one.W_1, one.bias, writes, one.W_2)
+    return replace(network, phi=tuple(layers[:len(network.phi)]), psi=tuple(layers[len(network.phi):]))
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_a_changed_name_makes_no_bound_too_small(name: str, data: st.DataObject) -> None:
+    case = CASES[name]
+    hint: list[Any] = copy.deepcopy(list(case.hint))
+    if data.draw(st.booleans(), "hint"):
+        held = data.draw(st.sampled_from(hint))["held"]["channels"]
+        old = data.draw(st.sampled_from(sorted(held)))
+        held[data.draw(st.sampled_from([*case.network.channels, mean_of(old)]))] = held.pop(old)
+    try:
+        network = named(case.network, data)
+        proved = bounded(network, case.text, hint, case.output, n=2)
+    except (NotUnderstood, ValueError):  # no network, or one that is not read
+        return
+    assert not proved.identities or worst(network, case.formula, steps=6) <= Q(proved.bound)
