@@ -1,0 +1,34 @@
+"""Targets of many kinds as a user may write them: each is proved from the weights alone, and no sampled error is larger."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from constructions.continuous import construct_continuous
+from constructions.targets.target import Target
+from proofs_check.structure.proof import prove
+from tests.proofs_check.structure.test_proof import sequences
+from uat import pipeline
+from uat.request import Request
+
+TEXTS = (
+    "mean((1+(n/(1+y**2))**2)**1.5)", "mean(exp(n*y))", "cos(sin(maximum(pi,pi)))*mean(y)", "maximum(x,x)*mean(y)",
+    "abs(-x)*mean(y)",
+    "min(x*mean(y))", "max(sin(y))", "max(tanh(y)+y/2)", "mean(y)/(1+mean(y**2))", "x/(1+x**2)*mean(y)", "tanh(sum(abs(y)))",
+    "log(1+log(1+x**2)**2)*mean(y)", "minimum(log(1+x**2),sigmoid(order(3)))", "abs((x/2-x)-mean(exp(-(x-y)**2*2)))",
+    "mean(cos(2*x-y*y))/(7/2+mean(1/(1+(x-y)**2)))+relu(mean(log(4+x*y))-(x+pi))")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_it_is_proved_from_the_weights(text: str) -> None:
+    request = Request(text, "3e-2", architecture="sumformer", method="sum-decomposition")
+    target = request.resolved(3)[0]
+    assert isinstance(target, Target)
+    construction = construct_continuous(target, request.tolerance(), request.method, (), limits=request.limits())
+    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    assert found.identities
+    assert found.bound <= 0.03
+    for n in (2, 3, 64) if construction.every_n else (3,):
+        tokens, at_n = sequences(1, n, 100), Target.from_text(text, n=n, box=target.box)
+        assert np.abs(construction.sumformer(tokens) - at_n.numpy(tokens)).max() <= found.bound + 1e-12
