@@ -6,6 +6,7 @@ that does not depend on ``y`` a one in the last axis; so ``mean(y)`` costs n and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -43,7 +44,7 @@ class Algebra:
 
 
 def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, own: slice = slice(None),
-             counts: Counts | None = None, keys: Mapping[int, int] | None = None) -> Array:
+             counts: Counts | None = None, numbers: Numbers | None = None) -> Array:
     """Evaluate all outputs at all own tokens in ``own``.
 
     Args:
@@ -53,20 +54,35 @@ def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, 
         own: which tokens take the role of x; all of them unless told.
         counts: how often each token occurs, so that the sequence has as many tokens as they add up to; once unless told. As an
             array one row for each sequence of the batch, all of the same sum.
-        keys: :func:`numbered` outputs; saves comparing nodes.
+        numbers: of the outputs; saves comparing nodes, and holds no value longer than it is needed.
 
     Returns:
         Array of shape (*batch, number of own tokens, d_out).
     """
-    walker = Walker(tokens, algebra, own, counts, keys)
+    walker = Walker(tokens, algebra, own, counts, numbers)
     shape = (*tokens.shape[:-2], len(range(*own.indices(tokens.shape[-2]))))
     return algebra.stack([_broadcast(walker.value(output)[..., 0], shape) for output in outputs])
 
 
-def numbered(outputs: Sequence[ex.Expression]) -> dict[int, int]:
-    """Return a number for every node by its identity, the same for equal nodes; holds as long as the outputs live."""
-    numbers: dict[ex.Expression, int] = {}
-    return {id(node): numbers.setdefault(node, len(numbers)) for tree in outputs for node in tree.walk()}
+@dataclass(frozen=True)
+class Numbers:
+    """A number for every node by its identity, the same for equal nodes, as long as the outputs live.
+
+    Attributes:
+        of: the number of a node with an ``id``.
+        uses: how often each number is asked for, by other nodes or as an output.
+    """
+
+    of: Mapping[int, int]
+    uses: Mapping[int, int]
+
+    @staticmethod
+    def numbered(outputs: Sequence[ex.Expression]) -> Numbers:
+        """Number the nodes of the outputs."""
+        numbers: dict[ex.Expression, int] = {}
+        of = {id(node): numbers.setdefault(node, len(numbers)) for tree in outputs for node in tree.walk()}
+        asked = [*outputs, *(child for node in numbers for child in node.children())]
+        return Numbers(of, Counter(numbers[node] for node in asked))
 
 
 def _broadcast(values: Array, shape: tuple[int, ...]) -> Array:
@@ -77,7 +93,7 @@ class Walker:
     """Evaluate nodes on one token array; equal nodes are evaluated once."""
 
     def __init__(self, tokens: Array, algebra: Algebra, own: slice, counts: Counts | None = None,
-                 keys: Mapping[int, int] | None = None) -> None:
+                 numbers: Numbers | None = None) -> None:
         self.tokens, self.algebra, self.own = tokens, algebra, own
         self.n: int = tokens.shape[-2]
         self.counts: Array = None
@@ -85,15 +101,24 @@ class Walker:
             self.n, self.counts = sum(counts), algebra.stack([algebra.constant(Fraction(count)) for count in counts])
         elif counts is not None:
             self.n, self.counts = int(counts[0].sum()), counts[..., None, :]
-        self.keys = keys
+        self.numbers = numbers
         self.known: dict[ex.Expression | int, Array] = {}
+        self.left: dict[int, int] = {} if numbers is None else dict(numbers.uses)
 
     def value(self, node: ex.Expression) -> Array:
         """The node's value, shape (*batch, own or 1, n or 1); equal nodes are evaluated once."""
-        key = node if self.keys is None else self.keys[id(node)]
-        if key not in self.known:
-            self.known[key] = self._compute(node)
-        return self.known[key]
+        if self.numbers is None:
+            if node not in self.known:
+                self.known[node] = self._compute(node)
+            return self.known[node]
+        key = self.numbers.of[id(node)]
+        found = self.known.pop(key, None)
+        if found is None:
+            found = self._compute(node)
+        self.left[key] -= 1
+        if self.left[key]:
+            self.known[key] = found  # otherwise its memory is the next to be used, while a processor's cache still holds it
+        return found
 
     def _compute(self, node: ex.Expression) -> Array:
         algebra = self.algebra

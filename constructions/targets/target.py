@@ -15,10 +15,10 @@ from constructions.errors import BadInput
 from constructions.targets import expression as ex
 from constructions.targets.evaluation import (
     Counts,
+    Numbers,
     ball_algebra,
     evaluate,
     fraction_algebra,
-    numbered,
     numpy_algebra,
     torch_algebra,
 )
@@ -47,8 +47,8 @@ class Target:
         return tuple(ex.specialise(tree, None) for tree in parse(self.text, self.d - self.positional, self.positional))
 
     @cached_property
-    def _keys(self) -> dict[int, int]:
-        return numbered(self.outputs)
+    def _numbers(self) -> Numbers:
+        return Numbers.numbered(self.outputs)
 
     @cached_property
     def pairs(self) -> bool:
@@ -94,7 +94,7 @@ class Target:
 
     def torch(self, tokens: Any, own: slice = slice(None), counts: Counts | None = None) -> Any:
         """Evaluate on a torch tensor, on its device and in its dtype; ``counts`` says how often each token occurs."""
-        return evaluate(self.outputs, tokens, torch_algebra(tokens.device, tokens.dtype), own, counts, self._keys)
+        return evaluate(self.outputs, tokens, torch_algebra(tokens.device, tokens.dtype), own, counts, self._numbers)
 
     def fractions(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
         """Evaluate exactly over an object array of ``Fraction``; raises ``NotRational`` where f is not rational."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from constructions.domains import Box
 from constructions.targets import expression as ex
-from constructions.targets.evaluation import NotRational, evaluate, numpy_algebra
+from constructions.targets.evaluation import NotRational, Numbers, Walker, evaluate, numpy_algebra
 from constructions.targets.target import Target
 from tests.cases import CASES, RATIONAL_CASES, Case, fractions
 from tests.strategies import BALLS, FRACTIONS, Sample, permutations, samples, token_arrays
@@ -256,3 +257,22 @@ def test_a_constant_has_the_full_shape() -> None:
 def test_an_expression_without_a_length_is_not_evaluated() -> None:
     with pytest.raises(TypeError, match="must be specialised"):
         evaluate([ex.Length()], np.zeros((2, 1)), numpy_algebra())
+
+
+@pytest.mark.parametrize("text", ["x*mean(y)", "(x-mean(y))**2*(x-mean(y))", "sum(exp(2*x*y)*y)/sum(exp(2*x*y))", "x+x", "1+0*x"])
+def test_values_are_dropped_after_their_last_use_and_computed_once(text: str) -> None:
+    calls: list[np.ndarray] = []
+
+    def exp(values: np.ndarray) -> np.ndarray:
+        calls.append(values)
+        return np.exp(values)
+
+    target = Target.from_text(text, n=3, box=Box.parse("0,1", d=1), name=text)
+    algebra = numpy_algebra()
+    algebra = replace(algebra, functions={**algebra.functions, "exp": exp})
+    tokens = np.random.default_rng(0).random((4, 3, 1))
+    walker = Walker(tokens, algebra, slice(None), None, Numbers.numbered(target.outputs))
+    values = walker.value(target.outputs[0])[..., 0]
+    assert np.array_equal(np.broadcast_to(values, (4, 3)), evaluate(target.outputs, tokens, numpy_algebra())[..., 0])
+    assert not walker.known
+    assert len(calls) == text.count("exp") / 2
