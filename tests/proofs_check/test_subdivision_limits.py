@@ -266,7 +266,8 @@ def test_a_deep_search_is_read_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.5])
 def test_ctrl_c_does_not_reach_workers_that_are_starting(delay: float) -> None:
-    code = ("from proofs_check.executors import executor\nimport time\n"
+    code = ("from proofs_check.executors import executor\nimport signal, time\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
             "try:\n"
             "    with executor('processes:2'):\n"
             "        print('started', flush=True)\n"
