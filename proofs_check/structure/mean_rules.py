@@ -104,9 +104,8 @@ def _narrow_kernel(given: Premises, entry: Entry, K: ex.Expression, held: Conten
     exact = Interval.of(*value_range(K, exact_sides))
     leaves = [argument.definition for argument in of] + [ex.Other(c) for c in coordinates]
     relative, averaged = None, None
-    own_scales = scales == [given.reading.variables[name] for name in (*names, *others)]
-    # z is exact: what is called a coordinate is read from that coordinate
-    if own_scales and [TOKEN + str(c) for c in map(_own_coordinate, of)] == names:
+    # z is exact: what is called a coordinate is read from that coordinate, as it is and not turned around
+    if all(argument.itself for argument in arguments) and [TOKEN + str(c) for c in map(_own_coordinate, of)] == names:
         content = Content(whole.main, whole.noise, whole.rest + beyond)
         averaged = MeanOfKernel(content, expansion, off, (*names, *others), tuple(scales), K, len(names))
     if averaged is not None and float(exact.lower) > 0:
@@ -117,11 +116,15 @@ def _narrow_kernel(given: Premises, entry: Entry, K: ex.Expression, held: Conten
 
 @dataclass(frozen=True)
 class _Argument:
-    """A variable of the kernel's channels, the box it is compared on, and what it is in the scale of that box."""
+    """A variable of the kernel's channels, the box it is compared on, and what it is in the scale of that box.
+
+    ``itself`` says that the argument is the variable's number, not another affine function of it.
+    """
 
     name: str
     scale: Variable
     in_scale: Polynomial
+    itself: bool
 
 
 def _arguments(given: Premises, K: ex.Expression, held: Content, of: list[Combination]) -> list[_Argument]:
@@ -135,7 +138,7 @@ def _arguments(given: Premises, K: ex.Expression, held: Content, of: list[Combin
         whole_range = given.reading.variables[name]
         itself = (affine.scale, affine.shift) == (rational(whole_range.half), rational(whole_range.centre))
         scale = whole_range if itself else Variable.of(*ends(argument.actual))
-        found.append(_Argument(name, scale, in_scale(name, affine, scale)))
+        found.append(_Argument(name, scale, in_scale(name, affine, scale), itself))
     return found
 
 

@@ -59,6 +59,21 @@ def test_a_kernel_that_reads_another_coordinate_than_the_one_it_names_is_not_exa
     assert found.relative is None or float(found.relative.lower) <= off <= float(found.relative.upper)
 
 
+@pytest.mark.parametrize("steps", range(12))
+def test_a_kernel_of_a_coordinate_turned_around_is_not_exact_in_it(steps: int) -> None:
+    """-c x with c close to 1 ranges, rounded outward, where x does; it is off by 2 |x|, and so is the mean of the kernel."""
+    turned = form({"own": -1 + steps * Q(1, 2**53)}, exact={"terms": {"own": "1"}})
+    kernel = entry("k", "kernel", {"o": 1}, 3, of=[turned], tokens=["own"], tree="3 - x[0]*x[1]")
+    proved = bounded(products("x.0"), "mean(3 - x[0]*y[0])", [TOKEN, kernel], form({"k": 1}), domain="-1,1", d=2)
+    tokens = np.array([[Q(1), Q(-1)], [Q(1), Q(0)]], dtype=object)
+    held, wanted = exact(products("x.0"), tokens)[0, 0], 2
+    found = proved.quantities["k"]
+    assert proved.identities
+    assert proved.bound >= held - wanted
+    assert found.kernel is None
+    assert found.relative is None or float(found.relative.upper) >= held / wanted - 1
+
+
 def test_a_kernel_may_not_name_one_coordinate_of_y_twice() -> None:
     network = sumformer([COPY], ["c"], [], {"mean.c": 1.0})
     kernel = entry("k", "kernel", {"mean.c": 1}, of=[], tokens=["own", "own"], tree="1/2 + 2*(x[0] - 1/2)*(x[1] - 1/2)")
