@@ -18,14 +18,16 @@ import numpy as np
 
 from constructions.network.relu import MeanSumformer
 from proofs_check.enclosures.interval import Booleans, Floats, down, quiet, up
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.propagate import Balls, Parts, averaged
 from proofs_check.stages import Stages
 from proofs_check.substitution import CHORD, TINY, UNIT, Lines, LowerLine, Rows, sum_of, with_lower
-from proofs_check.vertices import COORDINATES, Vertices
+from proofs_check.vertices import COORDINATES, Hulls, Vertices
 
 REMEMBERED = 2**20  # numbers about boxes of tokens; then it starts anew
 AT_ONCE = 256  # boxes of tokens that are cut together
 TOGETHER = 512  # boxes of sequences that are worked on at once: their rows stay in the cache
+COEFFICIENT = 8 * UNIT  # a channel read directly and as a mean: what is left of a + b/n may be all rounding
 LOWER_LINES: tuple[LowerLine, ...] = (None, CHORD)  # tried for the output (measured: slopes 0 and 1 for all units add little)
 
 
@@ -128,8 +130,7 @@ class ExactPhi:
     def _found(self, lower: Floats, upper: Floats, centre: Floats) -> Known:
         vertices, first = Vertices.of(self.stages.phi, self.stages.tokens, lower, upper), self.first
         hulls, boxes = vertices.at(np.arange(len(lower))), len(lower)
-        low, high = zip(*(hulls.ends(np.broadcast_to((role.T @ first).T, (boxes, first.shape[1], role.shape[1])))
-                          for role in self.roles), strict=True)
+        low, high = zip(*(self._entering(hulls, role, boxes) for role in self.roles), strict=True)
         at_centre = self._after_phi(centre)
         sway = np.zeros((boxes, 2, COORDINATES, first.shape[1]))
         for c in range(COORDINATES):
@@ -137,6 +138,13 @@ class ExactPhi:
             moved = self._after_phi(ends[1]).mid - self._after_phi(ends[0]).mid
             sway[:, :, c] = np.abs(np.einsum("bx,rcx,cu->bru", moved, self.roles[:, :, COORDINATES:], first))
         return Known(vertices, np.stack(low, axis=1), np.stack(high, axis=1), sway, at_centre)
+
+    def _entering(self, hulls: Hulls, role: Floats, boxes: int) -> tuple[Floats, Floats]:
+        """Return the ends, (boxes, units), of what a token in a role adds to arguments of psi's first units."""
+        functionals = (role.T @ self.first).T
+        low, high = hulls.ends(np.broadcast_to(functionals, (boxes, *functionals.shape)))
+        lost = COEFFICIENT * ((hulls.size @ (role.T @ np.abs(self.first))) * ABOVE + TINY)
+        return down(low - lost), up(high + lost)
 
     def _after_phi(self, tokens: Floats) -> Balls:
         channels = Balls.exact(tokens[:, list(self.stages.tokens)])
@@ -174,6 +182,7 @@ class Sequences:
         (own_at, own_source), (mean, mean_source) = self.stages.own, self.stages.means
         self.sizes[:, own_at] = sizes[:, own, own_source]
         self.sizes[:, mean] = sizes[:, :, mean_source].max(axis=1)
+        self.pooled = self.sizes
         for k in range(len(self.stages.psi)):
             self._enter(k)
 
@@ -212,6 +221,7 @@ class Sequences:
         """
         a = rows.a.reshape(self.boxes, len(rows.a) // self.boxes, rows.a.shape[1])  # there may be no channels
         c, lost = (part.reshape(a.shape[:2]) for part in (rows.c, rows.lost))
+        lost = lost + COEFFICIENT * ((np.abs(a) @ self.pooled[:, :, None])[:, :, 0] * ABOVE + TINY)
         low, high = [c, -lost], [c, lost]
         if rows.spread is not None:
             high.append(rows.spread.reshape(a.shape[:2]))

@@ -24,6 +24,7 @@ from proofs_check.stages import Stage
 from proofs_check.substitution import LOST, TINY, UNIT
 
 COORDINATES = 2
+OVERFLOWING = 2.0**900  # of what rounding loses, which is more than 2^-51 of the sum of absolute values
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,8 @@ class Hulls:
     def ends(self, functionals: Floats) -> tuple[Floats, Floats]:
         """Return the least and the largest values over the boxes of functionals, (boxes, number, channels), each (boxes, number).
 
-        The coefficients may be off by four roundings. The result is NaN or infinite where numbers overflow.
+        The coefficients may be off by four roundings of their own sizes; where they are sums, what these lose is the caller's.
+        The result is NaN or infinite where numbers overflow.
         """
         reached, lost = self._reached(functionals)
         return down(reached.min(axis=1) - lost), up(reached.max(axis=1) + lost)
@@ -103,8 +105,9 @@ class Hulls:
     def _reached(self, functionals: Floats) -> tuple[Floats, Floats]:
         reached = self.values @ np.swapaxes(functionals, 1, 2)
         rounding = (self.values.shape[2] + 8) * UNIT * 1.01
-        lost = np.abs(functionals) @ (self.slack + rounding * self.size)[:, :, None]
-        return reached, (lost[:, :, 0] + LOST * (self.size.sum(axis=1) + 1.0)[:, None]) * ABOVE + TINY
+        lost = np.abs(functionals) @ (self.slack + rounding * self.size + LOST)[:, :, None]
+        lost = (lost[:, :, 0] + LOST * (self.size.sum(axis=1) + 1.0)[:, None]) * ABOVE + TINY
+        return reached, np.where(lost < OVERFLOWING, lost, np.inf)  # below it no part of a sum was infinite
 
 
 def _distinct(found: Cells) -> tuple[Floats, np.ndarray]:
@@ -129,7 +132,7 @@ def _followed(stages: Sequence[Stage], tokens: Sequence[int], corners: Floats,
         high = up(up(before.mid + before.rad)[index].max(axis=1) + 2 * dev_before)
         on, off = up(dev_before + np.maximum(-low, 0.0) / 2), np.maximum(high, 0.0) / 2
         dev_units = np.where(stage.straight, dev_before, np.minimum(on, off))
-        after, steep = dev_units @ np.abs(stage.W_2), (lipschitz @ np.abs(stage.W_1)) * ABOVE @ np.abs(stage.W_2)
+        after, steep = dev_units @ np.abs(stage.W_2), ((lipschitz @ np.abs(stage.W_1)) * ABOVE + TINY) @ np.abs(stage.W_2)
         here, there = stage.carried
         after[:, there] += dev[:, here]
         steep[there] += lipschitz[here]

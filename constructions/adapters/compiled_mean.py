@@ -63,9 +63,11 @@ class CompiledMeanSumformer:
 
         ``counts`` says how often each of the n tokens occurs, as a tensor one row for each of (batch, n, d) sequences.
         """
-        if tokens.dtype != self.dtype or tokens.shape[-1] != self.d:
-            raise TypeError(f"tokens {tokens.dtype} {tuple(tokens.shape)}: expected {self.dtype} (*batch, n, {self.d})")
+        if tokens.dtype != self.dtype or tokens.ndim < 2 or tokens.shape[-1] != self.d or not tokens.shape[-2]:
+            raise TypeError(f"tokens {tokens.dtype} {tuple(tokens.shape)}: expected {self.dtype} (*batch, n, {self.d}), n >= 1")
         batch, n = tokens.shape[:-2], tokens.shape[-2]
+        if not batch.numel():
+            return tokens.new_empty(*batch, n, self.d_out)
         sequences = tokens.reshape(-1, n, self.d)
         values = tokens.new_empty(self.d_out, n, len(sequences)).permute(2, 1, 0)  # sequences innermost, as they are computed
         room = max(1, STREAM_NUMBERS.get(tokens.device.type, LARGE_STREAM) // self.width)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from constructions.adapters.stream_operations import Call
@@ -50,13 +51,17 @@ class Memory(threading.local):
         self._numbers = like.new_empty(0)
         self._workspaces: dict[tuple[int, int], Workspace] = {}
 
+    def __reduce__(self) -> tuple[type[Memory], tuple[Tensor]]:
+        return Memory, (self._like,)  # a copy, or another process, begins with none
+
     def workspace(self, n: int, sequences: int, numbers: int, make: Callable[[Tensor, int, int], Workspace]) -> Workspace:
         """Return the workspace of this size, made from ``numbers`` numbers of memory where there is none yet."""
         known = self._workspaces.get((n, sequences))
         if known is None:
             if numbers > len(self._numbers):
                 self._workspaces.clear()
-                self._numbers = self._like.new_empty(numbers)
+                with torch.inference_mode(False):  # the memory of a call in inference mode could be written to in no other one
+                    self._numbers = self._like.new_empty(numbers)
             elif len(self._workspaces) >= KEPT:
                 del self._workspaces[next(iter(self._workspaces))]
             known = self._workspaces[n, sequences] = make(self._numbers[:numbers], n, sequences)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from constructions.adapters import CompiledMeanSumformer, compiled_mean
@@ -21,6 +23,8 @@ from constructions.continuous import compile_target
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
+from proofs_check.channels import ambiguity
+from tests.proofs_check.odd_networks import odd_network
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -96,6 +100,39 @@ def test_what_comes_back_is_not_working_memory() -> None:
     compiled.outputs(tokens[1, 0], compiled.constants([tokens[1, 1]], 3))
     assert torch.equal(first, kept)
     assert torch.equal(constant, shared)
+
+
+def test_a_call_in_inference_mode_leaves_memory_for_other_calls() -> None:
+    compiled, tokens = CompiledMeanSumformer(build("f", "1e-2")), torch.rand(3, 2, 1, dtype=torch.float64)
+    with torch.inference_mode():
+        inside = compiled(tokens)
+    assert torch.equal(compiled(tokens), inside)
+
+
+def test_a_copy_computes_the_same_in_memory_of_its_own() -> None:
+    compiled, tokens = CompiledMeanSumformer(build("f", "1e-2")), torch.rand(3, 2, 1, dtype=torch.float64)
+    before = compiled(tokens)
+    for other in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
+        assert torch.equal(other(tokens), before)
+        assert other._memory._numbers.data_ptr() != compiled._memory._numbers.data_ptr()
+
+
+def test_no_sequences_give_no_values_and_no_tokens_are_refused() -> None:
+    compiled = CompiledMeanSumformer(build("f", "1e-2"))
+    assert compiled(torch.zeros(0, 3, 1, dtype=torch.float64)).shape == (0, 3, 1)
+    with pytest.raises(TypeError, match="n >= 1"):
+        compiled(torch.zeros(2, 0, 1, dtype=torch.float64))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 3), st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), min_size=2))
+def test_odd_networks_read_nothing_that_was_there_before(seed: int, d: int, sizes: list[tuple[int, int]]) -> None:
+    network, rng = odd_network(seed, d, 2, extreme=False), np.random.default_rng(seed)
+    assume(not ambiguity(network))
+    compiled = CompiledMeanSumformer(network)
+    for n, sequences in sizes:
+        compiled._memory._numbers.fill_(float("nan"))
+        assert not compiled(torch.from_numpy(rng.uniform(-1, 1, (sequences, n, d)))).isnan().any()
 
 
 def test_another_dtype_or_token_dimension_is_refused() -> None:
