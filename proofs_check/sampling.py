@@ -28,6 +28,8 @@ SHARES = {"domain corners": 0.02, "cell boundaries": 0.16, "equal tokens": 0.02,
           "Sobol": 0.1, "partly equal": 0.04, "refinement": 0.24}
 # Of sequences with few different tokens, whose multiplicities and tokens are refined together: that finds most (measured).
 REPEATED_SHARES = {"domain corners": 0.02, "cell boundaries": 0.1, "ascent": 0.2, "partly equal": 0.04, "refinement": 0.56}
+# Every job leaves its worst sequence to the climbers, so a phase has this many at least, of tokens enough not to be slower.
+JOBS, FEWEST_TOKENS = 8, 2**13
 # Means of long random sequences hardly vary; of sequences of two values in any proportion they do.
 LONG = 8
 Progress = Callable[[int], None]
@@ -80,7 +82,6 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
 def _looks(search: Search, counts: Mapping[str, int]) -> Iterator[Job]:
     """One job for each chunk of every phase but the last."""
     space = search.space
-    chunk = search.chunk
     draws: dict[str, Callable[[torch.Generator, int, int], Tensor]] = {
         "uniform": lambda generator, first, count: space.uniform(generator, count), "domain corners": space.corners,
         "cell boundaries": lambda generator, first, count: space.boundaries(generator, count),
@@ -89,6 +90,7 @@ def _looks(search: Search, counts: Mapping[str, int]) -> Iterator[Job]:
         "Sobol": lambda generator, first, count: space.sobol(generator, count),
         "partly equal": lambda generator, first, count: space.partly_equal(generator, count)}
     for phase, draw in draws.items():
+        chunk = min(search.chunk, max(counts.get(phase, 0) // JOBS, FEWEST_TOKENS // space.n, 1))
         for number, first in enumerate(range(0, counts.get(phase, 0), chunk)):
             yield partial(_look, search, draw, phase, number, first, min(chunk, counts[phase] - first))
 
