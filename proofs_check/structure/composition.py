@@ -81,8 +81,8 @@ def _rewritten(node: ex.Expression, leaves: Sequence[Polynomial], inner: list[Po
         return ex.mapped(node, lambda child: _rewritten(child, leaves, inner, degree))
     constant = polynomial.at_zero
     moving = polynomial - Polynomial.constant(constant)
-    if not moving.terms:
-        return node
+    if not moving.terms:  # also where it is written with variables, which have other numbers from here on
+        return ex.Number(from_rational(constant))
     ratios = [_ratio(moving, known) for known in inner]
     i = next((k for k, found in enumerate(ratios) if found is not None), len(inner))
     if i == len(inner):

@@ -47,7 +47,7 @@ def function(given: Premises, entry: Entry, held: Content, of: list[Combination]
         known_relative = common(known_relative, error / exact)
     definition = substituted(g, [argument.definition])
     return Quantity(exact, error, definition, entry.held, own, known_relative, merged(parts, scaled(argument.parts, factor)),
-                    entry.of[0], at_held, at)
+                    entry.of[0], at_held, at, function=g)
 
 
 def _passed(g: ex.Expression, argument: Combination) -> tuple[Interval, float]:

@@ -34,6 +34,7 @@ class Quantity:
         relative: network/exact - 1, where the exact value is positive and this is known.
         held: the channels that stand for it.
         form: the argument, for a function.
+        function: the function itself, as a tree in x[0].
         local_relative: for a function: network / g(argument that the network holds) - 1.
         local_at: ``local`` for arguments in a part of the range.
         kernel: for a mean of a kernel of exact arguments, what the network averages in its place.
@@ -51,6 +52,7 @@ class Quantity:
     local_relative: Interval | None = None
     local_at: Callable[[float, float], Interval] | None = None
     kernel: MeanOfKernel | None = None
+    function: ex.Expression | None = None
 
     @property
     def actual(self) -> Interval:

@@ -18,7 +18,7 @@ from proofs_check.structure.content import Content, affine
 from proofs_check.structure.derivation import Entry, Form
 from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.functions import value_range
-from proofs_check.structure.premises import FOLDS, ONE, Premises, ends, substituted
+from proofs_check.structure.premises import FOLDS, ONE, Premises, ends
 from proofs_check.structure.quantity import (
     Combination,
     Quantity,
@@ -100,8 +100,8 @@ class Quotients:
         """Return what is known of p/q, of p'/q' - p/q and of r' q' - 1, for parts of the ranges of p/q and q' that cover them."""
         p, q = (combination(form, self.given.known, self.given.reading) for form in entry.of)
         r = self.given.known[entry.reciprocal]
-        inverse = substituted(ex.Power(ex.Own(0), ex.Number(Fraction(-1))), [q.definition])
-        if r.local is None or r.form != entry.of[1] or r.definition != inverse:
+        # 1/u as a function of u: a number that equals 1/q may be held however far q' is from q
+        if r.local is None or r.form != entry.of[1] or r.function != ex.Power(ex.Own(0), ex.Number(Fraction(-1))):
             raise NotUnderstood(f"{entry.reciprocal} is not the reciprocal of the denominator")
         exact = common(p.exact / q.exact, Interval.of(*quotient_range(p.definition, q.definition, self.given.reading.sides)))
         exact = common(exact, self._pointwise(entry))

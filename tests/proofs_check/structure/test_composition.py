@@ -19,7 +19,7 @@ BOX = [Variable.of(Fraction(0), Fraction(1)), Variable.of(Fraction(-1), Fraction
        Variable.of(Fraction(1, 3), Fraction(2, 3))]
 DISTANCE = "1/(1 + (x[0]-x[2])**2 + 2*(x[1] - x[3] + 1/7)**2)"
 FEW = {DISTANCE: 2, "exp(x[0]*x[2] + x[1]*x[3]/3)": 1, "(x[0]-x[2]) * tanh(2*x[2] - 2*x[0] + 1)": 1, "sin(x[0] + x[1] - x[2])": 1,
-       "exp(x[0] - x[1]) * cos(x[2] + x[3])": 2}
+       "exp(x[0] - x[1]) * cos(x[2] + x[3])": 2, "exp(x[0]*x[2]) / cos(0*x[3] + 1/3)": 2}
 
 
 @pytest.mark.parametrize("text", FEW)

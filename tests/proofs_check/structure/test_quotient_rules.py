@@ -41,6 +41,17 @@ def test_a_reciprocal_is_that_of_the_denominator() -> None:
         bounded(network, "1/(1 + x)", [TOKEN, reciprocal, quotient], form({"q": 1}))
 
 
+def test_a_number_that_equals_the_reciprocal_is_not_the_reciprocal_of_what_the_network_holds() -> None:
+    """q = pi is held in about 2, 1/pi exactly, and the network forms 2/pi: that is not pi/pi."""
+    tiny, inverse = Q(1, 2**30), Q(1 / np.pi)
+    held = entry("q", "function", {"x.0": tiny}, 2, of=[form({"own": 1})], tree="pi")
+    reciprocal = entry("r", "function", {"x.0": 0}, inverse, of=[form({"q": 1})], tree="pi**(-1)")
+    one = entry("one", "quotient", {"x.0": tiny * inverse}, 2 * inverse, of=[form({"q": 1}), form({"q": 1})], reciprocal="r")
+    network = sumformer([], [], [], {"x.0": float(tiny * inverse)}, b=float(2 * inverse))
+    with pytest.raises(NotUnderstood, match="not the reciprocal of the denominator"):
+        bounded(network, "1", [TOKEN, held, reciprocal, one], form({"one": 1}), every_n=True)
+
+
 SHIFTED = ("mean(exp(x*y)*y)/(1+2*mean(exp(x*y)))", "(1-mean(exp(x*y)*y))/(1/2+mean(exp(x*y)))")
 
 
