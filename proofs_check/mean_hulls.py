@@ -141,7 +141,8 @@ class Values(Walker):
 
 
 def _middle(side: Interval) -> Floats:
-    return 0.5 * side.lower + 0.5 * side.upper
+    middle = 0.5 * side.lower + 0.5 * side.upper
+    return np.minimum(np.maximum(middle, side.lower), side.upper)  # halves of subnormal numbers are rounded
 
 
 def _shaped(values: Interval, shape: tuple[int, int]) -> Interval:

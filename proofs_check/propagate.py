@@ -22,7 +22,7 @@ from proofs_check.folds import Chains, Layer, analysed, unit_by_unit
 
 _UNIT = 2.0**-53
 _TINY = 2.0**-1000
-_LOST = 2.0**-1070  # more than what ``rounded`` times a number loses below the normal numbers
+_LOST = 2.0**-1069  # for each unit of weight: more than what ``rounded`` times a number loses below the normal numbers
 LOOKED_UP = 4  # pieces of a chain's table whose slopes are compared one by one
 
 
@@ -55,7 +55,7 @@ class Balls:
         if not terms:
             return Balls.exact(zeros((*self.mid.shape[:-1], weights.shape[1]), self.mid))
         rounded = (terms + 3) * _UNIT * 1.01
-        floor = _TINY + _LOST * sizes.sum(axis=0)
+        floor = max(_TINY, _LOST * float(sizes.sum(axis=0).max(initial=0.0)))
         return Balls(self.mid @ weights, ((self.rad + rounded * np.abs(self.mid)) @ sizes) * ABOVE + floor)
 
     def plus(self, other: Balls) -> Balls:

@@ -23,6 +23,7 @@ from constructions.targets.target import Target
 from proofs_check import continuous, definedness, mean_hulls
 from proofs_check.certify import certify
 from proofs_check.definedness import definedness_step, undefined_part
+from proofs_check.enclosures.interval import Interval
 from proofs_check.kernel import Certificate, Claim, Status, Step, Undecided, reached
 from proofs_check.propositions import Defined
 from proofs_check.run_files import RunFiles
@@ -285,3 +286,10 @@ def test_signs_that_parts_show_hold_at_every_length(sample: Sample) -> None:
     for length in (2, 3, 9):
         tokens = np.random.default_rng(length).uniform(-1, 2, (100, length, 1))
         assert _argument(f"({sample.text}) + 1/4", length, tokens).min() >= 0
+
+
+@pytest.mark.parametrize("ends", [(5e-324, 5e-324), (5e-324, 1e-323), (-5e-324, -5e-324), (1.5e-323, 2e-323)])
+def test_the_middle_of_a_box_is_in_it(ends: tuple[float, float]) -> None:
+    """Slopes over the box say nothing about a place outside."""
+    side = Interval.of([ends[0]], [ends[1]])
+    assert side.contains(mean_hulls._middle(side)).all()
