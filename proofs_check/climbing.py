@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from proofs_check.search import CANDIDATES, Found, Search
+from proofs_check.search import CANDIDATES, Found, Search, even
 
 CLIMBERS = 8
 STEPS = 16  # of a climber, about
@@ -42,7 +42,7 @@ def _ascend(search: Search, ends: Tensor, budget: int, survivors: int, number: i
     The candidates are the given ones and random corners; their number shrinks when the budget runs out.
     """
     space, generator, spent = search.space, search.generator("ascent", number), 0
-    width = min(max(CANDIDATES, budget // (STEPS * space.n_moves)), max(1, TRIALS // space.n_moves))
+    width = even(min(max(CANDIDATES, budget // (STEPS * space.n_moves)), max(1, TRIALS // space.n_moves)))
     ends, height = torch.cat([ends, space.random_ends(generator, width, space.n)]), torch.full((), -1.0)
     if search.repeated is not None and counts is not None:
         counts = torch.cat([counts, search.repeated.draw(generator, width).to(counts)])
@@ -98,7 +98,7 @@ def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Te
         kept = min(len(tokens), kept, min(together, budget - spent) // NEAR)
         best = height.argsort(descending=True, stable=True)[:kept]
         tokens, height, counts = tokens[best], height[best], None if counts is None else counts[best]
-        near = min(together, budget - spent) // kept
+        near = even(min(together, budget - spent) // kept)
         scale = WIDEST * torch.exp2(-OCTAVES * torch.rand(near, generator=generator, dtype=torch.float64)).to(tokens)
         trials, often = space.near(generator, tokens, near, scale), None
         if search.repeated is not None and counts is not None:

@@ -20,7 +20,7 @@ from constructions.errors import BadInput
 from proofs_check.climbing import climbers, refiners
 from proofs_check.draws import SOBOL, Space
 from proofs_check.repeated import Repeated
-from proofs_check.search import Evaluate, SampledTarget, SampleResult, Search
+from proofs_check.search import Evaluate, SampledTarget, SampleResult, Search, even
 from proofs_check.workers import in_threads, keep_freed_memory
 
 # Shares of the samples; uniform takes what the others leave.
@@ -90,7 +90,7 @@ def _looks(search: Search, counts: Mapping[str, int]) -> Iterator[Job]:
         "Sobol": lambda generator, first, count: space.sobol(generator, count),
         "partly equal": lambda generator, first, count: space.partly_equal(generator, count)}
     for phase, draw in draws.items():
-        chunk = min(search.chunk, max(counts.get(phase, 0) // JOBS, FEWEST_TOKENS // space.n, 1))
+        chunk = min(search.chunk, max(even(counts.get(phase, 0) // JOBS), even(FEWEST_TOKENS // space.n), 1))
         for number, first in enumerate(range(0, counts.get(phase, 0), chunk)):
             yield partial(_look, search, draw, phase, number, first, min(chunk, counts[phase] - first))
 
