@@ -16,6 +16,7 @@ import numpy as np
 
 from constructions.network.relu import ReluLayer
 from proofs_check.enclosures.interval import Floats
+from proofs_check.enclosures.sums import ABOVE
 
 TABULATED = 12  # further folds are bounded by the size of their weights
 
@@ -212,5 +213,5 @@ def _line(weights: Sequence[float]) -> Line:
     A = float(slopes[0]) - B * width / 2
     off = max(float(np.abs(slopes - (A + B * ends)).max()), float(np.abs(slopes - (A + B * (ends + width))).max()))
     size = sum(map(abs, weights)) + abs(A) + 2 * abs(B)
-    slack = sum(map(abs, rest)) * (1 + 2.0**-40) + 2.0**-40 * size
-    return Line(A, B, off * (1 + 2.0**-40) + slack, sum(map(abs, weights)) * (1 + 2.0**-40), slopes, slack)
+    slack = sum(map(abs, rest)) * ABOVE + 2.0**-40 * size
+    return Line(A, B, off * ABOVE + slack, sum(map(abs, weights)) * ABOVE, slopes, slack)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from constructions.adapters.workspace import LINE
 from constructions.errors import Refused
 from proofs_check.draws import Space
 from proofs_check.repeated import Counts, Repeated
@@ -25,7 +26,6 @@ PHASES = ("uniform", "domain corners", "cell boundaries", "equal tokens", "ascen
 CHUNK_TOKENS, LARGE_CHUNK_TOKENS = {"cpu": 2**17}, 2**23
 CHUNK_PAIRS, LARGE_CHUNK_PAIRS = {"cpu": 3 * 2**16}, 2**26
 CANDIDATES = 64
-EVEN = 8  # numbers of a cache line
 ROUNDING = 1e-9  # among equal tokens with errors as equal as that, rounding chose one: the first is reported
 Evaluate = Callable[..., Tensor]  # tokens, and how often each occurs where that is not once
 
@@ -85,8 +85,8 @@ class Found:
 
 
 def even(count: int) -> int:
-    """Round a number of sequences down to whole cache lines, for then all rows of a batch start at one: a tenth less time."""
-    return count // EVEN * EVEN or count
+    """Round a number of sequences down to whole cache lines, for then all rows of a batch start at one."""
+    return count // LINE * LINE or count
 
 
 def _mixed(word: int) -> int:

@@ -35,6 +35,7 @@ from proofs_check.channels import ambiguity
 from proofs_check.domain import Tokens
 from proofs_check.enclosures.arrays import is_numpy
 from proofs_check.enclosures.interval import Floats, Interval, quiet, up
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.exact_phi import Bounded, ExactPhi, bounded
 from proofs_check.local import Local
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
@@ -169,7 +170,7 @@ def _between(f: Interval, gradient: Sequence[Interval], T: Bounds, output: int, 
 
 
 def _natural(f: Interval, T: Balls, s: Balls, radii: Floats) -> Floats:
-    reach = up((np.abs(s.mid) + s.rad) * radii).sum(axis=1) * (1 + 2.0**-40)
+    reach = up((np.abs(s.mid) + s.rad) * radii).sum(axis=1) * ABOVE
     around = up(T.rad + reach)
     return (f - (Interval.of(T.mid) + Interval.of(-around, around))).magnitude()
 

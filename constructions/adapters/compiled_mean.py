@@ -18,13 +18,12 @@ from constructions.adapters.constant_part import split
 from constructions.adapters.fold_chains import nodes
 from constructions.adapters.program import Program
 from constructions.adapters.stream_operations import Scratch
-from constructions.adapters.workspace import Memory, Workspace, run
+from constructions.adapters.workspace import LINE, Memory, Workspace, run
 from constructions.network.relu import MeanSumformer, mean_of
 
 # Numbers of the stream and the largest hidden layer held at once: a processor's cache, or what fills a GPU (measured).
 STREAM_NUMBERS = {"cpu": 2**20}
 LARGE_STREAM = 2**27
-LINE = 8  # numbers of a cache line: a tenth less time than with rows that start anywhere (measured)
 
 
 class CompiledMeanSumformer:
@@ -79,8 +78,8 @@ class CompiledMeanSumformer:
                 for chunk, part in zip(chunks, torch.split(out, room), strict=True):
                     part.copy_(self.outputs(chunk, constant))
         else:
-            together = -(-len(sequences) // max(1, -(-len(sequences) * n // room)))  # parts of equal size,
-            together = max(1, -(-together // LINE) * LINE if together > LINE else together)  # whose rows start at a cache line
+            together = -(-len(sequences) // -(-len(sequences) * n // room))  # parts of equal size,
+            together = -(-together // LINE) * LINE if together > LINE else together  # whose rows start at a cache line
             often = counts if counts is None or isinstance(counts, Tensor) else torch.tensor(counts).expand(len(sequences), -1)
             parts = [None] * -(-len(sequences) // together) if often is None else torch.split(often, together)
             for part, out, times in zip(torch.split(sequences, together), torch.split(values, together), parts, strict=True):

@@ -15,6 +15,7 @@ from flint import fmpq
 from constructions.targets import expression as ex
 from proofs_check.enclosures import functions as on_intervals
 from proofs_check.enclosures.interval import Interval
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, expanded
 from proofs_check.structure.derivation import Entry
@@ -123,7 +124,7 @@ def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combin
     weight = from_rational(held.main.terms.get(((name, 1),), fmpq(0))) / variable.half if variable.half else Fraction(0)
     constant = from_rational(held.main.at_zero) - weight * variable.centre
     missed = held.rest + place.missed * float(abs(weight)) * max((abs(float(s)) for s in bend.table.slopes), default=0.0)
-    missed *= 1 + 2.0**-40
+    missed *= ABOVE
     placed = Placed(bend.table, from_rational(place.scale), from_rational(place.shift), weight, constant)
     own = Interval.of(*table_deviation(placed, g, *ends(argument.actual))) + around(missed)
     relative, values = None, Interval.of(*value_range(g, [ends(argument.actual)]))
@@ -196,7 +197,7 @@ def _by_hinge(given: Premises, held: Content, argument: Combination) -> Interval
             for t, value in _corners(bend.table, first, last, shift)]
     missed = held.rest + place.missed * float(abs(weight)) * max(abs(float(s)) for s in bend.table.slopes)
     own = Interval.of(Interval.constant(min(gaps)).lower, Interval.constant(max(gaps)).upper)
-    return own + around(missed * (1 + 2.0**-40))
+    return own + around(missed * ABOVE)
 
 
 def _corners(table: Table, low: Fraction, high: Fraction, kink: Fraction) -> list[tuple[Fraction, Fraction]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flint import fmpq
 
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, affine, expanded
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 from proofs_check.structure.ranges import polynomial_size
@@ -36,7 +37,7 @@ def compared(content: Content, other: Content) -> Affine | None:
     if left.l1() > abs(content.main.terms[leading]) * NEGLIGIBLE:
         return None
     missed = polynomial_size(left) + rest.sharp_spread()
-    return Affine(scale, shift, missed * (1 + 2.0**-40))
+    return Affine(scale, shift, missed * ABOVE)
 
 
 def leading_monomial(polynomial: Polynomial) -> Monomial | None:

@@ -11,6 +11,7 @@ from flint import fmpq
 from constructions.network.relu import mean_of
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, Definitions, expanded
 from proofs_check.structure.derivation import Entry, Form, Held
 from proofs_check.structure.deviation import difference
@@ -164,7 +165,7 @@ def _linear_in_means(given: Premises, held: Content) -> tuple[Content, float]:
             lost += one.bound
         else:
             noise[name] = one
-    return Content(combined(kept), noise, held.rest), lost * (1 + 2.0**-40)
+    return Content(combined(kept), noise, held.rest), lost * ABOVE
 
 
 def _in_coordinates(given: Premises, entry: Entry, of: list[Combination]) -> Entry | None:

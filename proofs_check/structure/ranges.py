@@ -15,6 +15,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from proofs_check.enclosures.interval import Floats
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 
 Range = tuple[float, float]
@@ -88,7 +89,7 @@ def series_range(coefficients: Floats, slack: float) -> Range:
     p, sizes = coefficients.ndim, np.abs(coefficients)
     total, constant = float(sizes.sum()), float(coefficients[(0,) * coefficients.ndim])
     rounding = slack + total * (coefficients.size + 16) * 2 * _UNIT
-    around = (total - abs(constant)) * (1 + 2.0**-40) + rounding  # |T_j| <= 1
+    around = (total - abs(constant)) * ABOVE + rounding  # |T_j| <= 1
     if p > max(POINTS):
         return widened(constant - around, constant + around)
     if p == 1:

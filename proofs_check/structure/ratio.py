@@ -17,6 +17,7 @@ from flint import fmpq
 
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Floats, Interval
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.deviation import over_weight, sum_over_weight
 from proofs_check.structure.duality import Series, average_over_weight
@@ -26,7 +27,6 @@ from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 
 NOISE_KNOTS = 5  # of F
-_UP = 1 + 2.0**-40
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class MeanOfKernel:
             return self
         K = ex.Binary("+", ex.Binary("*", ex.Number(c), self.K), ex.Number(constant))
         size, l1 = abs(float(c)), float(np.abs(self.expansion).sum())
-        beyond = size * (self.beyond + l1 * 2.0**-50) * _UP
+        beyond = size * (self.beyond + l1 * 2.0**-50) * ABOVE
         return replace(self, content=affine([(self.content, rational(c))], rational(constant)), K=K,
                        expansion=float(c) * self.expansion, beyond=beyond)
 
@@ -97,7 +97,7 @@ def joint_errors(p: MeanOfKernel, q: MeanOfKernel, parts: Sequence[tuple[float, 
     noise = [_noise(affine([(p.content, fmpq(1)), (q.content, -dyadic(float(F)))]), q) for F in knots]
     found = []
     for part, main in zip(parts, averaged, strict=True):
-        size, absolute = (max(float(np.interp(F, knots, [one[k] for one in noise])) for F in part) * _UP for k in (0, 1))
+        size, absolute = (max(float(np.interp(F, knots, [one[k] for one in noise])) for F in part) * ABOVE for k in (0, 1))
         found.append(Joint(Interval.of(*main) + Interval.of(-size, size), absolute))
     return found
 
@@ -112,7 +112,7 @@ def _kernel(one: MeanOfKernel) -> Series:
     coefficients, slack = chebyshev(one.content.main, one.names)
     main, apart = padded([coefficients, one.expansion])
     rounding = 2.0**-51 * float(np.abs(main).sum() + np.abs(apart).sum())
-    return Series(main - apart, (one.beyond + slack + rounding) * _UP)
+    return Series(main - apart, (one.beyond + slack + rounding) * ABOVE)
 
 
 def _noise(content: Content, q: MeanOfKernel) -> tuple[float, float]:
@@ -124,7 +124,7 @@ def _noise(content: Content, q: MeanOfKernel) -> tuple[float, float]:
         else:
             absolute += polynomial_size(one.polynomial)
     relative = sum_over_weight([chebyshev(polynomial, q.names) for polynomial in following], q.K, q.box) if following else 0.0
-    return relative * _UP, absolute * _UP
+    return relative * ABOVE, absolute * ABOVE
 
 
 def _inverse(q: MeanOfKernel) -> float:

@@ -16,6 +16,7 @@ from fractions import Fraction
 from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, Definitions, Noise, affine, collapsed, dyadic, expanded, multiplied_out, tidy
 from proofs_check.structure.derivation import Held
 from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, multiple
@@ -146,7 +147,7 @@ class Reading:
         """Bound the values from below once more, sharply where they are a polynomial of one form in the token's coordinates."""
         whole = self.whole(content)
         found = ridge_range(whole.main) if all(name.startswith(TOKEN) for name in whole.main.variables) else None
-        return -math.inf if found is None else found[0] - whole.sharp_spread() * (1 + 2.0**-40)
+        return -math.inf if found is None else found[0] - whole.sharp_spread() * ABOVE
 
     def flattened(self, content: Content, eps: str) -> tuple[Range, Content]:
         """Return the range, and the content with definitions in their place and one eps in the place of all noise."""
@@ -216,11 +217,11 @@ class Reading:
             except NoSeries:
                 pass
             else:
-                return low - spread * (1 + 2.0**-40), high + spread * (1 + 2.0**-40)
+                return low - spread * ABOVE, high + spread * ABOVE
             whole = expanded(Content(main), self.averaged)
             main, spread = whole.main, spread + whole.sharp_spread()
         low, high = polynomial_range(main)
-        return low - spread * (1 + 2.0**-40), high + spread * (1 + 2.0**-40)
+        return low - spread * ABOVE, high + spread * ABOVE
 
     def name(self, channel: str) -> None:
         """Give the number in a channel a name, so that what is made of it is a polynomial in one variable."""

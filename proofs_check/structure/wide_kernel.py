@@ -12,6 +12,7 @@ import numpy as np
 
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Interval, quiet
+from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content
 from proofs_check.structure.reading import OTHER, TOKEN, Reading
 from proofs_check.structure.separated import separated, tensor_range
@@ -46,5 +47,5 @@ def wide_kernel(reading: Reading, held: Content, K: ex.Expression, own: Sequence
     # one more rounding each, of coefficients whose l1 norm is at most that of the two
     missed += read.missed + float(np.abs(difference).sum()) * 2.0**-52
     low, high = tensor_range(difference)
-    return whole.values, Interval.of(low - missed, high + missed), read.noise * (1 + 2.0**-40)
+    return whole.values, Interval.of(low - missed, high + missed), read.noise * ABOVE
 

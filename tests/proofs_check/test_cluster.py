@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -89,16 +89,22 @@ def searches() -> tuple[Search, Search]:
     return here, there
 
 
+def at_the_second_round(act: Callable[[], object]) -> tuple[list[int], Callable[[Search], None]]:
+    """Return a list that gets the boxes judged after each round, and what does that and acts once."""
+    rounds: list[int] = []
+
+    def note(state: Search) -> None:
+        rounds.append(state.judged)
+        if len(rounds) == 2:
+            act()
+
+    return rounds, note
+
+
 def test_a_cluster_finds_the_same_though_a_worker_is_killed(cluster: Cluster) -> None:
     here, there = searches()
     here.run()
-    rounds: list[int] = []
-
-    def kill(state: Search) -> None:
-        rounds.append(state.judged)
-        if len(rounds) == 2:
-            cluster.workers[0].send_signal(signal.SIGKILL)
-
+    rounds, kill = at_the_second_round(lambda: cluster.workers[0].send_signal(signal.SIGKILL))
     with executor(f"dask:{cluster.address}") as pool:
         there.run(after_round=kill, executor=pool)
     assert cluster.workers[0].wait(10) == -signal.SIGKILL
@@ -112,17 +118,13 @@ def test_a_search_goes_on_here_when_the_cluster_is_lost(lost: str, cluster: Clus
     monkeypatch.setattr(executors, "PATIENCE", 1.0)
     here, there = searches()
     here.run()
-    rounds: list[int] = []
-
-    def kill(state: Search) -> None:
-        rounds.append(state.judged)
-        if len(rounds) == 2:
-            for process in [cluster.scheduler] if lost == "scheduler" else cluster.workers:
-                process.kill()
-                process.wait()
+    def lose() -> None:
+        for process in [cluster.scheduler] if lost == "scheduler" else cluster.workers:
+            process.kill()
+            process.wait()
 
     with executor(f"dask:{cluster.address}") as pool:
-        there.run(after_round=kill, executor=pool)
+        there.run(after_round=at_the_second_round(lose)[1], executor=pool)
     assert there.broken
     assert "\n" not in there.broken
     assert (here.judged, here.bound, here.occurs) == (there.judged, there.bound, there.occurs)

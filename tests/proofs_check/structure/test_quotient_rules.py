@@ -10,23 +10,18 @@ import pytest
 from flint import fmpq
 from numpy.polynomial import chebyshev
 
-from constructions.continuous import construct_continuous
 from constructions.targets.language import parse
-from constructions.targets.target import Target
 from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.content import Content
 from proofs_check.structure.deviation import difference
 from proofs_check.structure.functions import on_boxes
 from proofs_check.structure.polynomial import Polynomial
-from proofs_check.structure.proof import prove
 from proofs_check.structure.ratio import MeanOfKernel
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.variable import Variable
 from tests.proofs_check.structure.draws import value
+from tests.proofs_check.structure.from_text import built_and_proved, largest_error
 from tests.proofs_check.structure.handmade import TOKEN, bounded, entry, form, layer, sumformer
-from tests.proofs_check.structure.test_proof import sequences
-from uat import pipeline
-from uat.request import Request
 
 Q = Fraction
 
@@ -57,16 +52,11 @@ SHIFTED = ("mean(exp(x*y)*y)/(1+2*mean(exp(x*y)))", "(1-mean(exp(x*y)*y))/(1/2+m
 
 @pytest.mark.parametrize("text", SHIFTED)
 def test_what_two_means_have_in_common_is_found_beside_numbers_too(text: str) -> None:
-    request = Request(text, "1e-2", architecture="sumformer", method="sum-decomposition")
-    target = request.resolved(3)[0]
-    assert isinstance(target, Target)
-    construction = construct_continuous(target, request.tolerance(), request.method, (), limits=request.limits())
-    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    construction, found = built_and_proved(text, "1e-2")
     assert found.identities
     assert found.bound <= float(construction.bound)
     for n in (2, 3, 64):
-        tokens, at_n = sequences(1, n, 200), Target.from_text(text, n=n, box=target.box)
-        assert np.abs(construction.sumformer(tokens) - at_n.numpy(tokens)).max() <= found.bound
+        assert largest_error(construction, n, 200) <= found.bound
 
 
 @pytest.mark.parametrize(("c", "constant"), [(Q(2), Q(1)), (Q(-1, 3), Q(7, 5)), (Q(1), Q(0))])

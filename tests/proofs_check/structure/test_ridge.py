@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructions.continuous import construct_continuous
-from constructions.targets.target import Target
 from proofs_check.structure.polynomial import Polynomial, combined
-from proofs_check.structure.proof import prove
 from proofs_check.structure.ranges import polynomial_range
 from proofs_check.structure.ridge import along, ridge_range
 from tests.proofs_check.structure.draws import points, polynomials, rationals, value
-from tests.proofs_check.structure.test_proof import sequences
-from uat import pipeline
-from uat.request import Request
+from tests.proofs_check.structure.from_text import built_and_proved, largest_error
 
 UVW = ("u", "v", "w")
 
@@ -105,13 +99,8 @@ SUMS = ("tanh(x*mean(y)-mean(sin(x+y)))", "mean(exp(x*y/2))/(7/2+mean(cos(x-y)))
 
 @pytest.mark.parametrize("text", SUMS)
 def test_functions_of_sums_of_several_quantities_are_proved_from_the_weights(text: str) -> None:
-    request = Request(text, "3e-2", architecture="sumformer", method="sum-decomposition")
-    target = request.resolved(3)[0]
-    assert isinstance(target, Target)
-    construction = construct_continuous(target, request.tolerance(), request.method, (), limits=request.limits())
-    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    construction, found = built_and_proved(text, "3e-2")
     assert found.identities
     assert found.bound <= 0.03
     for n in (2, 3, 64):
-        tokens, at_n = sequences(1, n, 100), Target.from_text(text, n=n, box=target.box)
-        assert np.abs(construction.sumformer(tokens) - at_n.numpy(tokens)).max() <= found.bound
+        assert largest_error(construction, n, 100) <= found.bound

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from constructions.continuous import construct_continuous
-from constructions.targets.target import Target
-from proofs_check.structure.proof import prove
-from tests.proofs_check.structure.test_proof import sequences
-from uat import pipeline
-from uat.request import Request
+from tests.proofs_check.structure.from_text import built_and_proved, largest_error
 
 TEXTS = (
     "mean((1+(n/(1+y**2))**2)**1.5)", "mean(exp(n*y))", "cos(sin(maximum(pi,pi)))*mean(y)", "maximum(x,x)*mean(y)",
@@ -22,13 +16,8 @@ TEXTS = (
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_it_is_proved_from_the_weights(text: str) -> None:
-    request = Request(text, "3e-2", architecture="sumformer", method="sum-decomposition")
-    target = request.resolved(3)[0]
-    assert isinstance(target, Target)
-    construction = construct_continuous(target, request.tolerance(), request.method, (), limits=request.limits())
-    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    construction, found = built_and_proved(text, "3e-2")
     assert found.identities
     assert found.bound <= 0.03
     for n in (2, 3, 64) if construction.every_n else (3,):
-        tokens, at_n = sequences(1, n, 100), Target.from_text(text, n=n, box=target.box)
-        assert np.abs(construction.sumformer(tokens) - at_n.numpy(tokens)).max() <= found.bound + 1e-12
+        assert largest_error(construction, n, 100) <= found.bound + 1e-12
