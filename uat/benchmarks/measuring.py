@@ -211,12 +211,15 @@ class _Run:
         return ""
 
     def _first_calls(self, name: str, n: int, tokens: Tensor, reference: Tensor) -> tuple[Contender, dict[str, Any]]:
-        """Build, warm up, count, and see how much memory and (roughly) time a call takes."""
+        """Build, see how much memory the first call takes, count, and take the time of a later one roughly.
+
+        A network may keep its working memory from one call to the next: only the first call shows it.
+        """
         one = contender(name, self._network.sumformer, self._format, n, device=self._device, seed=self._seed)
+        peak = peak_bytes(lambda: one.forward(tokens), self._device)
         flops, values = flops_of(lambda: one.forward(tokens))
         deviation = float((values.double() - reference).abs().max()) if one.same_function else None
         del values
-        peak = peak_bytes(lambda: one.forward(tokens), self._device)
         (first,) = interleaved([lambda: one.forward(tokens)], [1], self._device)
         return one, {"n_parameters": one.n_parameters, "flops": flops, "peak_bytes": peak, "max_deviation": deviation,
                      "n": n, "seconds": first.median}

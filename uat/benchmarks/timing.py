@@ -16,8 +16,8 @@ from proofs_check.devices import module_of, wait
 
 Call = Callable[[], Any]
 FLOPS_ARE = "torch.utils.flop_counter: matrix products and attention, 2 a multiply-add; elementwise operations are not counted"
-MEMORY_IS = {"cpu": "largest sum of torch's allocations during one call (torch.profiler), output included",
-             "cuda": "torch.cuda.max_memory_allocated during one call less what was allocated before"}
+MEMORY_IS = {"cpu": "largest sum of torch's allocations during the first call (torch.profiler), output included",
+             "cuda": "torch.cuda.max_memory_allocated during the first call less what was allocated before"}
 SPREAD_IS = "seconds: median of the calls; seconds_low, seconds_high: their quartiles"
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 
+from constructions.adapters import CompiledMeanSumformer
 from constructions.progress import silent
 from tests.uat.conftest import Uat
 from uat.benchmarks import PROFILES, measure
 from uat.benchmarks.command import sentence, shown_lengths
-from uat.benchmarks.contenders import CONTENDERS, PEER
+from uat.benchmarks.contenders import COMPILED, CONTENDERS, PEER
+from uat.benchmarks.measuring import certified_network
 from uat.records import read_record
 
 ROW = {"architecture", "n", "dtype", "device", "n_parameters", "flops", "seconds", "seconds_low", "seconds_high", "peak_bytes",
@@ -58,6 +60,15 @@ def test_flops_of_the_linear_architectures_are_linear_and_of_attention_quadratic
     flops = {name: [row["flops"] for row in rows if row["architecture"] == name] for name in CONTENDERS}
     assert flops["performer"][2] == 4 * flops["performer"][0]
     assert flops[PEER][2] == 16 * flops[PEER][0]
+
+
+def test_memory_that_a_network_keeps_for_its_next_call_is_counted() -> None:
+    network = certified_network("x*mean(y)", "1/100", "float64", 1024)
+    record = measure("fast", device="cpu", seed=0, report=silent, target="x*mean(y)", eps="1/100", lengths=[1024],
+                     dtypes=["float64"])
+    row = next(row for row in record["rows"] if row["architecture"] == COMPILED)
+    held = 8 * 1024 * CompiledMeanSumformer(network.sumformer).width
+    assert held <= row["peak_bytes"] < 2 * held
 
 
 def test_a_length_beyond_the_limits_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
