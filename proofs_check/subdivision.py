@@ -93,7 +93,7 @@ def _coverable(target: AnyTarget) -> Target:
     return target
 
 
-def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = math.inf,
+def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = math.inf, boxes: float = math.inf,
                            checkpoint: Path | None = None, executor: Executor | None = None, device: torch.device | None = None,
                            assumption: str = "",
                            after_round: Callable[[Search], None] = lambda _: None) -> tuple[Verdict, Search]:
@@ -101,7 +101,7 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
 
     Args:
         claim, problem: as :func:`problem_of` returns them; the claim's bound is what to prove.
-        seconds: time after which the best bound so far is reported.
+        seconds, boxes: time, and number of boxes, after which the best bound so far is reported.
         checkpoint: file the state is kept in; if it exists the search goes on from there.
         executor: where boxes are judged.
         device: where they are judged if that is no processor; what is assumed of it is assumed by the certificate.
@@ -125,7 +125,7 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
         after_round(state)
 
     with suppress(KeyboardInterrupt, MemoryError):  # what was proved so far is reported
-        search.run(seconds, keep, executor)
+        search.run(seconds, keep, executor, boxes)
     trust = (assumption, *TRUST) if assumption else TRUST
     return conclude(claim, _steps(search, claim, "; ".join(trusted)), trust, floating_point=False), search
 

@@ -229,17 +229,18 @@ class Search:
         return not self.waiting.bound.size or self.witness is not None
 
     def run(self, seconds: float = math.inf, after_round: Callable[[Search], None] = lambda _: None,
-            executor: Executor | None = None) -> None:
-        """Go on until nothing waits, the limit is refuted, or the time is spent.
+            executor: Executor | None = None, boxes: float = math.inf) -> None:
+        """Go on until nothing waits, the limit is refuted, or the time or the number of boxes is spent.
 
         Args:
             seconds: time to spend; a round that was begun is finished.
             after_round: called after each round, when the state is consistent: it may be stored, and whatever is raised there or
                 during a round (Ctrl-C) leaves the state of the last finished round.
             executor: where batches are judged; here if none is given.
+            boxes: how many may have been judged, those of earlier calls included, before the last round.
         """
         until = time.monotonic() + seconds
-        while not self.finished and time.monotonic() < until:
+        while not self.finished and time.monotonic() < until and self.judged < boxes:
             try:
                 self.step(executor)
             except BrokenExecutor as error:  # a worker was killed: its round is done again, here

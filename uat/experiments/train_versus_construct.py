@@ -2,7 +2,8 @@
 
 Construction is charged with planning, building and certifying. Each trained network gets that wall time, or a longer budget, on
 the same machine with the same threads; validation is not charged to it. Worst errors come from the same search with as many
-samples and the same seed; that of the constructed network also knows where it bends.
+samples and the same seed; that of the constructed network also knows where it bends. Where a trained phi is an MLP, the network
+is certified too, by subdivision; phi of monomials is no ReLU network, and what is certified is one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from uat.experiments.context import Context, Row
 from uat.experiments.data import examples, sequences
 from uat.experiments.extracted import Extracted
 from uat.experiments.monomials import printed_latent_dimension
+from uat.experiments.proved import proved_bound
 from uat.experiments.sumformers import KINDS, Member, StackedSumformer
 from uat.experiments.training import Schedule, relative_l2, train
 from uat.experiments.worst import worst_error
@@ -39,19 +41,23 @@ BATCH, LEARNING_RATE = 100, 1e-2
 
 @dataclass(frozen=True)
 class Settings:
-    """Tolerances to construct with and longer budgets of training in seconds, for each target; samples a search."""
+    """Tolerances to construct with and longer budgets of training in seconds, for each target; samples of a search, boxes of a proof.
+
+    A proof ends when about so many boxes were judged, with the best bound so far.
+    """
 
     tolerances: dict[str, Sequence[str]]
     budgets: dict[str, Sequence[float]]
     samples: int
+    boxes: int
 
 
 SETTINGS = {
-    "fast": Settings({"f": ("1e-2", "1e-6"), "kernel-density": ("1e-4",)}, {}, 50_000),
-    "small": Settings({"f": ("1e-2", "1e-4", "1e-6"), "kernel-density": ("1e-4",)}, {"f": (10.0,)}, 100_000),
+    "fast": Settings({"f": ("1e-2", "1e-6"), "kernel-density": ("1e-4",)}, {}, 50_000, 2**12),
+    "small": Settings({"f": ("1e-2", "1e-4", "1e-6"), "kernel-density": ("1e-4",)}, {"f": (10.0,)}, 100_000, 2**16),
     "full": Settings({"f": ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-8"),
                       "kernel-density": ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6")},
-                     {"f": (10.0, 60.0, 600.0), "kernel-density": (10.0, 60.0, 600.0)}, 1_000_000),
+                     {"f": (10.0, 60.0, 600.0), "kernel-density": (10.0, 60.0, 600.0)}, 1_000_000, 2**20),
 }
 
 
@@ -70,7 +76,7 @@ def rows(settings: Settings, context: Context) -> list[Row]:
         for against, seconds in (*budgets, *((None, float(budget)) for budget in settings.budgets.get(name, ()))):
             for kind in KINDS:
                 unit = f"{name}-{kind}-{against or f'{seconds:g}s'}"
-                found += context.unit(unit, partial(_trained, target, kind, against, seconds, settings.samples, context))
+                found += context.unit(unit, partial(_trained, target, kind, against, seconds, settings, context))
     return found
 
 
@@ -102,9 +108,9 @@ def _constructed(target: Target, eps: str, samples: int, context: Context, check
             "relative_l2": float(relative_l2(values[None], target.torch(tokens)[None]))}]
 
 
-def _trained(target: Target, kind: str, against: str | None, seconds: float, samples: int, context: Context,
-             checkpoint: Path | None) -> list[Row]:
-    """Train for a wall time; nothing is kept of an interrupted one, whose time would not be comparable."""
+def _trained(target: Target, kind: str, against: str | None, seconds: float, settings: Settings, context: Context,
+             state: Path | None) -> list[Row]:
+    """Train for a wall time, judge, certify; nothing is kept of an interrupted one, whose time would not be comparable."""
     d_latent = printed_latent_dimension(target.n, target.d)
     data = examples([target], TRAINING, VALIDATION, context.seed, context.device)
     stack = StackedSumformer(kind, [Member(target.name, d_latent)], target.d, target.d_out, context.seed)
@@ -114,11 +120,15 @@ def _trained(target: Target, kind: str, against: str | None, seconds: float, sam
     done = train(stack, data, schedule, seed=context.seed, name=f"training {kind} on {target.name}", report=context.report)
     network = Extracted.of(stack, 0)
     tokens = sequences(target, VALIDATION, context.seed, "judging")
+    worst = worst_error(target, network, samples=settings.samples, seed=context.seed, device=context.device,
+                        report=context.report)
+    file = None if state is None else state.with_stem(f"{state.stem}-network")
+    bound = None if not network.phi else proved_bound(target, network, worst.error, boxes=settings.boxes, file=file,
+                                                      report=context.report)
     return [{"model": kind, "target": target.name, "eps": None, "against_eps": against, "n": target.n, "d": target.d,
             "d_latent": d_latent, "n_parameters": stack.parameters_of(0), "seconds": done.seconds, "steps": done.steps,
-            "sup_error": worst_error(target, network, samples=samples, seed=context.seed, device=context.device,
-                                     report=context.report).error,
-            "certified": None, "relative_l2": float(relative_l2(network(tokens)[None], target.torch(tokens)[None]))}]
+            "sup_error": worst.error, "certified": None if bound is None else float(show.bound_text(bound)),
+            "relative_l2": float(relative_l2(network(tokens)[None], target.torch(tokens)[None]))}]
 
 
 def reduced(settings: Settings) -> list[str]:
@@ -129,7 +139,8 @@ def reduced(settings: Settings) -> list[str]:
     return [f"tolerances {', '.join(sorted({eps for row in settings.tolerances.values() for eps in row}, reverse=True))}",
             "no longer budgets than that of the construction" if not settings.budgets
             else f"longest training {_longest(settings):g} s instead of {_longest(full):g} s",
-            f"{settings.samples:,} samples a search instead of {full.samples:,}"]
+            f"{settings.samples:,} samples a search instead of {full.samples:,}",
+            f"{settings.boxes:,} boxes a proof instead of {full.boxes:,}"]
 
 
 def _longest(settings: Settings) -> float:
