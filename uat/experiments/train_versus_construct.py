@@ -41,9 +41,13 @@ BATCH, LEARNING_RATE = 100, 1e-2
 
 @dataclass(frozen=True)
 class Settings:
-    """Tolerances to construct with and longer budgets of training in seconds, for each target; samples of a search, boxes of a proof.
+    """What to construct and to train, and how hard to look at it.
 
-    A proof ends when about so many boxes were judged, with the best bound so far.
+    Attributes:
+        tolerances: to construct with, for each target.
+        budgets: longer ones of training, in seconds.
+        samples: of a search for the worst error.
+        boxes: about as many are judged in a proof, which ends with the best bound so far.
     """
 
     tolerances: dict[str, Sequence[str]]
