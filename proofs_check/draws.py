@@ -101,11 +101,10 @@ class Space:
         width, device = self.n * self.d, self.points.device
         if width <= 16:
             numbers = torch.arange(first, first + count, device=device)
-            bits = (numbers >> torch.arange(width, device=device)[:, None]) & 1
+            upper = ((numbers >> torch.arange(width, device=device)[:, None]) & 1).to(self.points)
         else:
-            bits = self._unit(generator, width, count) < 0.5
-        chosen = torch.where(bits.reshape(self.n, self.d, count).bool(), self.points[:, -1:], self.points[:, :1])
-        return chosen.permute(2, 0, 1)
+            upper = self._unit(generator, width, count).lt_(0.5)
+        return _either(self.points[:, -1:], self.points[:, :1], upper.view(self.n, self.d, count)).permute(2, 0, 1)
 
     def boundaries(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw a random cell for every coordinate, and one of its two ends."""
@@ -130,16 +129,16 @@ class Space:
 
     def two_values(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of two random values in a random proportion, the first token free."""
-        points, drawn = self._unit(generator, (self.n + 2) * self.d + self.n, count).tensor_split([(self.n + 2) * self.d])
-        by_memory = self._in_box(points.view(self.d, self.n + 2, count)).permute(2, 1, 0)
-        tokens, values = by_memory[:, :self.n], by_memory[:, self.n:]
-        tokens[:, 1:] = torch.where(drawn[1:] < drawn[0], values[:, :1], values[:, 1:])
-        return tokens.permute(2, 1, 0)
+        points, drawn = self._unit(generator, 3 * self.d + self.n, count).tensor_split([3 * self.d])
+        own, one, other = self._in_box(points.view(self.d, 3, count)).permute(2, 1, 0).unbind(1)
+        others = _either(one[:, None], other[:, None], drawn[1:].lt_(drawn[0]))
+        return torch.cat([own[:, None], others], dim=1).permute(2, 1, 0)
 
     def near(self, generator: torch.Generator, tokens: Tensor, trials: int, scale: float | Tensor) -> Tensor:
         """Move some coordinates of (candidates, n, d) sequences by ``scale`` box widths, normally distributed.
 
-        Half of the coordinates or about two; in half of the trials equal tokens stay equal. Candidates share the moves.
+        Half of the coordinates or about two; in half of the trials equal tokens stay equal. Candidates share the moves, which are
+        a random part of a table with random signs: together with the scales that differs enough from call to call.
 
         Args:
             generator: of the moves.
@@ -150,11 +149,12 @@ class Space:
         Returns:
             (candidates * trials, n, d) sequences inside the box, those of one candidate together.
         """
-        shape, fast, half = (self.d, self.n, trials), _fast(generator), trials // 2
-        share = np.where(fast.random(trials) < 0.5, 0.5, min(0.5, 2 / (self.n * self.d)))
-        moves = torch.from_numpy(fast.standard_normal(shape) * (fast.random(shape) < share)).to(self.points).mul_(scale)
-        for coordinate, (lower, upper) in zip(moves, self.sides, strict=True):
-            coordinate.mul_(upper - lower)
+        rows, half, like = self.n * self.d, trials // 2, self.points
+        table = _moves(rows, 4 << (trials - 1).bit_length(), like.dtype, like.device)
+        start = int(torch.randint(table.shape[1] - trials, (1,), generator=generator))
+        widths = torch.tensor([upper - lower for lower, upper in self.sides], dtype=torch.float64).repeat_interleave(self.n)
+        signs = widths * (2 * torch.randint(2, (rows,), generator=generator) - 1)
+        moves = (table[:, start:start + trials] * scale).mul_(signs.to(like)[:, None]).view(self.d, self.n, trials)
         first = tokens[..., 0].contiguous()
         rank = torch.searchsorted(first.sort(dim=1).values, first).T  # the same for equal tokens
         present = tokens.permute(2, 1, 0)[..., None]
@@ -230,9 +230,13 @@ class Space:
         return present.scatter(0, coordinate, place).view(self.d, self.n, candidates).permute(2, 1, 0)
 
 
-def _fast(generator: torch.Generator) -> np.random.Generator:
-    """Return numpy's fastest generator, which takes 0.4 of the time of torch's (measured), started by torch's."""
-    return np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
+@functools.lru_cache(maxsize=4)
+def _moves(coordinates: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return standard normal moves of half of the coordinates or about two, the others 0, (coordinates, count); always the same."""
+    fast = np.random.Generator(np.random.SFC64(coordinates))
+    share = np.where(fast.random(count) < 0.5, 0.5, min(0.5, 2 / coordinates))
+    moved = fast.random((coordinates, count)) < share
+    return torch.from_numpy(fast.standard_normal((coordinates, count)) * moved).to(device, dtype)
 
 
 @functools.lru_cache(maxsize=4)
@@ -246,6 +250,11 @@ def _net(coordinates: int, count: int, dtype: torch.dtype, device: torch.device)
     """Return the first points of Sobol's sequence, (coordinates, count)."""
     engine = torch.quasirandom.SobolEngine(coordinates)  # type: ignore[no-untyped-call]
     return engine.draw(count, dtype=torch.float64).T.contiguous().to(device, dtype)
+
+
+def _either(one: Tensor, other: Tensor, which: Tensor) -> Tensor:
+    """Return ``one`` where ``which`` is 1 and ``other`` where it is 0, both exactly; a quarter of torch.where's time (measured)."""
+    return torch.lerp(other, one, which)
 
 
 def _joined(first: Tensor, second: Tensor) -> Tensor:
