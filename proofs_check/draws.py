@@ -232,7 +232,7 @@ class Space:
 
 @functools.lru_cache(maxsize=4)
 def _moves(coordinates: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return standard normal moves of half of the coordinates or about two, the others 0, (coordinates, count); always the same."""
+    """Return standard normal moves of half of the coordinates or of about two, (coordinates, count); always the same ones."""
     fast = np.random.Generator(np.random.SFC64(coordinates))
     share = np.where(fast.random(count) < 0.5, 0.5, min(0.5, 2 / coordinates))
     moved = fast.random((coordinates, count)) < share
@@ -253,7 +253,7 @@ def _net(coordinates: int, count: int, dtype: torch.dtype, device: torch.device)
 
 
 def _either(one: Tensor, other: Tensor, which: Tensor) -> Tensor:
-    """Return ``one`` where ``which`` is 1 and ``other`` where it is 0, both exactly; a quarter of torch.where's time (measured)."""
+    """Return ``one`` where ``which`` is 1 and ``other`` where it is 0, exactly; a quarter of torch.where's time (measured)."""
     return torch.lerp(other, one, which)
 
 
