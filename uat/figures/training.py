@@ -1,4 +1,4 @@
-"""training: largest error found against wall time, trained networks beside constructed ones with their proved bound."""
+"""training: largest error found against wall time, trained networks beside constructed ones, with the bounds that are proved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from uat.figures.style import BLACK, PAGE, SERIES, canvas, plain
 
 
 def draw(record: Record) -> matplotlib.figure.Figure:
-    """One panel a target; a bar joins the largest error found of a constructed network with its bound."""
+    """One panel a target; a bar joins the largest error found of a network with its proved bound."""
     targets = list(dict.fromkeys(row["target"] for row in record["rows"]))
     models = list(dict.fromkeys(row["model"] for row in record["rows"]))
     figure = canvas(PAGE, 3.0)
@@ -45,14 +45,14 @@ def _decades(seconds: Sequence[float]) -> tuple[float, float]:
 def _series(axes: Any, rows: Sequence[dict[str, Any]], model: str, way: dict[str, Any]) -> None:
     found = [row for row in rows if row.get("sup_error")]
     proved = [row for row in rows if row.get("certified")]
-    line = {} if not proved else {"linestyle": "none"}
+    line = {"linestyle": "none"} if model == "constructed" else {}  # each for a tolerance of its own
     if found:
         axes.plot([row["seconds"] for row in found], [row["sup_error"] for row in found], label=f"{plain(model)}, sampled",
                   **{**way, **line})
     if proved:
         bounds = [_number(row["certified"]) for row in proved]
         axes.scatter([row["seconds"] for row in proved], bounds, marker="_", s=60, color=BLACK,
-                     label=f"{plain(model)}, proved bound")
+                     label="proved bound")
         lower = [row.get("sup_error") or bound for row, bound in zip(proved, bounds, strict=True)]
         axes.vlines([row["seconds"] for row in proved], lower, bounds, color=way["color"], linewidth=0.9)
 
@@ -65,7 +65,7 @@ def caption(record: Record) -> str:
     """Say what is compared."""
     best = min((row for row in record["rows"] if row.get("sup_error")), key=lambda row: float(row["sup_error"]))
     return (f"Largest error found against wall time for {', '.join(dict.fromkeys(row['model'] for row in record['rows']))}; "
-            f"constructed networks also show the bound that is proved. The smallest of these is that of {best['model']}, "
+            f"a black bar is a bound that is proved. The smallest error is that of {best['model']}, "
             f"{decimal_below(Fraction(best['sup_error']), 3)} after {best['seconds']:.3g} s.")
 
 
