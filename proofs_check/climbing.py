@@ -45,7 +45,7 @@ def _ascend(search: Search, ends: Tensor, budget: int, survivors: int, number: i
     width = even(min(max(CANDIDATES, budget // (STEPS * space.n_moves)), max(1, TRIALS // space.n_moves)))
     ends, height = torch.cat([ends, space.random_ends(generator, width, space.n)]), torch.full((), -1.0)
     if search.repeated is not None and counts is not None:
-        counts = torch.cat([counts, search.repeated.draw(generator, width).to(counts)])
+        counts = torch.cat([counts, search.repeated.draw(space, generator, width)])
     while budget - spent >= space.n_moves:
         ends = ends[: min(width, (budget - spent) // space.n_moves)]
         counts = None if counts is None else counts[: len(ends)]
@@ -59,7 +59,7 @@ def _ascend(search: Search, ends: Tensor, budget: int, survivors: int, number: i
         if not bool(better.any()):
             _enter_highest(search, ends, height, survivors, number, counts)
             ends, height = space.random_ends(generator, width, space.n), torch.full((), -1.0)
-            counts = None if search.repeated is None else search.repeated.draw(generator, width).to(ends.device)
+            counts = None if search.repeated is None else search.repeated.draw(space, generator, width)
             continue
         ends = space.moved_to(ends, places, move, better)
         height = torch.maximum(height, gain)
@@ -102,7 +102,7 @@ def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Te
         scale = WIDEST * torch.exp2(-OCTAVES * torch.rand(near, generator=generator, dtype=torch.float64)).to(tokens)
         trials, often = space.near(generator, tokens, near, scale), None
         if search.repeated is not None and counts is not None:
-            often = search.repeated.near(generator, counts, near, scale)
+            often = search.repeated.near(space, generator, counts, near, scale)
         gain, move = search.errors(trials, "refinement", often).view(kept, near).max(dim=1)
         better, place = gain > height, torch.arange(kept, device=tokens.device) * near + move
         tokens = torch.where(better[:, None, None], trials[place], tokens)

@@ -76,16 +76,16 @@ class Space:
     def uniform(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw sequences uniformly from the box, its upper end excluded where rounding allows."""
         n = n or self.n
-        return self._in_box(self._unit(generator, n * self.d, count).view(self.d, n, count))
+        return self._in_box(self.unit(generator, n * self.d, count).view(self.d, n, count))
 
     def sobol(self, generator: torch.Generator, count: int) -> Tensor:
         """Return a randomly shifted Sobol net of sequences: evenly spread in all n d coordinates together."""
-        return self._in_box(self._unit(generator, self.n * self.d, count, _net).view(self.d, self.n, count))
+        return self._in_box(self.unit(generator, self.n * self.d, count, _net).view(self.d, self.n, count))
 
-    def _unit(self, generator: torch.Generator, rows: int, count: int, points: Points | None = None) -> Tensor:
+    def unit(self, generator: torch.Generator, rows: int, count: int, points: Points | None = None) -> Tensor:
         """Rotate points of the unit cube, random ones unless told; returns (rows, count) numbers of [0, 1)."""
         like = self.points
-        fixed = (points or _cloud)(rows, 1 << (count - 1).bit_length(), like.dtype, like.device)
+        fixed = (points or cloud)(rows, 1 << (count - 1).bit_length(), like.dtype, like.device)
         shift = torch.rand(rows, 1, generator=generator, dtype=torch.float64)
         return torch.add(fixed[:, :count], shift.to(like)).frac_()
 
@@ -103,13 +103,13 @@ class Space:
             numbers = torch.arange(first, first + count, device=device)
             upper = ((numbers >> torch.arange(width, device=device)[:, None]) & 1).to(self.points)
         else:
-            upper = self._unit(generator, width, count).lt_(0.5)
+            upper = self.unit(generator, width, count).lt_(0.5)
         return _either(self.points[:, -1:], self.points[:, :1], upper.view(self.n, self.d, count)).permute(2, 0, 1)
 
     def boundaries(self, generator: torch.Generator, count: int, n: int | None = None) -> Tensor:
         """Draw a random cell for every coordinate, and one of its two ends."""
         n = n or self.n
-        return self._at(self._ends(self._unit(generator, n * self.d, count).view(self.d, n, count))).permute(2, 1, 0)
+        return self._at(self._ends(self.unit(generator, n * self.d, count).view(self.d, n, count))).permute(2, 1, 0)
 
     def equal(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of equal tokens, half of them uniform, half at cell ends."""
@@ -119,7 +119,7 @@ class Space:
 
     def partly_equal(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of at most 2 to n - 1 different tokens (1 or 2 for n = 2); half uniform, half at cell ends."""
-        tokens, drawn = self._unit(generator, self.n * (self.d + 1) + 1, count).tensor_split([self.n * self.d])
+        tokens, drawn = self.unit(generator, self.n * (self.d + 1) + 1, count).tensor_split([self.n * self.d])
         tokens, half = tokens.view(self.d, self.n, count), count - count // 2
         self._in_box(tokens[..., :half])
         tokens[..., half:] = self._at(self._ends(tokens[..., half:]))
@@ -129,7 +129,7 @@ class Space:
 
     def two_values(self, generator: torch.Generator, count: int) -> Tensor:
         """Draw sequences of two random values in a random proportion, the first token free."""
-        points, drawn = self._unit(generator, 3 * self.d + self.n, count).tensor_split([3 * self.d])
+        points, drawn = self.unit(generator, 3 * self.d + self.n, count).tensor_split([3 * self.d])
         own, one, other = self._in_box(points.view(self.d, 3, count)).permute(2, 1, 0).unbind(1)
         others = _either(one[:, None], other[:, None], drawn[1:].lt_(drawn[0]))
         return torch.cat([own[:, None], others], dim=1).permute(2, 1, 0)
@@ -137,8 +137,7 @@ class Space:
     def near(self, generator: torch.Generator, tokens: Tensor, trials: int, scale: float | Tensor) -> Tensor:
         """Move some coordinates of (candidates, n, d) sequences by ``scale`` box widths, normally distributed.
 
-        Half of the coordinates or about two; in half of the trials equal tokens stay equal. Candidates share the moves, which are
-        a random part of a table with random signs: together with the scales that differs enough from call to call.
+        Half of the coordinates or about two; in half of the trials equal tokens stay equal. Candidates share the moves.
 
         Args:
             generator: of the moves.
@@ -149,12 +148,9 @@ class Space:
         Returns:
             (candidates * trials, n, d) sequences inside the box, those of one candidate together.
         """
-        rows, half, like = self.n * self.d, trials // 2, self.points
-        table = _moves(rows, 4 << (trials - 1).bit_length(), like.dtype, like.device)
-        start = int(torch.randint(table.shape[1] - trials, (1,), generator=generator))
-        widths = torch.tensor([upper - lower for lower, upper in self.sides], dtype=torch.float64).repeat_interleave(self.n)
-        signs = widths * (2 * torch.randint(2, (rows,), generator=generator) - 1)
-        moves = (table[:, start:start + trials] * scale).mul_(signs.to(like)[:, None]).view(self.d, self.n, trials)
+        half, moves = trials // 2, self.moves_of(generator, self.n * self.d, trials, scale).view(self.d, self.n, trials)
+        for coordinate, (lower, upper) in zip(moves, self.sides, strict=True):
+            coordinate.mul_(upper - lower)
         first = tokens[..., 0].contiguous()
         rank = torch.searchsorted(first.sort(dim=1).values, first).T  # the same for equal tokens
         present = tokens.permute(2, 1, 0)[..., None]
@@ -164,6 +160,16 @@ class Space:
         for coordinate, (lower, upper) in zip(moved, self.sides, strict=True):
             coordinate.clamp_(lower, upper)
         return moved.flatten(2).permute(2, 1, 0)
+
+    def moves_of(self, generator: torch.Generator, rows: int, trials: int, scale: float | Tensor) -> Tensor:
+        """Return normal moves of ``scale`` for half of the rows or about two, 0 for the others; shape (rows, trials).
+
+        A random part of a table with random signs: together with the scales that differs enough from call to call.
+        """
+        table = _moves(rows, 4 << (trials - 1).bit_length(), self.points.dtype, self.points.device)
+        start = int(torch.randint(table.shape[1] - trials, (1,), generator=generator))
+        signs = 2 * torch.randint(2, (rows, 1), generator=generator) - 1
+        return (table[:, start:start + trials] * scale).mul_(signs.to(table))
 
     def random_ends(self, generator: torch.Generator, count: int, n: int) -> Tensor:
         """Draw positions in ``points``, shape (count, n, d)."""
@@ -239,10 +245,11 @@ def _moves(coordinates: int, count: int, dtype: torch.dtype, device: torch.devic
     return torch.from_numpy(fast.standard_normal((coordinates, count)) * moved).to(device, dtype)
 
 
-@functools.lru_cache(maxsize=4)
-def _cloud(coordinates: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return random points of the unit cube, (coordinates, count), always the same ones."""
-    return torch.from_numpy(np.random.Generator(np.random.SFC64(coordinates)).random((coordinates, count))).to(device, dtype)
+@functools.lru_cache(maxsize=8)
+def cloud(coordinates: int, count: int, dtype: torch.dtype, device: torch.device, number: int = 0) -> Tensor:
+    """Return random points of the unit cube, (coordinates, count), always the same ones of this ``number``."""
+    fast = np.random.Generator(np.random.SFC64([coordinates, number]))
+    return torch.from_numpy(fast.random((coordinates, count))).to(device, dtype)
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,17 +8,25 @@ linear in are means: with the own token and one mean held fixed it is largest fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
 
+from proofs_check.draws import Space, cloud
+
 Counts = tuple[int, ...]
 DIFFERENT = 4  # tokens
+POWERS = 6  # 1, 2, 4, .., 32
+LEAST = 2.0**-30  # of a number whose powers are shares: none underflows
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """Sequences of ``n`` tokens, at most ``different`` of them different."""
+    """Sequences of ``n`` tokens, at most ``different`` of them different.
+
+    Multiplicities come from sums, products and quotients, which every device rounds alike.
+    """
 
     n: int
     different: int = DIFFERENT
@@ -27,29 +35,34 @@ class Repeated:
         if self.n < self.different:
             raise ValueError(f"{self.n} tokens cannot be {self.different} different ones")
 
-    def draw(self, generator: torch.Generator, number: int) -> Tensor:
+    def draw(self, space: Space, generator: torch.Generator, number: int) -> Tensor:
         """Return how often each token occurs in so many sequences, from nearly equal shares to one that is nearly everything.
 
-        >>> counts = Repeated(10**6).draw(torch.Generator().manual_seed(0), 1000)
-        >>> set(counts.sum(dim=1).tolist()), int(counts.min()), int(counts.max()) > 900_000
-        ({1000000}, 1, True)
+        Shares are of powers of uniform numbers. Returns (number, different) integers on the space's device.
         """
-        spread = 8.0 * torch.rand(number, 1, generator=generator, dtype=torch.float64)
-        return self._of(spread * torch.randn(number, self.different, generator=generator, dtype=torch.float64))
+        half = -(-number // 2)  # all powers in both halves, for those of the tokens may be drawn in different ways
+        drawn = space.unit(generator, self.different, 2 * half, partial(cloud, number=1))  # tokens are drawn from number 0
+        weights = drawn.double().clamp_(min=LEAST).view(self.different, 2, half)
+        for k in range(1, POWERS):
+            weights[..., k * half // POWERS:].square_()
+        return self._of(weights.view(self.different, -1)[:, :number])
 
-    def near(self, generator: torch.Generator, counts: Tensor, trials: int, scale: float | Tensor) -> Tensor:
-        """Change half of the multiplicities of (candidates, different) by factors of about e^(4 scale); ``trials`` each.
+    def near(self, space: Space, generator: torch.Generator, counts: Tensor, trials: int, scale: float | Tensor) -> Tensor:
+        """Change half of the multiplicities of (candidates, different), by factors of about 1 + 4 scale or less; ``trials`` each.
 
         The moves are the same for all candidates; ``scale`` is one for all trials or one for each.
         """
-        moves = torch.randn(trials, self.different, generator=generator, dtype=torch.float64)
-        moves *= torch.rand(trials, self.different, generator=generator) < 0.5
-        moves *= 4 * torch.as_tensor(scale, dtype=torch.float64).cpu().view(-1, 1)
-        return self._of((counts.cpu().double().log()[:, None] + moves).flatten(0, 1)).to(counts.device)
+        moves = space.moves_of(generator, self.different, trials, scale).double().mul_(4)
+        factors = moves.clamp(min=0).add_(1).div_(moves.clamp(max=0).neg_().add_(1))
+        return self._of((counts.T.double()[:, :, None] * factors[:, None]).flatten(1))
 
-    def _of(self, logarithms: Tensor) -> Tensor:
-        """Round shares to whole numbers from 1 on, whose sum is n; the largest takes what is left."""
-        shares = torch.softmax(logarithms, dim=1)
-        counts = 1 + (shares * (self.n - self.different)).floor().long()
-        left = self.n - counts.sum(dim=1, keepdim=True)
-        return counts.scatter_add(1, counts.argmax(dim=1, keepdim=True), left)
+    def _of(self, weights: Tensor) -> Tensor:
+        """Round the shares of (different, number) weights down to whole numbers, from 1 on; the first takes the few left of n."""
+        counts = weights.mul(self.n - self.different).div_(_sum(weights)).floor_().long().add_(1)
+        counts[0] += self.n - _sum(counts)
+        return counts.T
+
+
+def _sum(rows: Tensor) -> Tensor:
+    """Add rows one by one: the order of a sum over a dimension is the device's."""
+    return reduce(torch.add, rows.unbind(0))

@@ -100,6 +100,6 @@ def _look(search: Search, draw: Callable[[torch.Generator, int, int], Tensor], p
           count: int) -> int:
     generator = search.generator(phase, number)
     tokens = draw(generator, first, count)
-    counts = None if search.repeated is None else search.repeated.draw(generator, count).to(tokens.device)
+    counts = None if search.repeated is None else search.repeated.draw(search.space, generator, count)
     search.observe(tokens, phase, number, counts)
     return count

@@ -142,7 +142,7 @@ def test_random_numbers_are_the_processors_on_every_device_and_phases_do_not_sha
 @pytest.mark.parametrize("name", ["f", "standardise", "kernel-density", "smooth-maximum", "moments"])
 def test_a_repeated_token_is_that_many_tokens(name: str) -> None:
     target, network, _ = built(name, "1/100", 40)
-    several = Repeated(40, different=5).draw(torch.Generator().manual_seed(1), 7)
+    several = Repeated(40, different=5).draw(space(5), torch.Generator().manual_seed(1), 7)
     counts = tuple(several[0].tolist())
     assert len(set(counts)) > 1
     tokens = torch.rand(7, 5, 1, dtype=torch.float64)
@@ -174,9 +174,9 @@ def test_the_witness_of_a_long_search_is_confirmed_with_its_multiplicities() -> 
 
 def test_changed_multiplicities_are_whole_numbers_from_one_on_that_make_up_the_sequence() -> None:
     repeated, generator = Repeated(500), torch.Generator().manual_seed(0)
-    before = repeated.draw(generator, 20)
+    before = repeated.draw(space(4), generator, 20)
     for scale in (2.0**-12, 0.5):
-        after = repeated.near(generator, before, 30, scale)
+        after = repeated.near(space(4), generator, before, 30, scale)
         assert after.shape == (600, 4)
         assert after.sum(dim=1).unique().tolist() == [500]
         assert int(after.min()) >= 1
