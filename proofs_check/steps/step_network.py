@@ -40,7 +40,9 @@ def plain_unit(given: Given) -> Evidence:
     value = max(at + 1, Fraction(0)) - max(at, Fraction(0))
     if value == 1:
         return refuted("the plain unit is exact there", f"t = j - {given['off']} gives {value}")
-    return Evidence(Status.PROVED, "t = j - 2/5 gives 3/5 in place of 1")
+    if value != 1 - given["off"]:
+        return refuted("another value", f"t = j - {given['off']} gives {value}")
+    return Evidence(Status.PROVED, f"t = j - {given['off']} gives {value} in place of 1")
 
 
 def built_staircases(given: Given) -> Evidence:

@@ -159,6 +159,11 @@ def the_next_larger_token(original: Any) -> Any:
     return lambda X, m, N: original(X, max(m - 1, 1), N)
 
 
+@damaged("order-statistics", "Group")
+def a_token_too_many_at_the_lower_end(original: Any) -> Any:
+    return lambda count, full, part: original(count if full or part else count + 1, full, part)
+
+
 @damaged("universal-pooling", "mixers")
 def the_factor_of_the_global_token_is_forgotten(original: Any) -> Any:
     class Mixers:
