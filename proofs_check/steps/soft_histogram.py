@@ -177,6 +177,7 @@ STEP = ProofStep(
     id="soft-histogram", section=4,
     plain="Partition of unity of mesh h: ||s(X) - s(X')||_1 < 2 implies a matching with moves <= 2h; error <= w_f(2h)/2.",
     latex=r"\|s(X)-s(X')\|_1<2\Rightarrow\exists\pi:\ \max_k|x_k-x'_{\pi(k)}|\le2h", source="ours, by Hall's theorem",
+    hypotheses=("hats are continuous and >= 0, add up to 1, and are 0 at max-norm distance >= h from their node",),
     depends_on=("equivariance-semi-invariance", "modulus"),
     constants={"threshold": 2, "base": sympy.Rational(1, 2), "slope": sympy.Rational(1, 2), "hats": None, "spare": 1,
                "height": 1},
