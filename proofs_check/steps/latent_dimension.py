@@ -14,11 +14,26 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 
 
 def counting(given: Given) -> Evidence:
-    """Multi-indices of degree exactly k number binom(k+d-1, d-1); Pascal's rule adds them up to binom(m+d, d), 0 included."""
-    m, d = sympy.symbols("m d", integer=True, positive=True)
-    pascal = sympy.binomial(m + 1 + d, d) - sympy.binomial(m + d, d) - sympy.binomial(m + d, d - given["pascal"])
-    return identities({"step from m to m + 1": sympy.gammasimp(sympy.expand_func(pascal.rewrite(sympy.gamma)))},
-                      "there are binom(m+d, d) - 1 indices 0 < |a| <= m, for symbolic m and d")
+    """Multi-indices of degree exactly k number binom(k+d-1, d-1); Pascal's rule adds them up to binom(m+d, d), 0 included.
+
+    The first by induction on d and k: of degree k in d + 1 coordinates, either the last is 0, or one can be taken from it.
+    """
+    m, d, k, n = sympy.symbols("m d k n", integer=True, positive=True)
+
+    def exactly(degree: sympy.Expr, coordinates: sympy.Expr) -> sympy.Expr:
+        return sympy.binomial(degree + coordinates - 1, coordinates - given["pascal"])
+
+    more = exactly(k, d + 1) - exactly(k - 1, d + 1) - exactly(k, d)
+    up_to = sympy.binomial(m + 1 + d, d) - sympy.binomial(m + d, d) - exactly(m + 1, d)
+    return identities({"one coordinate": exactly(k, sympy.Integer(1)) - 1, "degree 0": exactly(sympy.Integer(0), d) - 1,
+                       "one coordinate more": in_gammas(more), "step from m to m + 1": in_gammas(up_to),
+                       "psi sees n - 1 tokens": (n - given["less"]) - (n - 1)},
+                      "there are binom(n-1+d, d) - 1 indices 0 < |a| <= n - 1, for symbolic n and d")
+
+
+def in_gammas(expression: sympy.Expr) -> sympy.Expr:
+    """Simplify a sum of binomial coefficients through gamma functions."""
+    return sympy.gammasimp(sympy.expand_func(expression.rewrite(sympy.gamma)))
 
 
 def enough(given: Given) -> Evidence:

@@ -19,10 +19,12 @@ KNOWN = (("own-times-mean", "201/100"), ("max", "101/100"), ("range", "201/100")
 
 
 def hoelder(given: Given) -> Evidence:
-    """Along a segment f changes by the mean of grad . v; |sum g_c v_c| <= sum |g_c| max |v|, coordinate by coordinate."""
-    g, v, most = sympy.symbols("g v V", nonnegative=True)  # sizes of one partial derivative, of one move, and of the largest
-    return follows({"one coordinate's share": (given["share"] * g * most - g * v, [(g, most - v)])},
-                   "|grad . v| <= ||grad||_1 max |v|")
+    """Along a segment f changes by the mean of grad . v; |sum g_c v_c| <= sum |g_c| max |v|, by one coordinate more at a time."""
+    G, g, v, most = sympy.symbols("G g v V", nonnegative=True)  # norm so far; sizes of a derivative, its move, any move
+    change = sympy.Symbol("c", real=True)  # |sum g_c v_c| so far
+    bound = given["share"] * given["norm"]([G, g]) * most
+    return follows({"one coordinate more": (bound - (change + g * v), [(1, G * most - change), (g, most - v)])},
+                   "|grad . v| <= ||grad||_1 max |v|, for any number of coordinates")
 
 
 def stop_on_the_way(given: Given) -> Evidence:
@@ -94,7 +96,7 @@ STEP = ProofStep(
             Check("the bound is carried on across kinks", Method.SYMBOLIC, across_kinks),
             Check("constants of library targets", Method.ENCLOSURE, library_constants, support=True),
             Check("constants that are too small", Method.ENCLOSURE, false_constants, support=True)),
-    mutations=(Mutation("the max norm of the gradient in place of the l1 norm", {"norm": max}),
+    mutations=(Mutation("the max norm of the gradient in place of the l1 norm", {"norm": lambda parts: sympy.Max(*parts)}),
                Mutation("half of a partial derivative", {"share": sympy.Rational(1, 2)}),
                Mutation("only the last piece counts", {"before": 0}),
                Mutation("a stop in the middle", {"stop": lambda s, t: sympy.Rational(1, 2)})))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import sympy
 from hypothesis import strategies as st
 
-from proofs_check.evidence import every, identities, property_based
+from proofs_check.evidence import decided, every, identities, property_based
 from proofs_check.inequalities import follows
 from proofs_check.kernel import Status
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
-from proofs_check.thermometer import Group, cell_sums
+from proofs_check.thermometer import Group, cell_sums, holds_rank
 
 
 def one_cell(given: Given) -> Evidence:
@@ -36,17 +36,20 @@ def sum_in_the_cell(given: Given) -> Evidence:
 
 
 def exact_range(given: Given) -> Evidence:
-    """From m t <= s_c <= (m - 1) + t + (n - m) t the estimate's part of the cell has these bounds.
+    """The part of the cell is e = clamp(s_c - m + 1, 0, 1), with m t <= s_c <= m - 1 + (n - m + 1) t by sum_in_the_cell.
 
-    max(0, m t - m + 1) - t >= (1 - 1/m)(-t) + (1/m)(m - 1)(t - 1) and min(1 - t, (n - m) t) <= the like with n - m + 1.
+    p = 1 - m (1 - t) is at most 1 and at most the clamp's argument, so e >= p; k t, k = n - m + 1, is at least the argument and
+    0, so e <= k t. Each is weighed with e >= 0, e <= 1: (1/m) p + (1 - 1/m) 0 and (1/k) k t + (1 - 1/k) 1.
     """
-    n, m, t = sympy.symbols("n m t", positive=True)
-    low = (1 - 1 / m) * (0 - t) + (1 / m) * ((m * t - m + 1) - t)
-    k = n - m + 1
-    high = (1 - 1 / k) * (1 - t) + (1 / k) * ((k * t) - t)
-    share = sympy.Rational(given["share"])
-    return identities({"lower end": low + share * (1 - 1 / m), "upper end": high - share * (1 - 1 / k)},
-                      "(estimate - x_(m))/delta in [-(1 - 1/m), 1 - 1/(n-m+1)], for symbolic n, m and t")
+    m, k, t = sympy.symbols("m k t", positive=True)
+    s, e = sympy.symbols("s e", real=True)
+    n = m + k - 1
+    p, argument, share = 1 - m * (1 - t), s - m + given["offset"], sympy.Rational(given["share"])
+    return follows({"p <= 1": (1 - p, [(m, 1 - t)]), "p <= argument": (argument - p, [(1, s - m * t)]),
+                    "argument <= k t": (k * t - argument, [(1, (m - 1) + (n - m + 1) * t - s)]),
+                    "lower end": ((e - t) + share * (1 - 1 / m), [(1 / m, (m - 1) * e), (1 / m, e - p)]),
+                    "upper end": (share * (1 - 1 / k) - (e - t), [(1 / k, (k - 1) * (1 - e)), (1 / k, k * t - e)])},
+                   "(estimate - x_(m))/delta in [-(1 - 1/m), 1 - 1/(n-m+1)], for symbolic n, m and t")
 
 
 def attained(given: Given) -> Evidence:
@@ -54,9 +57,9 @@ def attained(given: Given) -> Evidence:
     m, k = sympy.symbols("m k", integer=True, positive=True)  # k = n - m + 1
     low = [Group(m, 0, 1 - 1 / m), Group(k - 1, 0, 0)]
     high = [Group(m - 1, 1, 0), Group(k, 0, 1 / k)]
-    inside = follows({"1 - 1/m is in [0, 1]": (1 - 1 / m, [(1 / m, m - 1)]), "1/k is": (1 - 1 / k, [(1 / k, k - 1)])}, "")
-    if inside.status is not Status.PROVED:
-        return inside
+    placed = _are_sequences({"low": (low, 0, 1), "high": (high, 1, 1)}, m, m + k - 1)
+    if placed.status is not Status.PROVED:
+        return placed
     argument = [cell_sums(groups, 1)[0] - m + given["offset"] for groups in (low, high)]
     share = sympy.Rational(given["share"])
     return identities({"low: the clamp's argument is 0": argument[0], "high: it is 1": argument[1] - 1,
@@ -86,6 +89,11 @@ def no_better_decoder(given: Given) -> Evidence:
     pairs = {"two cells": ([Group(m - 1, 2, 0), Group(k, 0, up)], [Group(m, 1, down), Group(k - 1, 0, 0)], 1, 0, down + 1 - up),
              "one cell, m-th": ([Group(m - 1, 1, 0), Group(k, 0, 0)], [Group(m, 0, down), Group(k - 1, 0, 0)], 1, 0, down),
              "one cell, others": ([Group(m - 1, 1, 0), Group(k, 0, up)], [Group(m, 1, 0), Group(k - 1, 0, 0)], 1, 0, 1 - up)}
+    cells = {name: 2 if name == "two cells" else 1 for name in pairs}
+    placed = _are_sequences({**{f"{name}, A": (A, own, cells[name]) for name, (A, _, own, _, _) in pairs.items()},
+                             **{f"{name}, B": (B, own, cells[name]) for name, (_, B, _, own, _) in pairs.items()}}, m, m + k - 1)
+    if placed.status is not Status.PROVED:
+        return placed
     claims: dict[str, tuple[Any, Any]] = {}
     for name, (A, B, own_a, own_b, gap) in pairs.items():  # own: the group that holds the m-th largest token
         sums = zip(cell_sums(A, 3), cell_sums(B, 3), strict=True)
@@ -94,6 +102,12 @@ def no_better_decoder(given: Given) -> Evidence:
     claims["(r - x) + (y - r) is the distance"] = ((y - x) - ((r - x) + (y - r)), [])
     claims["half of two cells"] = ((down + 1 - up) / 2 - (1 - (1 / m + 1 / k) / 2), [])
     return follows(claims, "no decoder of s errs by less: 1 - (1/m + 1/(n-m+1))/2 for N >= 2, for every n and m")
+
+
+def _are_sequences(cases: Mapping[str, tuple[list[Group], int, int]], m: sympy.Expr, n: sympy.Expr) -> Evidence:
+    """Decide for each (groups, own, cells) whether it is a sequence of n tokens whose m-th largest lies in group ``own``."""
+    return decided({f"{name}: {what}": holds for name, (groups, own, cells) in cases.items()
+                    for what, holds in holds_rank(groups, own, m, n, cells).items()}, "sequences of n tokens")
 
 
 def all_sequences(given: Given) -> Evidence:

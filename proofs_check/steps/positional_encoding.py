@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import sympy
@@ -39,14 +40,25 @@ def extension(given: Given) -> Evidence:
 def extension_is_equivariant(given: Given) -> Evidence:
     """For every n and permutation s: the term of pi o s in F(Z o s)_i is the term of pi in F(Z)_(s(i)).
 
-    Its weight: the distances |p_s(k) - pi(s(k))/n| are those of p and pi in another order. Its sequence: with q = s^-1(j),
-    j = pi^-1(place), place holds (y o s)(q) = y(j). Its output: (pi o s)(i) = pi(s(i)).
+    Its sequence is (y o s) o (pi o s)^-1, its output (pi o s)(i), and its weight has the distances of p and pi in another order.
     """
-    i, j, q = sympy.symbols("i j q", integer=True)
-    s, pi, y, f = (sympy.Function(name) for name in ("s", "pi", "y", "f"))
-    moved = f(y(s(q)).subs(s(q), j), pi(s(i)) if given["puts_back"] else i)
-    kept = f(y(j), pi(s(i)) if given["puts_back"] else s(i))
-    return identities({"a term": moved - kept}, "F(P Z) = P F(Z), for every n")
+    i, k, place, n = sympy.symbols("i k q n", integer=True, positive=True)
+    s, s_back, pi, pi_back, y, p, f = (sympy.Function(name) for name in ("s", "s^-1", "pi", "pi^-1", "y", "p", "f"))
+    back = s_back(pi_back(place))  # the token that pi o s puts there
+    output, kept = (pi(s(i)), pi(s(i))) if given["puts_back"] else (i, s(i))
+    away = p(k) - pi(k) / n
+    return identities({"it is the inverse": _undone(pi(s(back)), (s, s_back), (pi, pi_back)) - place,
+                       "a place of the sequence": _undone(y(s(back)), (s, s_back)) - y(pi_back(place)),
+                       "a distance": (p(s(k)) - pi(s(k)) / n) - away.subs(k, s(k)),
+                       "the output": f(output) - f(kept)}, "F(P Z) = P F(Z), for every n")
+
+
+def _undone(expression: sympy.Expr, *pairs: tuple[Any, Any]) -> sympy.Expr:
+    """Put t in place of s(s^-1(t)), for each pair of a permutation and its inverse."""
+    t = sympy.Wild("t")
+    for function, inverse in pairs:
+        expression = expression.replace(function(inverse(t)), t)
+    return expression
 
 
 def lipschitz_extension(given: Given) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+import sympy
 
 from proofs_check.evidence import counterexample
 from proofs_check.kernel import Status
@@ -10,17 +10,17 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 
 
 def first_channel_is_one(given: Given) -> Evidence:
-    """Look for weights w and a bias with w x + bias = 1 at x = 0 and x = 1; a linear map has no bias."""
-    weights = [Fraction(k, 4) for k in range(-8, 9)]
-    biases = weights if given["affine"] else [Fraction(0)]
-    found = [(w, bias) for w in weights for bias in biases if bias == 1 and w + bias == 1]
-    return counterexample([found], _no_map, "w = 0, bias 1")
+    """Any weights w, and the best bias, 1: w x + bias is 1 for every x if w = 0. A linear map has no bias: it is 0 at x = 0."""
+    w, x = sympy.symbols("w x", real=True)
+    channel = w * x + (1 if given["affine"] else 0)
+    return counterexample([channel], lambda entry: _not_one(entry, w, x), "w = 0, bias 1")
 
 
-def _no_map(found: list[tuple[Fraction, Fraction]]) -> tuple[str, ...]:
-    if found:
+def _not_one(channel: sympy.Expr, w: sympy.Symbol, x: sympy.Symbol) -> tuple[str, ...]:
+    at_zero = channel.subs(x, 0)  # the same for every w
+    if at_zero == channel.subs(w, 0) == 1:
         return ()
-    return ("d = 1, x = 0: a linear map sends the zero row to the zero row, 0 W = 0",
+    return (f"d = 1, x = 0: a linear map sends the zero row to the zero row, 0 W = {at_zero}, for every W",
             "the first channel of the stream has to be 1 there")
 
 

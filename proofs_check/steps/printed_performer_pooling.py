@@ -22,7 +22,7 @@ def one_factor_for_all_draws(given: Given) -> Evidence:
     first = factor(query, DRAWS[0])
 
     def differs(w: sympy.Expr) -> tuple[str, ...]:
-        if sympy.simplify(factor(query, w) - first) == 0:
+        if sympy.simplify(factor(query, w) - first).is_zero is not False:  # only what certainly differs is a counterexample
             return ()
         values = ", ".join(f"w_1 = {v}: lambda = {sympy.simplify(factor(query, v))}" for v in DRAWS)
         return ("k = 1, the channel 1 of the stream as query and key: lambda = e^-1 exp(2 w_1)", values,

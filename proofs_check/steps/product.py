@@ -28,6 +28,22 @@ def error(given: Given) -> Evidence:
                     "R^2 e + error": (R**2 * e + off, [(R**2, e - e2), (R**2, e1)])}, "|error| <= R^2 e")
 
 
+def approximate_factors(given: Given) -> Evidence:
+    """|p q| of approximations P, Q: P Q - p q = P (Q - q) + q (P - p), each at most R times an error. So polynomials are limits.
+
+    Sums and products make a polynomial from coordinates, and R^2 e of the network's own error is added for each product.
+    """
+    p, q, P, Q, error, value = sympy.symbols("p q P Q d v", real=True)
+    R, e, e_p, e_q = sympy.symbols("R e e_p e_q", nonnegative=True)
+    first, second = sympy.symbols("f s", real=True)  # P (Q - q) and q (P - p)
+    half, budget = sympy.Rational(1, 2), given["factors"] * R * (e_p + e_q)
+    return follows({"telescoped": (P * Q - p * q - (P * (Q - q) + q * (P - p)), []),
+                    "|v| <= R, |d| <= e": (R * e - value * error, [(half, (R - value) * (e + error)),
+                                                                  (half, (R + value) * (e - error))]),
+                    "both": (budget - (first + second), [(1, R * e_q - first), (1, R * e_p - second)])},
+                   "|P Q - p q| <= R (e_p + e_q), so every polynomial is a limit of ReLU networks on a box")
+
+
 def with_folds(given: Given) -> Evidence:
     """Products with interpolated squares of 2^m pieces, on a lattice, R = 3."""
     lattice = [Fraction(k, 4) for k in range(-12, 13)]
@@ -51,7 +67,9 @@ STEP = ProofStep(
     plain="|x|, |y| <= R: x y = R^2 (sq(|x+y|/2R) - sq(|x-y|/2R)), error <= R^2 e when sq has a one-sided error <= e.",
     latex=r"xy=R^2\Bigl(\bigl(\tfrac{|x+y|}{2R}\bigr)^2-\bigl(\tfrac{|x-y|}{2R}\bigr)^2\Bigr)",
     source="Yarotsky 2017, proposition 3",
-    depends_on=("square-sawtooth",), constants={"scale": lambda R: R**2},
+    depends_on=("square-sawtooth",), constants={"scale": lambda R: R**2, "factors": 1},
     checks=(Check("polarisation", Method.SYMBOLIC, polarisation), Check("the error", Method.SYMBOLIC, error),
+            Check("products of approximations", Method.SYMBOLIC, approximate_factors),
             Check("products of folded squares", Method.EXHAUSTIVE, with_folds, support=True)),
-    mutations=(Mutation("R^2 becomes R", {"scale": lambda R: R}),))
+    mutations=(Mutation("R^2 becomes R", {"scale": lambda R: R}),
+               Mutation("errors of factors count half", {"factors": sympy.Rational(1, 2)})))

@@ -22,7 +22,39 @@ def union_bound(given: Given) -> Evidence:
                    "P(some coordinate lies in a ramp) <= n d p; for 0 <= p <= 1 both terms are >= 0")
 
 
-def one_coordinate(given: Given) -> Evidence:
+def outside_a_ramp(given: Given) -> Evidence:
+    """A ramp clamp((t - l)/eta, 0, 1) of width eta with the threshold 0 in [l, l + eta] is the step H(t) outside of it."""
+    eta = sympy.Symbol("eta", positive=True)
+    t, low = sympy.symbols("t l", real=True)
+    ramp = (t - low) / (given["width"] * eta)  # before it is clamped
+    return follows({"above: it is 1": (ramp - 1, [(1 / eta, t - (low + eta))]), "below: it is 0": (-ramp, [(1 / eta, low - t)])},
+                   "outside the ramps the quantiser gives the same cells, so S is the same")
+
+
+def inside_a_ramp(given: Given) -> Evidence:
+    """The last layer's ramps meet at most: 1 apart, 1/2 to each side. So S is (1 - u) v + u w for two neighbouring values of f.
+
+    Both are at most D away from any other value of f.
+    """
+    f, v, w = sympy.symbols("f v w", real=True)
+    D, u = sympy.symbols("D u", nonnegative=True)
+    j, side = sympy.Symbol("j", integer=True), sympy.Rational(1, 2)
+    mixed = (1 - u) * v + u * w
+    return follows({"no overlap": ((j + 1 - side) - (j + side), []),
+                    "f above": (given["diameter"] * D - (f - mixed), [(1, (1 - u) * (D - (f - v))), (u, D - (f - w))]),
+                    "f below": (given["diameter"] * D - (mixed - f), [(1, (1 - u) * (D - (v - f))), (u, D - (w - f))])},
+                   "|f - S| <= D everywhere")
+
+
+def ramps_of_an_axis(given: Given) -> Evidence:
+    """One ramp more adds at most eta to the measure of their union, disjoint or not, and thresholds are j delta, 0 < j < N."""
+    N, k, eta, before, after = sympy.symbols("N k eta m M", nonnegative=True)
+    return follows({"step from k to k + 1": ((k + 1) * eta - after, [(1, k * eta - before), (1, before + eta - after)]),
+                    "N - 1 of them": ((N - given["ramps"]) * eta - (N - 1) * eta, [])},
+                   "ramps of one coordinate have measure at most (N - 1) eta, for every N")
+
+
+def measured(given: Given) -> Evidence:
     """N - 1 ramps of width eta <= delta are disjoint: p = (N - 1) eta/(b - a) exactly."""
     cases = [(N, k) for N in range(2, given.effort(9, 40)) for k in (1, 2, 3, 7)]
     return every(cases, lambda case: _measure(*case, given["ramps"]), "{} meshes and widths, measured exactly")
@@ -68,11 +100,14 @@ STEP = ProofStep(
     latex=r"\|f-S\|_p^p\le w_f(\delta/2)^p+D^p\,\frac{n d (N-1)\eta}{b-a}",
     source="ours; what the paper's d' = 1 Transformer proves", hypotheses=("uniform tokens", "eta <= delta"),
     depends_on=("step-network",),
-    constants={"ramps": 1, "union": 1, "diameter": 1},
-    checks=(Check("union over n d coordinates", Method.SYMBOLIC, union_bound),
-            Check("ramps of one coordinate", Method.EXACT, one_coordinate, support=True),
+    constants={"width": 1, "ramps": 1, "union": 1, "diameter": 1},
+    checks=(Check("a ramp is a step outside of it", Method.SYMBOLIC, outside_a_ramp),
+            Check("ramps of one coordinate", Method.SYMBOLIC, ramps_of_an_axis),
+            Check("union over n d coordinates", Method.SYMBOLIC, union_bound),
+            Check("inside a ramp S mixes two values of f", Method.SYMBOLIC, inside_a_ramp),
+            Check("ramps measured, N <= 8", Method.EXACT, measured, support=True),
             Check("the L^p norm", Method.SYMBOLIC, l_p_norm),
             Check("random sequences", Method.SAMPLED, random_tokens, support=True)),
-    mutations=(Mutation("N - 1 ramps become N - 2", {"ramps": 2}),
+    mutations=(Mutation("N - 1 ramps become N - 2", {"ramps": 2}), Mutation("ramps twice as wide", {"width": 2}),
                Mutation("half of the union bound", {"union": Fraction(1, 2)}),
                Mutation("half of D^p", {"diameter": Fraction(1, 2)})))

@@ -18,22 +18,25 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 
 
 def stream_by_blocks(given: Given) -> Evidence:
-    """Follow the stream through X + FC(X + Att(X)) with symbols in place of its parts; the readout is the work channel y."""
+    """Follow all channels of a token x through X + FC(X + Att(X)), phi and psi free functions; the readout is the work channel.
+
+    Attention sums the channel phi over the tokens x_1 .. x_n, one of which is x.
+    """
     x, sigma = sympy.symbols("x Sigma", real=True)
-    phi = sympy.Function("phi")
-
-    def psi(own: sympy.Expr, pooled: sympy.Expr) -> sympy.Expr:  # any function would do; this one sees both arguments
-        return own * pooled + pooled**2
-
-    embed = sympy.Matrix([[1, x, 0, 0, 0]])  # affine: the bias makes the 1
+    t, n = sympy.Symbol("t", integer=True), sympy.Symbol("n", integer=True, positive=True)
+    phi, psi, token = (sympy.Function(name) for name in ("phi", "psi", "x"))
+    embed = sympy.Matrix([[1 if given["affine"] else 0, x, 0, 0, 0]])  # the bias makes the 1
     first = embed + sympy.Matrix([[0, 0, phi(x) - embed[2], 0, 0]])
-    attention = sympy.Matrix([[0, 0, 0, sigma, 0]])
-    mixed = first + attention
+    pooled = sympy.Sum(first[2].subs(x, token(t)), (t, 1, n))
+    mixed = first + sympy.Matrix([[0, 0, 0, sigma, 0]])
     carried = mixed[3] if given["carries_sigma"] else 0  # the skip is X, not X + Att(X)
     second = first + sympy.Matrix([[0, 0, 0, carried, 0]])
     third = second + sympy.Matrix([[0, 0, 0, 0, psi(second[1], second[3]) - second[4]]])
-    return identities({"phi after block 1": first[2] - phi(x), "Sigma after block 2": second[3] - sigma,
-                       "output": third[4] - psi(x, sigma)}, "the readout is psi(x, Sigma), for any phi, psi, Sigma")
+    stages = {"after block 1": (first, [1, x, phi(x), 0, 0]), "after block 2": (second, [1, x, phi(x), sigma, 0]),
+              "after block 3": (third, [1, x, phi(x), sigma, psi(x, sigma)])}
+    claims = {f"{place}, channel {k}": row[k] - wanted[k] for place, (row, wanted) in stages.items() for k in range(5)}
+    return identities({"attention is Sigma": pooled - sympy.Sum(phi(token(t)), (t, 1, n)), **claims},
+                      "the stream is [1 | x | phi | Sigma | psi(x, Sigma)], for any phi, psi and n")
 
 
 def assembled(given: Given) -> Evidence:
@@ -59,8 +62,9 @@ STEP = ProofStep(
     plain="Embed once, affinely, into the full width [1 | x | phi | Sigma | work]; let each FC write new - old, and Sigma itself "
           "after attention.",
     latex=r"[1\,|\,x\,|\,0\,|\,0]\to[1\,|\,x\,|\,\varphi\,|\,0]\to[1\,|\,x\,|\,\varphi\,|\,\Sigma]\to\psi(x,\Sigma)",
-    source="paper, equations 42-47, corrected", hypotheses=("no layer norm",), constants={"carries_sigma": True},
+    source="paper, equations 42-47, corrected", hypotheses=("no layer norm",), constants={"carries_sigma": True, "affine": True},
     depends_on=("identity-channel",),
     checks=(Check("the stream passes the blocks", Method.SYMBOLIC, stream_by_blocks),
             Check("assembled networks equal their Sumformer", Method.EXACT, assembled, support=True)),
-    mutations=(Mutation("FC does not write Sigma", {"carries_sigma": False}),))
+    mutations=(Mutation("FC does not write Sigma", {"carries_sigma": False}),
+               Mutation("a linear embedding", {"affine": False})))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from typing import Any
 
 import sympy
 
 from proofs_check.enclosures.functions import exp
 from proofs_check.enclosures.interval import Interval
-from proofs_check.evidence import enclosed, every, identities
+from proofs_check.evidence import enclosed, every
 from proofs_check.inequalities import follows
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 
@@ -25,11 +26,16 @@ def mean_of_errors(given: Given) -> Evidence:
 
 
 def quotient(given: Given) -> Evidence:
-    """A/B - A'/B' = ((A - A') - (A'/B')(B - B'))/B, so it is at most (e_A + |A'/B'| e_B)/B."""
-    A, B, C, D = sympy.symbols("A B C D", positive=True)  # C = A', D = B'
-    weight = C / D if given["weighs"] else 1
-    return identities({"difference of quotients": A / B - C / D - ((A - C) - weight * (B - D)) / B},
-                      "|A/B - A'/B'| <= (e_A + |A'/B'| e_B)/B")
+    """A/B - A'/B' = ((A - A') - (A'/B')(B - B'))/B, so it is at most (e_A + |A'/B'| e_B)/B. B > 0; q = A'/B' of either sign."""
+    B, size = sympy.Symbol("B", positive=True), sympy.Symbol("q", nonnegative=True)  # size: |A'/B'|
+    A, C, D, e_A, e_B = sympy.symbols("A C D e_A e_B", real=True)  # C = A', D = B'
+    weight = size if given["weighs"] else 1
+    claims: dict[str, tuple[Any, Any]] = {"difference of quotients": (A / B - C / D - ((A - C) - C / D * (B - D)) / B, [])}
+    for side, sign in itertools.product((1, -1), repeat=2):  # of the difference that is bounded, and of A'/B'
+        gap = side * ((A - C) - sign * size * (B - D)) / B
+        claims[f"{side:+} times it, A'/B' = {sign:+} q"] = (
+            (e_A + weight * e_B) / B - gap, [(1 / B, e_A - side * (A - C)), (size / B, e_B + side * sign * (B - D))])
+    return follows(claims, "|A/B - A'/B'| <= (e_A + |A'/B'| e_B)/B")
 
 
 def quotients_exactly(given: Given) -> Evidence:

@@ -40,11 +40,12 @@ def hall(given: Given) -> Evidence:
     """If tokens A have fewer than |A| partners within 2h, the nodes that A touches tell: ||s - s'||_1 >= 2.
 
     S, R: mass of s and s' on those nodes; S >= |A|, and only the partners N of A reach them, so R <= |N| <= |A| - 1. Both sums
-    have the total n, so the l1 distance is at least 2 (S - R).
+    have the total n, so elsewhere s' has S - R more than s, and the l1 distance is at least 2 (S - R).
     """
-    distance, S, R, A, N = sympy.symbols("l S R A N", real=True)
+    distance, S, R, A, N, n = sympy.symbols("l S R A N n", real=True)
     conclusion = distance - given["threshold"]
-    return follows({"l1 distance >= 2": (conclusion, [(1, distance - 2 * (S - R)), (2, S - A), (2, N - R), (2, (A - 1) - N)])},
+    return follows({"both sums have the total n": (distance - 2 * (S - R), [(1, distance - ((S - R) + ((n - R) - (n - S))))]),
+                    "l1 distance >= 2": (conclusion, [(1, distance - 2 * (S - R)), (2, S - A), (2, N - R), (2, (A - 1) - N)])},
                    "no matching within 2h forces an l1 distance of at least 2")
 
 
@@ -156,13 +157,19 @@ def _matched(X: np.ndarray, other: np.ndarray) -> bool:
 
 
 def decoder(given: Given) -> Evidence:
-    """psi = w/2 + inf over X' of [g(X') + (osc/2) l(X')], w = w_f(2h): X' = X gives the upper bound, two cases the lower one."""
+    """psi = w/2 + min over X' of [g(X') + (osc/2) l(X')], w = w_f(2h): X' = X gives the upper bound, two cases the lower one.
+
+    With s moved by m, the X' that is best for one gives at most osc m/2 more for the other.
+    """
     g, other, w, osc, distance = sympy.symbols("g G w o l", nonnegative=True)  # G = g(X') of any X'
+    moved, farther = sympy.symbols("m f", nonnegative=True)  # l(X') of the moved s is at most l(X') + m
     base = given["base"] * w  # added to the infimum
     gain = base + other + osc / 2 * distance - (g - w / 2)
     return follows({"psi <= g + w/2": (g + w / 2 - (base + g), []),
                     "l < 2: G >= g - w": (gain, [(1, other - g + w), (osc / 2, distance)]),
-                    "l >= 2: G >= g - osc": (gain, [(1, other - g + osc), (osc / 2, distance - 2), (1, w)])},
+                    "l >= 2: G >= g - osc": (gain, [(1, other - g + osc), (osc / 2, distance - 2), (1, w)]),
+                    "osc/2-Lipschitz": ((other + osc / 2 * distance + given["slope"] * osc * moved) - (other + osc / 2 * farther),
+                                        [(osc / 2, distance + moved - farther)])},
                    "|psi - g| <= w_f(2h)/2, and psi is osc/2-Lipschitz in l1")
 
 
@@ -170,8 +177,10 @@ STEP = ProofStep(
     id="soft-histogram", section=4,
     plain="Partition of unity of mesh h: ||s(X) - s(X')||_1 < 2 implies a matching with moves <= 2h; error <= w_f(2h)/2.",
     latex=r"\|s(X)-s(X')\|_1<2\Rightarrow\exists\pi:\ \max_k|x_k-x'_{\pi(k)}|\le2h", source="ours, by Hall's theorem",
+    hypotheses=("hats are continuous and >= 0, add up to 1, and are 0 at max-norm distance >= h from their node",),
     depends_on=("equivariance-semi-invariance", "modulus"),
-    constants={"threshold": 2, "base": sympy.Rational(1, 2), "hats": None, "spare": 1, "height": 1},
+    constants={"threshold": 2, "base": sympy.Rational(1, 2), "slope": sympy.Rational(1, 2), "hats": None, "spare": 1,
+               "height": 1},
     checks=(Check("tokens without partners are seen", Method.SYMBOLIC, hall),
             Check("enough partners for every set of tokens give a matching", Method.SYMBOLIC, marriage),
             Check("the decoder", Method.SYMBOLIC, decoder),
@@ -181,5 +190,6 @@ STEP = ProofStep(
             Check("min-type hats are not", Method.EXACT, min_hats_are_none, support=True),
             Check("matchings found by assignment", Method.SAMPLED, matchings, support=True)),
     mutations=(Mutation("< 2 becomes < 3", {"threshold": 3}), Mutation("w/4 in place of w/2", {"base": sympy.Rational(1, 4)}),
+               Mutation("a decoder with the constant osc/3", {"slope": sympy.Rational(1, 3)}),
                Mutation("min-type hats", {"hats": (min_hat,)}), Mutation("no partner to spare", {"spare": 0}),
                Mutation("hats of height 2", {"height": 2})))

@@ -28,6 +28,22 @@ def error_on_a_piece(given: Given) -> Evidence:
                    "0 <= f_m(x) - x^2 <= 4^-m / 4 on every piece, with equality at its middle")
 
 
+def tooth(given: Given) -> Evidence:
+    """g(x) = 2 relu(x) - 4 relu(x - 1/2) is 2 x up to 1/2 and 2 - 2 x beyond. Composed with a line from 0 to 1 it is a tent.
+
+    So g_m, m times g, has a tent over each piece of length 2 h, h = 2^-m: 0 at its ends, 1 in its middle, linear between.
+    """
+    u = sympy.Symbol("u", nonnegative=True)  # x = 1/2 - u, or 1/2 + u; u <= 1/2, so that relu(x) = x
+    half = sympy.Rational(1, 2)
+
+    def g(x: sympy.Expr) -> sympy.Expr:
+        return 2 * x - given["bend"] * sympy.Max(sympy.expand(x - half), 0)
+
+    return identities({"rising": g(half - u) - (1 - 2 * u), "falling": g(half + u) - (1 - 2 * u),
+                       "an end": g(half - u).subs(u, half), "the other end": g(half + u).subs(u, half),
+                       "the middle": g(half) - 1}, "m folds make the tents of 2^(m-1) pieces")
+
+
 def folding(given: Given) -> Evidence:
     """f_m = f_{m-1} - 4^-m g_m: at a new knot, the middle of a piece of length 2 h, the fold takes h^2 away."""
     k, h = sympy.symbols("k h", nonnegative=True)
@@ -74,11 +90,13 @@ STEP = ProofStep(
     plain="A ReLU network of m folds computes f_m with 0 <= f_m(x) - x^2 <= 2^(-2m-2) on [0, 1]; both ends are attained.",
     latex=r"0\le f_m(x)-x^2\le 2^{-2m-2},\qquad x\in[0,1]",
     source="Yarotsky 2017, proposition 2", hypotheses=("0 <= x <= 1",),
-    constants={"quarter": Fraction(1, 4), "taken": 1},
+    constants={"quarter": Fraction(1, 4), "taken": 1, "bend": 4},
     depends_on=("interpolation-error",),
     checks=(Check("the error of interpolation at 2^m + 1 even knots", Method.SYMBOLIC, error_on_a_piece),
+            Check("a tooth is two ReLU units", Method.SYMBOLIC, tooth),
             Check("a fold gives the next interpolant", Method.SYMBOLIC, folding),
             Check("the composed teeth do", Method.EXHAUSTIVE, sawtooth_network, support=True),
             Check("the squares that are built do", Method.EXACT, built_square, support=True)),
     mutations=(Mutation("2^(-2m-2) becomes 2^(-2m-3)", {"quarter": Fraction(1, 8)}),
-               Mutation("a fold takes 4^-m/2 away", {"taken": sympy.Rational(1, 2)})))
+               Mutation("a fold takes 4^-m/2 away", {"taken": sympy.Rational(1, 2)}),
+               Mutation("a tooth that bends by 3", {"bend": 3})))

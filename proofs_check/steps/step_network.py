@@ -34,13 +34,25 @@ def sharp_units(given: Given) -> Evidence:
                    "exact on integers for M >= 2, tolerating errors up to 1/2 - 1/(2 M)")
 
 
+def half_a_gap(given: Given) -> Evidence:
+    """The rank of s_r + e among sums s_0 < s_1 < .., G apart at least, by thresholds half-way: r for |e| <= G/2, as for e = 0."""
+    s_r, s_j, below, G, e = sympy.symbols("s_r s_j s_j-1 G e", real=True)
+    threshold, argument, half = (below + s_j) / 2, s_r + e, sympy.Rational(1, 2)
+    most = sympy.Rational(given["tolerated"]) * G
+    return follows({"j <= r is passed": (argument - threshold, [(1, s_r - s_j), (half, (s_j - below) - G), (1, e + most)]),
+                    "j > r is not": (threshold - argument, [(1, below - s_r), (half, (s_j - below) - G), (1, most - e)])},
+                   "the decoder's rank survives any error of Sigma below half the least gap")
+
+
 def plain_unit(given: Given) -> Evidence:
     """relu(t - j + 1) - relu(t - j) is exact on integers but tolerates no error: t = j - 2/5 gives 3/5."""
     at = -given["off"]
     value = max(at + 1, Fraction(0)) - max(at, Fraction(0))
     if value == 1:
         return refuted("the plain unit is exact there", f"t = j - {given['off']} gives {value}")
-    return Evidence(Status.PROVED, "t = j - 2/5 gives 3/5 in place of 1")
+    if value != 1 - given["off"]:
+        return refuted("another value", f"t = j - {given['off']} gives {value}")
+    return Evidence(Status.PROVED, f"t = j - {given['off']} gives {value} in place of 1")
 
 
 def built_staircases(given: Given) -> Evidence:
@@ -78,15 +90,17 @@ def order_of_products(given: Given) -> Evidence:
 
 STEP = ProofStep(
     id="step-network", section=2,
-    plain="Explicit weights: quantiser, code, decoder and table are staircases; ReLU units of slope M tolerate errors up to "
-          "1/2 - 1/(2M).",
+    plain="Explicit weights: quantiser, code, decoder and table are staircases; the decoder tolerates errors of Sigma below half "
+          "the least gap of sums, ReLU units of slope M up to 1/2 - 1/(2M).",
     latex=r"c_z=c_0+\sum_j(c_j-c_{j-1})H(z-j+\tfrac12),\quad H\approx\mathrm{relu}(v+\tfrac12)-\mathrm{relu}(v-\tfrac12)",
     source="ours", depends_on=("quantiser-covers", "sum-code-injective", "grid-sumformer"),
-    constants={"share": 2, "jump": 1, "off": Fraction(2, 5)},
+    constants={"share": 2, "jump": 1, "tolerated": Fraction(1, 2), "off": Fraction(2, 5)},
     checks=(Check("jumps add up to the code", Method.SYMBOLIC, telescoping),
+            Check("ranks tolerate half a gap", Method.SYMBOLIC, half_a_gap),
             Check("sharp ReLU units tolerate errors", Method.SYMBOLIC, sharp_units),
             Check("plain ReLU units do not", Method.EXACT, plain_unit),
             Check("built staircases", Method.EXHAUSTIVE, built_staircases, support=True),
             Check("units are subtracted before they are multiplied", Method.SAMPLED, order_of_products, support=True)),
     mutations=(Mutation("1/2 - 1/(2M) becomes 1/2 - 1/(4M)", {"share": 4}), Mutation("jumps are taken twice", {"jump": 2}),
+               Mutation("ranks tolerate a whole gap", {"tolerated": Fraction(1)}),
                Mutation("plain units fail on integers too", {"off": Fraction(0)})))

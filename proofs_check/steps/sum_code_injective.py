@@ -16,12 +16,17 @@ from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofSt
 
 
 def digits(given: Given) -> Evidence:
-    """Base b >= n: counts are at most n - 1 <= b - 1, and (b - 1)(1 + .. + b^(k-1)) = b^k - 1 < b^k: digits are unique."""
+    """Base b >= n: counts are at most n - 1 <= b - 1, and (b - 1)(1 + .. + b^(k-1)) = b^k - 1 < b^k: digits are unique.
+
+    Two sums that differ in digit k and agree above it, by D >= 1, differ by at least b^k D - (b^k - 1) >= 1.
+    """
     n, b = sympy.symbols("n b", integer=True, positive=True)
     p = sympy.Symbol("p", positive=True)  # b^k
+    D, below = sympy.symbols("D r", real=True)  # below: difference of what the digits below k make
     base = n + given["base"]
     return follows({"a count is a digit": ((b - 1 - (n - 1)).subs(b, base), [(base - n, 1)]),
                     "k digits stay below b^k: step from k to k + 1": ((b * p - 1) - ((p - 1) + (b - 1) * p), []),
+                    "the highest digit that differs": (p * D + below - 1, [(p, D - 1), (1, below + (p - 1))]),
                     "Sigma of n tokens is at most n^K": (p * n - n * p, [])}, "base-n digits of the sum are the counts")
 
 

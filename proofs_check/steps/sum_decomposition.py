@@ -58,7 +58,7 @@ STEP = ProofStep(
     id="sum-decomposition", section=4,
     plain="If f(X)_i = h(x_i, mean_k rho(x_k)) then phi = rho, psi = h is exact; d' and the certificate do not depend on n.",
     latex=r"f(X)_i=h\bigl(x_i,\tfrac1n\sum_k\rho(x_k)\bigr)\Rightarrow \varphi=\rho,\ \psi(x,\Sigma)=h(x,\Sigma/n)",
-    source="ours", constants={"divisor": lambda n: n},
+    source="ours", hypotheses=("h and rho do not depend on n",), constants={"divisor": lambda n: n},
     checks=(Check("substitution", Method.SYMBOLIC, substitution),
             Check("built networks do not depend on n", Method.EXACT, independent_of_n, support=True),
             Check("they are within the tolerance for several n", Method.SAMPLED, evaluated, support=True)),

@@ -57,11 +57,16 @@ def _not_a_mean(name: str, layer: mixers.Mixer, n: int) -> str:
 
 
 def pseudo_inverse(given: Given) -> Evidence:
-    """P = J/m is idempotent and symmetric, so its own pseudo-inverse; the iteration has the fixed point 1 on its range."""
-    p = sympy.Symbol("p")
+    """P = J/m is symmetric and P P = P, so it is its own pseudo-inverse, and the iteration starts there: its norms are 1.
+
+    A polynomial in P acts by its values at the eigenvalues 1 and 0 of P, where the iteration stays.
+    """
+    p, m = sympy.Symbol("p"), sympy.Symbol("m", integer=True, positive=True)
+    row = m * (1 / m)  # the sum of a row of P, and of a column
     a, b, c = given["iteration"]
     step = p * (a - p * (b - p * (c - p))) / 4
-    return identities({"at 1": step.subs(p, 1) - 1, "at 0": step.subs(p, 0)}, "J/m stays J/m under the iteration")
+    return identities({"P P = P": row * (1 / m) - 1 / m, "the start": 1 / m / (row * row) - 1 / m,
+                       "at 1": step.subs(p, 1) - 1, "at 0": step.subs(p, 0)}, "J/m stays J/m under the iteration")
 
 
 def odd_parts(given: Given) -> Evidence:
@@ -71,7 +76,8 @@ def odd_parts(given: Given) -> Evidence:
     gelu = t * (1 + sympy.erf(t / sympy.sqrt(2))) / 2
     silu = t / (1 + sympy.exp(-t))
     return identities({"GELU": gelu - odd * gelu.subs(t, -t) - t, "SiLU": sympy.simplify(silu - odd * silu.subs(t, -t)) - t,
-                       "ReLU": sympy.Max(u, 0) - odd * sympy.Max(-u, 0) - u}, "act(t) - act(-t) = t")
+                       "ReLU, t > 0": sympy.Max(u, 0) - odd * sympy.Max(-u, 0) - u,
+                       "ReLU, t < 0": sympy.Max(-u, 0) - odd * sympy.Max(u, 0) + u}, "act(t) - act(-t) = t")
 
 
 def moments_tell_the_tokens(given: Given) -> Evidence:
@@ -141,7 +147,8 @@ STEP = ProofStep(
           "express the token mean, and so inherit the theorem.",
     latex=r"\mathrm{mix}(X)=\tfrac1n\mathbf 1\mathbf 1^\top X\ \text{for suitable weights}",
     source="ours; conjectured in the paper's discussion",
-    hypotheses=("token-wise FCs on both sides", "x_i retained", "no layer norm"),
+    hypotheses=("token-wise FCs on both sides", "x_i retained", "no layer norm",
+                "n fixed for the mixer, landmarks that divide n"),
     depends_on=("theorem-transformer", "identity-channel", "error-budget", "polynomial-density", "product"),
     constants={"both_directions": True, "iteration": (13, 15, 7), "odd": 1, "degree": lambda n: 2 * n - 1, "slack": 1},
     checks=(Check("the layers are means, for every n", Method.SYMBOLIC, for_every_n),

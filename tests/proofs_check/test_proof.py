@@ -88,9 +88,22 @@ def test_identities_are_proved_refuted_at_a_point_or_left_undecided() -> None:
 def test_inequalities_need_multipliers_that_are_not_negative_and_an_identity() -> None:
     t = sympy.Symbol("t", real=True)
     assert follows({"2t >= 0": (2 * t, [(2, t)])}, "").status is Status.PROVED
-    assert follows({"3t >= 0": (3 * t, [(2, t)])}, "").status is Status.REFUTED
     assert follows({"-t >= 0": (-t, [(-1, t)])}, "").status is Status.REFUTED
     assert follows({"t t >= 0": (t * t, [(t, t)])}, "").status is Status.UNDECIDED
+    assert follows({"t = 0": (t, [])}, "").status is Status.REFUTED
+    assert follows({"-1 >= 0": (-1, [(-1, sympy.Integer(1))])}, "").witness == ("-1 >= 0: it is -1",)
+    assert follows({}, "").status is Status.UNDECIDED
+
+
+def test_a_combination_that_fails_refutes_only_with_a_point_where_the_hypotheses_hold() -> None:
+    t, p, n = sympy.Symbol("t", real=True), sympy.Symbol("p", positive=True), sympy.Symbol("n", integer=True, positive=True)
+    true = follows({"3t >= 0": (3 * t, [(2, t)])}, "")
+    assert (true.status, true.what) == (Status.UNDECIDED, "3t >= 0: it is not this combination of the hypotheses")
+    false = follows({"t >= p": (t - p, [(1, t)])}, "")
+    assert false.status is Status.REFUTED
+    assert "where the hypotheses hold" in false.witness[0]
+    assert follows({"p >= -1": (p + 1, [(1, p)])}, "").status is Status.UNDECIDED  # what is declared of a symbol holds as well
+    assert follows({"n >= 1": (n - 1, [(1, n)])}, "").status is Status.UNDECIDED
 
 
 def test_drawn_cases_are_samples_with_their_number_and_seed_and_shrink_to_a_small_counterexample() -> None:

@@ -159,6 +159,30 @@ def the_next_larger_token(original: Any) -> Any:
     return lambda X, m, N: original(X, max(m - 1, 1), N)
 
 
+@damaged("order-statistics", "Group")
+def a_token_too_many_at_the_lower_end(original: Any) -> Any:
+    return lambda count, full, part: original(count if full or part else count + 1, full, part)
+
+
+@damaged("step-network", "Staircase")
+def thresholds_on_the_integers(original: Any) -> Any:
+    return lambda thresholds, values: original(thresholds + Fraction(1, 2), values)
+
+
+@damaged("printed-latent-dimension", "sharpened_dimension")
+def an_index_too_many(original: Any) -> Any:
+    return after(lambda d_latent: d_latent + 1)(original)
+
+
+@damaged("positional-encoding", "Target")
+def positions_begin_with_0(original: Any) -> Any:
+    class Positions:
+        @staticmethod
+        def from_text(text: str, **options: Any) -> Any:
+            return original.from_text(text.replace("i/n", "(i-1)/n"), **options)
+    return Positions
+
+
 @damaged("universal-pooling", "mixers")
 def the_factor_of_the_global_token_is_forgotten(original: Any) -> Any:
     class Mixers:
@@ -176,3 +200,9 @@ def test_a_wrong_construction_is_noticed(step: str, name: str, replace: Replace,
     result = run_step(all_steps()[step], given_for(all_steps()[step]))
     assert not result.crashed, [check.what for check in result.checks]
     assert result.status in (Status.REFUTED, Status.UNDECIDED)
+
+
+def test_figure_2_is_not_refuted_by_features_that_are_not_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    step, module = all_steps()["printed-figure-2"], import_module("proofs_check.steps.figure_2_target")
+    monkeypatch.setattr(module, "STEP", dataclasses.replace(module.STEP, constants={"factor": 2}))
+    assert run_step(step, given_for(step)).status is Status.UNDECIDED

@@ -52,6 +52,12 @@ def test_a_proved_step_has_a_symbolic_proof() -> None:
             assert any(check.method is Method.SYMBOLIC and not check.support for check in step.checks), step.id
 
 
+def test_cases_carry_a_proved_step_only_where_one_example_is_enough() -> None:
+    cases = {(step.id, check.claim) for step in STEPS.values() for check in step.checks
+             if step.expected is Status.PROVED and not check.support and check.method is not Method.SYMBOLIC}
+    assert cases == {("interpolation-error", "no shift across an inflection"), ("step-network", "plain ReLU units do not")}
+
+
 def test_what_is_assumed_is_cited_and_the_theorems_do_not_rest_on_it() -> None:
     results = [StepResult(name, step.expected, ()) for name, step in STEPS.items()]
     assert {inherited(STEPS, results)[theorem] for theorem in THEOREMS} == {Status.PROVED}
