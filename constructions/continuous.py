@@ -15,7 +15,7 @@ from constructions.moduli import derived
 from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import PoolingHead
-from constructions.sumformers.bernstein import bernstein, bernstein_degree_fits, slopes_that_occur
+from constructions.sumformers.bernstein import MAX_VALUES, bernstein, bernstein_degree_fits, slopes_that_occur
 from constructions.sumformers.compiler import compile_decomposition
 from constructions.sumformers.error_budget import Compiled
 from constructions.sumformers.fitted import fit
@@ -86,6 +86,9 @@ def power_sums(target: Target, tolerance: Fraction) -> Decomposition:
 def _through_bernstein(target: Target, tolerance: Fraction, reason: str) -> Decomposition:
     if target.d > 1:
         raise Refused(f"{reason}, and its Bernstein polynomial is built for d = 1 only")
+    if 2 * target.n > MAX_VALUES:  # even of degree 1: no need to see how steep f is on so many tokens
+        raise Refused(f"it is not a polynomial, and a Bernstein polynomial on {target.n:,} tokens takes {2 * target.n:,} values "
+                      f"of f or more, more than {MAX_VALUES:,}")
     bernstein_degree_fits(target, slopes_that_occur(target), tolerance / 2)
     L = derived(target).lipschitz
     outputs, missed, N = bernstein(target, [L] * target.n, tolerance / 2)

@@ -19,9 +19,12 @@ from constructions.planner import MAX_TABLE
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
+from constructions.targets import expression as ex
 from constructions.targets.target import AnyTarget, Target
 
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
+LARGE = 10**18  # entries: beyond that a number says no more, and its digits may not fit into the memory
+NUMBERS = 2**22  # of one array, where f compares each token with all others
 
 
 def methods() -> tuple[str, ...]:
@@ -92,7 +95,7 @@ def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequ
 def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], modulus: Modulus | None, code: str,
           number_format: NumberFormat, max_table: int, cheapest_other: int | None) -> Candidate:
     if cheapest_other is not None and modulus is None and isinstance(target, Target):
-        entries = _entries_at_least(target, tolerance)
+        entries = entries_at_least(target, tolerance)
         if PARAMETERS_PER_ENTRY * entries > cheapest_other:
             return Candidate("grid", f"its table has at least {entries:.3g} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
                              at_least=True)
@@ -103,19 +106,27 @@ def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], 
     return Candidate("grid", "", planned.code.d_latent, PARAMETERS_PER_ENTRY * planned.table_entries, 4)
 
 
-def _entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:
-    """Bound the table's size from below by a slope that occurs: the modulus is never smaller."""
+def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:
+    """Bound the table's size from below by a slope that occurs: the modulus is never smaller. ``LARGE`` stands for all above."""
     rng = np.random.default_rng(0)
+    ordered = any(isinstance(node, ex.OrderStatistic) for output in target.outputs for node in output.walk())
+    few = target.n if ordered else min(target.n, math.isqrt(NUMBERS // samples))
+    counts = (*(1 for _ in range(few - 1)), target.n - few + 1)  # of a longer sequence the others equal the last of these
+    samples = max(1, min(samples, NUMBERS // few))
     lower, upper = (np.array([float(end) for end in ends]) for ends in (target.box.lower, target.box.upper))
-    tokens = lower + (upper - lower) * rng.random((samples, target.n, target.d))
+    tokens = lower + (upper - lower) * rng.random((samples, few, target.d))
     step = 1e-6 * float((upper - lower).max())
     signs = rng.choice([-1.0, 1.0], tokens.shape)
     moved = np.clip(tokens + step * signs, lower, upper)
     with np.errstate(all="ignore"):
-        rise = np.abs(target.numpy(moved) - target.numpy(tokens)).max(axis=(1, 2)) / np.abs(moved - tokens).max(axis=(1, 2))
+        there, here = (target.numpy(part, slice(0, 1) if ordered else slice(None), None if few == target.n else counts)
+                       for part in (moved, tokens))
+        rise = np.abs(there - here).max(axis=(1, 2)) / np.abs(moved - tokens).max(axis=(1, 2))
     slope = float(np.nanmax(rise, initial=0.0)) * 0.999
     if not 0 < slope < math.inf:
         return 1
     radius = tolerance / Fraction(slope)
     cells = math.prod(cells_needed(a, b, radius) for a, b in target.box.sides)
+    if math.lgamma(cells + target.n - 1) - math.lgamma(cells) - math.lgamma(target.n) > math.log(LARGE) + 1:
+        return LARGE
     return cells * math.comb(cells + target.n - 2, target.n - 1)

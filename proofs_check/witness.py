@@ -27,6 +27,7 @@ from proofs_check.workers import one_thread
 
 AnySumformer = Sumformer | MeanSumformer
 LONG = 64  # tokens: f may compare each with all others
+SCORES = 2**24  # held at once
 
 
 def choose_device(name: str) -> torch.device:
@@ -140,11 +141,17 @@ Evaluator = CompiledSumformer | CompiledMeanSumformer | _ByObjects
 
 
 def largest_deviation(architecture: Architecture, sumformer: AnySumformer, tokens: np.ndarray, dtype: torch.dtype) -> float:
-    """Return max |T_architecture - S| over the given (batch, n, d) sequences, the architecture run densely in torch."""
-    module = TorchArchitecture.of(architecture, dtype)
+    """Return max |T_architecture - S| over the given (batch, n, d) sequences, the architecture run densely in torch.
+
+    Sequences are run together as long as their n x n scores, if there are any, fit into memory easily.
+    """
+    module, gaps = TorchArchitecture.of(architecture, dtype), []
+    together = max(1, SCORES // tokens.shape[1] ** 2)
     with torch.no_grad(), one_thread():
-        values = module(torch.as_tensor(tokens).to(dtype)).numpy().astype(np.float64)
-    return float(np.abs(values - sumformer(tokens)).max())
+        for part in np.split(tokens, range(together, len(tokens), together)):
+            values = module(torch.as_tensor(part).to(dtype)).numpy().astype(np.float64)
+            gaps.append(np.abs(values - sumformer(part)).max())
+    return float(np.max(gaps))
 
 
 def probing_sequences(sumformer: AnySumformer, target: AnyTarget, count: int, seed: int, dtype: torch.dtype,

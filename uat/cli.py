@@ -14,6 +14,7 @@ from constructions.errors import BadInput, Interrupted, Refused
 from uat.printing import printable
 
 INTERRUPTED = 130  # what typer leaves with after Ctrl-C
+NO_MEMORY = "refused: not enough memory; a larger --eps, a shorter --n or a smaller --max-table needs less"
 
 app = typer.Typer(name="python -m uat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Explicit Transformer, Linformer, Performer and Sumformer weights for a continuous "
@@ -318,7 +319,11 @@ def main() -> None:
     except SystemExit as leaving:
         _leave("interrupted: nothing was written" if leaving.code == INTERRUPTED else "", leaving.code)
     except MemoryError:
-        _leave("refused: not enough memory; a larger --eps or a smaller --max-table needs less", 1)
+        _leave(NO_MEMORY, 1)
+    except RuntimeError as error:
+        if not any(words in str(error) for words in ("can't allocate memory", "out of memory")):  # torch has no type for it
+            raise
+        _leave(NO_MEMORY, 1)
     except BrokenPipeError:
         _leave("", 1)
 

@@ -26,6 +26,7 @@ from uat.sampling import Sampled
 from uat.stored_run import open_run
 
 LONGEST = 2**53  # tokens of a sequence that is sampled
+DOUBT = "the error of the long sequence, in float64 and not enclosed, exceeds the bound"
 
 
 def plan(request: Request, *, as_json: bool) -> int:
@@ -55,7 +56,7 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
         with progress() as report:
             outcome = pipeline.run(request, n, sampled_at, samples=samples, device=device, report=report)
         several = len(lengths) > 1 and not outcome.construction.every_n
-        good = isinstance(outcome.verdict, Certificate) and not outcome.refuted
+        good = isinstance(outcome.verdict, Certificate) and not outcome.refuted and not outcome.doubtful
         run = None
         if good and isinstance(outcome.verdict, Certificate):
             place = f"{out}-n{n}" if out is not None and several else out
@@ -156,7 +157,7 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
     else:
         _show_sample(show.console(), claim, found, "; ".join(opened.files.certificate.get("assumptions", [])[:1])
                      if opened.files.certificate.get("status") == "assumed" else "")
-    return 1 if found.refutes else 0
+    return 1 if found.refutes or found.doubtful else 0
 
 
 def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, Any]:
@@ -164,8 +165,9 @@ def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, A
     construction, verdict = outcome.construction, outcome.verdict
     record, claim = outcome.plan_record, verdict.claim
     worst = max(outcome.sampled, key=lambda found: found.maximum, default=None)
-    certified = isinstance(verdict, Certificate) and not outcome.refuted
-    contradiction = {"status": "refuted", "reason": "a sampled error exceeds the bound"} if outcome.refuted else {}
+    certified = isinstance(verdict, Certificate) and not outcome.refuted and not outcome.doubtful
+    contradiction = {"status": "refuted", "reason": "a sampled error exceeds the bound"} if outcome.refuted else (
+        {"status": "undecided", "reason": DOUBT} if outcome.doubtful else {})
     known = ("target", "expression", "n", "every_n", "d", "d_out", "domain", "positional", "eps", "method", "code")
     return {
         **{key: record[key] for key in known if key in record},
@@ -328,8 +330,9 @@ def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) ->
         out.print(_shown_stream(found.n, found.streamed))
     if found.refutes:
         blame = f"so this is false: {assumption}" if assumption else "please report this"
-        where = "at the witness" if found.maximum > claim.bound else "of the long sequence, in float64,"
-        out.print(f"[bold red]refuted[/bold red]: the error {where} exceeds the bound; {show.escape(blame)}")
+        out.print(f"[bold red]refuted[/bold red]: the error at the witness exceeds the bound; {show.escape(blame)}")
+    elif found.doubtful:
+        out.print(f"[bold red]undecided[/bold red]: {DOUBT}; please report this")
 
 
 def _shown_stream(n: int, streamed: dict[str, float]) -> str:

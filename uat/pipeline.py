@@ -57,6 +57,11 @@ class Outcome:
         """Whether a sampled error exceeds the bound."""
         return any(found.refutes for found in self.sampled)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether an error that no enclosure confirms does."""
+        return any(found.doubtful for found in self.sampled)
+
 
 def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarget, tuple[PoolingHead, ...], list[Candidate]]:
     """Return the target and every construction that was asked for, with what it would need."""

@@ -15,10 +15,12 @@ from constructions.sumformers import Sumformer
 from constructions.targets.target import AnyTarget, Target
 
 EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
-PROBES = 24
+PROBES = 24  # sequences an architecture is run on; fewer where they have more than so many tokens together, none where one has
+PROBED_TOKENS = 2**17
+LONGEST_SCORES = 2**13  # tokens: n x n scores of a longer sequence, half a gigabyte and more, are not computed
 USUAL, USUAL_OF_CONSTRUCT = 10_000_000, 1_000_000
 TOKENS = 30_000_000  # of a search of a continuous network, repeated ones once: hundreds of flops each
-ROUNDING = Fraction(1, 10**6)  # of the bound: an error in float64 counts against it beyond this
+ROUNDING = Fraction(1, 10**6)  # of the bound: an error that is known in float64 alone makes it doubtful beyond this
 PAIRS = 500_000_000  # of tokens, where f compares each with all others
 STREAMED = 100_000_000  # tokens: a longer sequence is not read token by token, it would take as long as it is
 AnySumformer = Sumformer | MeanSumformer
@@ -28,12 +30,15 @@ AnySumformer = Sumformer | MeanSumformer
 class Sampled:
     """A confirmed lower bound, whether it refutes the claim, and how fast the search was.
 
+    What no enclosure confirms refutes nothing; beyond the bound it is a doubt.
+
     Attributes:
         n: length of the sequences.
         witness, counts: different tokens and how often each occurs; all n tokens where counts is None.
         tokens_read: tokens a second that were read, repeated ones once.
         bandwidth_share: bytes of tokens read a second over those that a copy on the same device reads.
         streamed: what one long sequence of different tokens showed, in float64: error, tokens looked at, tokens a second.
+        doubtful: whether that error is beyond the bound.
     """
 
     n: int
@@ -48,6 +53,7 @@ class Sampled:
     found_by: str
     device: str
     refutes: bool
+    doubtful: bool = False
     streamed: dict[str, float] | None = None
     deviations: dict[str, float] = field(default_factory=dict)
 
@@ -58,7 +64,7 @@ class Sampled:
                 "samples": self.samples, "sequences_per_second": self.throughput, "tokens_per_second": self.tokens_read,
                 "bandwidth_share": self.bandwidth_share,
                 **({} if self.streamed is None else {"streamed": self.streamed}), "found_by": self.found_by,
-                "device": self.device, "refutes": self.refutes}
+                "device": self.device, "refutes": self.refutes, "doubtful": self.doubtful}
 
 
 def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, *, samples: int | None, device: str, seed: int,
@@ -97,7 +103,7 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     long = stream(target, evaluate, space, target.n, seed)
     shown = {"error": long.maximum, "tokens_looked_at": long.looked_at, "tokens_per_second": long.tokens_per_second,
              "bandwidth_share": long.tokens_per_second * target.d * 8 / copied}
-    return replace(sampled, streamed=shown, refutes=sampled.refutes or Fraction(long.maximum) > bound * (1 + ROUNDING))
+    return replace(sampled, streamed=shown, doubtful=not Fraction(long.maximum) <= bound * (1 + ROUNDING))
 
 
 def _affordable(usual: int, sumformer: AnySumformer, length: int, exactly: bool) -> int:
@@ -107,7 +113,11 @@ def _affordable(usual: int, sumformer: AnySumformer, length: int, exactly: bool)
 
 def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int | None,
                         device: str, seed: int, report: Report) -> Sampled:
-    """Search at one length, and run every architecture densely on sequences that strain it."""
+    """Search at one length, and run every architecture densely on sequences that strain it.
+
+    A Transformer is not run on sequences longer than ``LONGEST_SCORES``, no architecture on those longer than ``PROBED_TOKENS``:
+    its deviation stays unknown.
+    """
     import torch
 
     from proofs_check.witness import largest_deviation, probing_sequences
@@ -118,10 +128,13 @@ def sample_construction(construction: Construction | ContinuousConstruction, n: 
     sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report,
                              usual=USUAL_OF_CONSTRUCT)
     dtype = torch.float32 if construction.number_format.bits == 24 else torch.float64
-    for architecture in construction.architectures:
+    run = [one for one in construction.architectures
+           if n <= (LONGEST_SCORES if one.head.name == "transformer" else PROBED_TOKENS)]
+    probes = max(1, min(PROBES, PROBED_TOKENS // n))
+    for architecture in run:
         if isinstance(sumformer, MeanSumformer) and n != construction.target.n:
             architecture = assemble_mean(sumformer, architecture.head, n, construction.number_format)
-        tokens = probing_sequences(sumformer, target, PROBES, seed, dtype, sampled.witness if sampled.counts is None else ())
+        tokens = probing_sequences(sumformer, target, probes, seed, dtype, sampled.witness if sampled.counts is None else ())
         sampled.deviations[architecture.name] = largest_deviation(architecture, sumformer, tokens, dtype)
-        report("running the architectures", len(sampled.deviations), len(construction.architectures))
+        report("running the architectures", len(sampled.deviations), len(run))
     return sampled

@@ -39,9 +39,18 @@ def bernstein_degree_fits(target: Target, slopes: Sequence[Fraction], tolerance:
     count = (N + 1) * math.comb(N + target.n - 1, target.n - 1)
     if count > MAX_VALUES:
         raise Refused(f"it is not a polynomial, and its Bernstein polynomial has degree {N} or more in each coordinate: at least "
-                      f"{count} values of f are more than {MAX_VALUES}; latent dimension {sharpened_dimension(target.n, 1, N)} "
-                      f"(printed {printed_dimension(target.n, 1)})")
+                      f"{_at_least(count)} values of f are more than {MAX_VALUES}; latent dimension "
+                      f"{sharpened_dimension(target.n, 1, N)} (printed {printed_dimension(target.n, 1)})")
     return N
+
+
+def _at_least(count: int) -> str:
+    """Return a number, or a power of ten below one with too many digits to print.
+
+    >>> _at_least(96597055303305), _at_least(10**5000 + 1)
+    ('96597055303305', '10^4999')
+    """
+    return str(count) if count < 10**18 else f"10^{math.floor((count.bit_length() - 1) * math.log10(2))}"
 
 
 def bernstein(target: Target, slopes: Sequence[Fraction], tolerance: Fraction) -> tuple[tuple[ex.Expression, ...], Fraction, int]:

@@ -87,10 +87,10 @@ class Target:
             raise ExpressionError(text, error.args[0], error.args[1]) from None
         return Target(name or text, text, n, box, outputs, positional)
 
-    def numpy(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
-        """Evaluate in float64 (rounded; undefined values are NaN or inf, silently)."""
+    def numpy(self, tokens: np.ndarray, own: slice = slice(None), counts: Counts | None = None) -> np.ndarray:
+        """Evaluate in float64 (rounded; undefined values are NaN or inf, silently); ``counts``: how often each token occurs."""
         with np.errstate(all="ignore"):
-            return np.asarray(evaluate(self.outputs, tokens, numpy_algebra(), own))
+            return np.asarray(evaluate(self.outputs, tokens, numpy_algebra(), own, counts))
 
     def torch(self, tokens: Any, own: slice = slice(None), counts: Counts | None = None) -> Any:
         """Evaluate on a torch tensor, on its device and in its dtype; ``counts`` says how often each token occurs."""

@@ -73,14 +73,30 @@ def test_the_screen_says_how_often_a_token_occurs(uat: Uat) -> None:
     assert "of the memory bandwidth" in " ".join(shown.split())
 
 
-def test_an_error_of_the_long_sequence_beyond_the_bound_is_a_refutation(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_long_sequence_beyond_the_bound_is_a_doubt_and_no_refutation(
+        uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
     assert uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--samples", "0", "--out", "run").code == 0
+    asked = ("--n", "100000", "--samples", "1000")
     monkeypatch.setattr(streamed, "stream", lambda *arguments: streamed.Streamed(0.02, 64, 1e6))
-    answer = uat("sample", "run", "--n", "100000", "--samples", "1000")
+    answer = uat("sample", "run", *asked)
     assert answer.code == 1
-    assert "refuted: the error of the long sequence, in float64, exceeds the bound" in answer.out
+    said = "undecided: the error of the long sequence, in float64 and not enclosed, exceeds the bound"
+    assert said in " ".join(answer.out.split())
+    found = uat("sample", "run", *asked, "--json").json
+    assert (found["refutes"], found["doubtful"]) == (False, True)
+    built = uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", *asked, "--out", "new", "--json")
+    assert built.code == 1
+    assert (built.json["status"], built.json["certified_bound"], built.json["run"]) == ("undecided", None, None)
     monkeypatch.setattr(streamed, "stream", lambda *arguments: streamed.Streamed(0.009, 64, 1e6))
-    assert uat("sample", "run", "--n", "100000", "--samples", "1000").code == 0
+    assert uat("sample", "run", *asked).code == 0
+
+
+def test_a_transformer_is_not_run_on_a_sequence_whose_scores_would_fill_the_memory(uat: Uat) -> None:
+    answer = uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--n", "100000", "--samples", "1000", "--json")
+    assert answer.code == 0
+    known = {name: row["max_deviation"] for name, row in answer.json["architectures"].items()}
+    assert known.pop("transformer") is None
+    assert all(0 <= deviation < 1e-9 for deviation in known.values())
 
 
 def test_more_tokens_than_floats_can_count_are_bad_input(uat: Uat) -> None:

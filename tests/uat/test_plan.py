@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from constructions.targets.library import LIBRARY
+from constructions.construct import plan
+from constructions.survey import entries_at_least
+from constructions.targets.library import LIBRARY, resolve
+from constructions.targets.target import Target
 from tests.strategies import fuzz, mutated
 from tests.uat.conftest import GRID, Uat, run_main
 from uat import pipeline
@@ -75,3 +80,24 @@ def test_no_text_is_ever_answered_with_a_traceback(target: str, eps: str, domain
 
 def test_a_domain_near_the_largest_float_is_refused_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_main(monkeypatch, ["plan", "--target=x*mean(y)", "--eps=1e300", "--domain=-1e300,1e300"]) == 1
+
+
+@pytest.mark.parametrize("n", [5_000, 10**8])
+@pytest.mark.parametrize("target", ["f", "x*mean(y)", "mean(x*y*y)"])
+def test_constructions_are_compared_for_sequences_of_any_length(uat: Uat, target: str, n: int) -> None:
+    planned = uat("plan", "--target", target, "--eps", "1e-2", "--n", str(n), "--json")
+    assert planned.code == 0
+    assert planned.json["method"] in ("sum-decomposition", "power-sums")
+
+
+@pytest.mark.parametrize(("target", "n"), [("order(3)", 100), ("order(1)*mean(y)", 5_000)])
+def test_so_are_those_of_targets_that_look_at_the_order(uat: Uat, target: str, n: int) -> None:
+    assert uat("plan", "--target", target, "--eps", "1e-1", "--n", str(n)).code == 0
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_table_of_the_grid_is_no_smaller_than_a_slope_says(n: int) -> None:
+    target = resolve("f", n=n, d=None, domain="0,1")
+    assert isinstance(target, Target)
+    for eps in (Fraction(1, 3), Fraction(1, 10)):
+        assert 1 < entries_at_least(target, eps) <= plan(target, eps, [], max_table=10**12).table_entries
