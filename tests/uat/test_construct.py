@@ -85,6 +85,13 @@ def test_a_callable_is_certified_on_its_declared_constant(uat: Uat) -> None:
     assert uat("sample", "run", "--import-callable", "--samples", "500").code == 0
 
 
+def test_a_constant_that_is_declared_too_small_is_refuted_at_the_sequence_that_shows_it(uat: Uat) -> None:
+    built = uat("construct", "--target", "tests.uat.callables:farthest", "--lipschitz", "1/10", "--n", "2", "--eps", "1/4",
+                "--samples", "500", "--json")
+    assert (built.code, built.json["status"], built.json["run"]) == (1, "refuted", None)
+    assert built.json["sampled_max"] > 0.99  # one cell, the value 0; one token at 0 and one at 1
+
+
 def test_without_samples_nothing_is_sampled(uat: Uat) -> None:
     built = uat("construct", *SMALL[:4], *GRID, "--samples", "0", "--json", "--out", "run")
     assert built.code == 0
