@@ -131,6 +131,18 @@ def test_bad_options_of_construct_are_bad_input(options: tuple[str, ...], words:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**63), "9" * 30])
+@pytest.mark.parametrize("command", [
+    ("construct", *T, *E), ("sample", "run"), ("check",), ("tables", "codes"), ("experiment", "figure-1"), ("bench",)],
+    ids=lambda command: str(command[0]))
+def test_a_seed_that_numpy_or_torch_would_not_take_is_bad_input(
+        command: tuple[str, ...], seed: str, uat: Uat, tmp_path: Path) -> None:
+    answer = uat(*command, "--seed", seed)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"--seed {seed}: expected a whole number from 0 to 2^63 - 1" in answer.message
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_cuda_is_bad_input_before_anything_is_built(uat: Uat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
