@@ -330,6 +330,8 @@ def main() -> None:
         _leave("refused: not enough memory; a larger --eps or a smaller --max-table needs less", 1)
     except BrokenPipeError:
         _leave("", 1)
+    except OSError as error:  # a name that is too long, a disk that fails: the place was the user's
+        _leave(f"error: {error.filename or 'a file'}: {error.strerror or error}", 2)
 
 
 def _leave(message: str, code: str | int | None) -> None:

@@ -14,7 +14,7 @@ from proofs_check.certify import TRUST, certify
 from proofs_check.kernel import Certificate, Refuted, decimal_above
 from proofs_check.run_files import understanding
 from uat import show
-from uat.files import replace_file
+from uat.files import refuse_unwritable, replace_file
 from uat.progress import progress
 from uat.report.content import content
 from uat.report.verdict import known
@@ -29,6 +29,7 @@ def report(run: str, *, out: str | None, samples: int, seed: int, recheck: bool,
     path = Path(out) if out is not None else Path(run).with_name(f"{Path(run).resolve().name}.html")
     if path.is_dir():
         raise BadInput(f"--out {path}: is a folder; expected the name of a file")
+    refuse_unwritable(path.parent)
     start = time.perf_counter()
     with progress() as told:
         opened = open_run(run, import_callable=import_callable)
