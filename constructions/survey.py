@@ -15,7 +15,7 @@ from constructions.domains import cells_needed
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE
+from constructions.planner import MAX_TABLE, counted
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
@@ -99,7 +99,8 @@ def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], 
     if cheapest_other is not None and modulus is None and isinstance(target, Target):
         entries = _entries_at_least(target, tolerance)
         if PARAMETERS_PER_ENTRY * entries > cheapest_other:
-            return Candidate("grid", f"its table has at least {entries:.3g} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
+            shown = f"{entries:.3g}" if entries < 10**100 else counted(entries)
+            return Candidate("grid", f"its table has at least {shown} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
                              at_least=True)
     try:
         planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table)

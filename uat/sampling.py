@@ -107,16 +107,18 @@ def _affordable(usual: int, sumformer: AnySumformer, length: int, exactly: bool)
 
 def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int | None,
                         device: str, seed: int, report: Report) -> Sampled:
-    """Search at one length, and run every architecture densely on sequences that strain it."""
+    """Search at one length, and run every architecture densely on sequences that strain it, where these are short enough."""
     import torch
 
-    from proofs_check.witness import largest_deviation, probing_sequences
+    from proofs_check.witness import largest_deviation, probing_sequences, runs_densely
 
     target, sumformer = construction.target, construction.sumformer
     if isinstance(target, Target) and n != target.n:
         target = Target.from_text(target.text, n=n, box=target.box, name=target.name, positional=target.positional)
     sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report,
                              usual=USUAL_OF_CONSTRUCT)
+    if not runs_densely(n):
+        return sampled
     dtype = torch.float32 if construction.number_format.bits == 24 else torch.float64
     for architecture in construction.architectures:
         if isinstance(sumformer, MeanSumformer) and n != construction.target.n:

@@ -53,6 +53,7 @@ BAD = [
     ((*T, *E, "--precision", "float16"), ["--precision 'float16'", "float32"]),
     ((*T, *E, "--linformer-k", "0"), ["k = 0", ">= 1"]),
     ((*T, *E, "--performer-features", "0"), ["features = 0", "at least 1"]),
+    ((*T, *E, "--performer-features", "1000000000"), ["features = 1000000000", "at most 65536"]),
     ((*T, *E, "--max-table", "0"), ["--max-table 0", "at least 1"]),
     ((*T, *E, "--lipschitz", "-1"), ["--lipschitz -1", ">= 0"]),
     ((*T, *E, "--lipschitz", "steep"), ["'steep'", "finite decimal number"]),

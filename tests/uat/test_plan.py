@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -75,3 +77,9 @@ def test_no_text_is_ever_answered_with_a_traceback(target: str, eps: str, domain
 
 def test_a_domain_near_the_largest_float_is_refused_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_main(monkeypatch, ["plan", "--target=x*mean(y)", "--eps=1e300", "--domain=-1e300,1e300"]) == 1
+
+
+def test_a_table_too_large_for_a_float_is_shown_all_the_same(uat: Uat) -> None:
+    answer = uat("plan", "--target", "x[0]*mean(y[1])", "--d", "60", "--eps", "1e-3")
+    assert answer.code == 0, answer.err
+    assert re.search(r"its table has at least \d\.\d\de\d{3}", " ".join(answer.out.split()))
