@@ -14,6 +14,10 @@ class Refused(RuntimeError):
     """The request is well formed but the mathematics, or a stated budget, does not allow it (exit code 1)."""
 
 
+class Undefined(Refused):
+    """The target has no value at a sequence of its domain, which the message names: nothing approximates it there."""
+
+
 class Interrupted(Exception):
     """The user stopped it: says what is kept and how to go on (exit code 130)."""
 

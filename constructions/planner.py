@@ -162,16 +162,16 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
     advice = f"eps = {_decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
     cells = [cells_needed(a, b, radius) for a, b in box.sides]
     raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g} needs "
-                  f"{' x '.join(map(_shown, cells))} cells and {_shown(entries)} table entries for n = {n}, "
+                  f"{' x '.join(map(counted, cells))} cells and {counted(entries)} table entries for n = {n}, "
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
 
 
-def _shown(count: int) -> str:
-    """Return a count in full while it is short, in powers of ten beyond (it may be too large for a float)."""
+def counted(count: int) -> str:
+    """Return a count in full while it is short, in powers of ten beyond: it may be too large for a float."""
     digits = str(count)
     return digits if len(digits) <= 7 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
 
 
 def _decimal(value: Fraction) -> str:
     """Return three digits of a number that may be too large for a float."""
-    return f"{float(value):.3g}" if value < 10**300 else _shown(int(value))
+    return f"{float(value):.3g}" if value < 10**300 else counted(int(value))

@@ -12,10 +12,10 @@ import numpy as np
 from constructions.construct import plan
 from constructions.continuous import CONSTRUCTIONS, compile_target
 from constructions.domains import cells_needed
-from constructions.errors import Refused
+from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE
+from constructions.planner import MAX_TABLE, counted
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
@@ -23,7 +23,7 @@ from constructions.targets import expression as ex
 from constructions.targets.target import AnyTarget, Target
 
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
-LARGE = 10**18  # entries: beyond that a number says no more, and its digits may not fit into the memory
+LARGE = 10**999  # entries: beyond that a number says no more, and its digits may not fit into the memory
 NUMBERS = 2**22  # of one array, where f compares each token with all others
 
 
@@ -41,7 +41,8 @@ def automatic() -> tuple[str, ...]:
 class Candidate:
     """One construction and what it would cost; where it does not apply ``reason`` says why and the figures are None.
 
-    ``at_least`` marks a lower bound: the table of the grid is not planned in full when it cannot be the cheapest.
+    ``at_least`` marks a lower bound: the table of the grid is not planned in full when it cannot be the cheapest. ``undefined``
+    marks a reason that excludes every construction: the target has no value at the place that it names.
     """
 
     method: str
@@ -51,6 +52,7 @@ class Candidate:
     depth: int | None = None
     every_n: bool = False
     at_least: bool = False
+    undefined: bool = False
 
 
 def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
@@ -72,10 +74,13 @@ def cheapest(candidates: Sequence[Candidate]) -> Candidate:
     """Return the candidate with the fewest non-zero parameters.
 
     Raises:
-        Refused: none applies, with every reason.
+        Refused: none applies, with every reason, or the one that excludes them all.
     """
     usable = [c for c in candidates if c.parameters is not None and not c.at_least]
     if not usable:
+        for candidate in candidates:
+            if candidate.undefined:
+                raise Refused(f"no construction applies: {candidate.reason}; expected a value at every sequence")
         hint = "\n--method fit tries a polynomial whose error is proved by subdivision" if len(candidates) > 1 else ""
         raise Refused("no construction applies:\n" + "\n".join(f"  {c.method}: {c.reason}" for c in candidates) + hint)
     return min(usable, key=lambda c: (c.parameters or 0, not c.every_n))
@@ -97,12 +102,13 @@ def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], 
     if cheapest_other is not None and modulus is None and isinstance(target, Target):
         entries = entries_at_least(target, tolerance)
         if PARAMETERS_PER_ENTRY * entries > cheapest_other:
-            return Candidate("grid", f"its table has at least {entries:.3g} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
+            shown = f"{entries:.3g}" if entries < 10**100 else counted(entries)
+            return Candidate("grid", f"its table has at least {shown} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
                              at_least=True)
     try:
         planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table)
     except Refused as refused:
-        return Candidate("grid", str(refused))
+        return Candidate("grid", str(refused), undefined=isinstance(refused, Undefined))
     return Candidate("grid", "", planned.code.d_latent, PARAMETERS_PER_ENTRY * planned.table_entries, 4)
 
 

@@ -133,14 +133,18 @@ def _folds(network: MeanSumformer) -> tuple[int, int]:
     return len(starts), sum(layer.weights.units - len(layer.plain) for layer in layers)
 
 
+def _number(value: Fraction) -> str:
+    """Write a constant that bounds nothing: exactly, or where that is long as the nearest double."""
+    return str(value) if len(str(value)) < 20 else f"{float(value):.17g}"
+
+
 def _of_heads(run: RunFiles, claim: Claim) -> Iterator[Constant]:
     for name, description in run.network["architectures"].items():
         prefix = next(key for key in run.arrays if key.startswith(f"{name}.") and key.endswith(".W_V")).removesuffix("W_V")
         weights = {key.removeprefix(prefix): array for key, array in run.arrays.items() if key.startswith(prefix)}
         factor = pooling_factor(name, weights, claim.n)
         routes = sorted({Fraction(float(v)) for v in weights["W_V"][np.nonzero(weights["W_V"])]})
-        shown = ", ".join(str(factor * route) if len(str(factor * route)) < 20 else decimal_above(factor * route)
-                          for route in routes)
+        shown = ", ".join(_number(factor * route) for route in routes)
         yield Constant(pooling_step(name), f"{name}: head = c sum over tokens, c", shown)
         sizes = {"E": "k", "w": "features"}
         for key, what in sizes.items():

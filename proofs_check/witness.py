@@ -27,7 +27,7 @@ from proofs_check.workers import one_thread
 
 AnySumformer = Sumformer | MeanSumformer
 LONG = 64  # tokens: f may compare each with all others
-SCORES = 2**24  # held at once
+SCORES = 2**27  # numbers that the heads of one batch may hold at once: a GiB in float64, of which softmax needs a few
 
 
 def choose_device(name: str) -> torch.device:
@@ -140,18 +140,28 @@ class _ByObjects:
 Evaluator = CompiledSumformer | CompiledMeanSumformer | _ByObjects
 
 
-def largest_deviation(architecture: Architecture, sumformer: AnySumformer, tokens: np.ndarray, dtype: torch.dtype) -> float:
-    """Return max |T_architecture - S| over the given (batch, n, d) sequences, the architecture run densely in torch.
+def runs_densely(n: int) -> bool:
+    """Whether the n x n weights of a softmax head, for one sequence, are few enough to be written out."""
+    return n * n <= SCORES
 
-    Sequences are run together as long as their n x n scores, if there are any, fit into memory easily.
+
+def run_densely(architecture: Architecture, tokens: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+    """Evaluate the dense torch module on (batch, n, d) tokens, as many sequences at once as its head has memory for.
+
+    Raises:
+        Refused: a weight is an integer beyond machine arithmetic, or the dtype does not hold it.
     """
-    module, gaps = TorchArchitecture.of(architecture, dtype), []
-    together = max(1, SCORES // tokens.shape[1] ** 2)
+    module, n = TorchArchitecture.of(architecture, dtype), tokens.shape[1]
+    heads = [block.attention for block in architecture.blocks if block.attention is not None]
+    widest = max([n, *(max(array.shape) for arrays in heads for array in arrays.values())])
     with torch.no_grad(), one_thread():
-        for part in np.split(tokens, range(together, len(tokens), together)):
-            values = module(torch.as_tensor(part).to(dtype)).numpy().astype(np.float64)
-            gaps.append(np.abs(values - sumformer(part)).max())
-    return float(np.max(gaps))
+        parts = torch.split(torch.as_tensor(tokens).to(dtype), max(1, SCORES // (n * widest)))
+        return np.asarray(torch.cat([module(part) for part in parts]).numpy().astype(np.float64))
+
+
+def largest_deviation(architecture: Architecture, sumformer: AnySumformer, tokens: np.ndarray, dtype: torch.dtype) -> float:
+    """Return max |T_architecture - S| over the given (batch, n, d) sequences, the architecture run densely in torch."""
+    return float(np.abs(run_densely(architecture, tokens, dtype) - sumformer(tokens)).max())
 
 
 def probing_sequences(sumformer: AnySumformer, target: AnyTarget, count: int, seed: int, dtype: torch.dtype,

@@ -24,8 +24,10 @@ from proofs_check.runner import Run, Settings, run_steps
 from proofs_check.step_cache import StepCache, default_folder
 from proofs_check.steps import all_steps
 from uat import show
+from uat.files import refuse_unwritable
 from uat.progress import progress
 from uat.proof_drawing import mermaid, svg
+from uat.run_directory import status_text
 
 PROFILES, DEVICES = ("fast", "full"), ("auto", "cpu", "cuda")
 WIDTH = 100
@@ -64,6 +66,8 @@ class CheckRequest:
             choose_device(self.device)
         if self.svg is not None and not Path(self.svg).parent.is_dir():
             raise BadInput(f"--svg {self.svg}: there is no folder {Path(self.svg).parent}")
+        if self.svg is not None:
+            refuse_unwritable(Path(self.svg).parent, "--svg")
         if self.profile not in PROFILES:
             raise BadInput(f"--profile {self.profile!r}: expected fast or full")
         if self.jobs is not None and self.jobs < 1:
@@ -152,7 +156,7 @@ def check_run(request: CheckRequest, *, as_json: bool) -> int:
     bound = verdict.proved_bound if isinstance(verdict, Certificate) else None
     if as_json:
         show.print_json({"run": request.run, "constants": rows, "certified_bound": show.bound_text(bound) if bound else None,
-                         "status": verdict.status.value if isinstance(verdict, Certificate) else "undecided",
+                         "status": status_text(verdict),
                          "as_expected": good, "seconds": round(time.perf_counter() - start, 3)})
     else:
         _show_run(request, verdict, rows)

@@ -15,11 +15,12 @@ from uat.printing import printable
 
 INTERRUPTED = 130  # what typer leaves with after Ctrl-C
 NO_MEMORY = "refused: not enough memory; a larger --eps, a shorter --n or a smaller --max-table needs less"
+SEEDS = 2**63  # torch takes no more, numpy nothing below 0
 
 app = typer.Typer(name="python -m uat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Explicit Transformer, Linformer, Performer and Sumformer weights for a continuous "
                        "permutation-equivariant function, with a proved error bound.",
-                  epilog="Exit codes: 0 certified; 1 refused, undecided or refuted; 2 bad input.")
+                  epilog="Exit codes: 0 certified, or done; 1 refused, undecided or refuted; 2 bad input; 130 interrupted.")
 
 
 def _whole_number(text: str | int) -> int:
@@ -28,6 +29,13 @@ def _whole_number(text: str | int) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r}: expected a whole number") from None
+
+
+def _seed(seed: int) -> int:
+    """Refuse what numpy or torch would not take as a seed."""
+    if not 0 <= seed < SEEDS:
+        raise BadInput(f"--seed {seed}: expected a whole number from 0 to 2^63 - 1")
+    return seed
 
 
 Target = Annotated[str, typer.Option(help="A name from `uat targets`, an expression such as 'x*mean(y)', or "
@@ -61,7 +69,7 @@ MaxLatent = Annotated[int, typer.Option(
 Positional = Annotated[bool, typer.Option("--positional", help="Give every token its position i/n as one coordinate more; the "
                                                                "target may use i, and j inside reductions.")]
 Seed = Annotated[int, typer.Option(
-    parser=_whole_number, metavar="INTEGER", help="Seed of sampling and of the Performer's features.")]
+    parser=_whole_number, callback=_seed, metavar="INTEGER", help="Seed of sampling and of the Performer's features.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Device = Annotated[str, typer.Option(help="Where to sample: auto, cpu or cuda.")]
 Samples = Annotated[int | None, typer.Option(
@@ -125,7 +133,7 @@ ExperimentProfile = Annotated[str, typer.Option(
     "--profile", help="small: minutes on two cores; full: for a GPU; train-versus-construct also fast.")]
 ExperimentDevice = Annotated[str, typer.Option("--device", help="Where to train and search: auto, cpu or cuda.")]
 ExperimentSeed = Annotated[int, typer.Option(
-    "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of weights, batches, examples and searches.")]
+    "--seed", parser=_whole_number, callback=_seed, metavar="INTEGER", help="Seed of weights, batches, examples and searches.")]
 ExperimentOut = Annotated[str | None, typer.Option(
     "--out", help="New directory for the record and the states of trainings. (default: runs/experiment-NAME-PROFILE)",
     show_default=False)]
@@ -138,7 +146,8 @@ Lengths = Annotated[str | None, typer.Option(
 BenchDevice = Annotated[str, typer.Option("--device", help="Where to time: auto, cpu (one thread) or cuda.")]
 Dtype = Annotated[str, typer.Option(help="Number formats, float64 or float32, or both with a comma.")]
 BenchSeed = Annotated[int, typer.Option(
-    "--seed", parser=_whole_number, metavar="INTEGER", help="Seed of the tokens and of the Performer's features.")]
+    "--seed", parser=_whole_number, callback=_seed, metavar="INTEGER",
+    help="Seed of the tokens and of the Performer's features.")]
 RecordOut = Annotated[str | None, typer.Option(
     "--out", metavar="FILE", help="Write the JSON record (uat-bench/1) that tables and reports read.", show_default=False)]
 Run = Annotated[str, typer.Argument(help="A run directory written by construct.", show_default=False)]
@@ -326,6 +335,8 @@ def main() -> None:
         _leave(NO_MEMORY, 1)
     except BrokenPipeError:
         _leave("", 1)
+    except OSError as error:  # a name that is too long, a disk that fails: the place was the user's
+        _leave(f"error: {error.filename or 'a file'}: {error.strerror or error}", 2)
 
 
 def _leave(message: str, code: str | int | None) -> None:

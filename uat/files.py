@@ -44,6 +44,19 @@ def all_or_nothing(path: Path) -> Iterator[Path]:
         raise
 
 
+def refuse_unwritable(folder: Path, option: str = "--out") -> None:
+    """Refuse before any work a folder, there or still to be made, that cannot be written to: after the work, that would be lost.
+
+    Raises:
+        BadInput: it would have to be made inside a file, or the user, or a file system for reading only, does not allow it.
+    """
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise BadInput(f"{option} {folder}: {there} is not a directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(f"{option} {folder}: {there} cannot be written to; nothing was done")
+
+
 def _storage_problem(error: BaseException) -> str:
     """Say in words what kept a file from being written; safetensors wraps the system's error in its own."""
     if isinstance(error, OSError):

@@ -19,6 +19,7 @@ from constructions.sumformers.limits import Limits
 from constructions.survey import methods
 from constructions.targets.library import names_callable, resolve
 from constructions.targets.target import AnyTarget
+from uat.files import refuse_unwritable
 
 
 @dataclass(frozen=True)
@@ -173,4 +174,5 @@ class Subdivision:
         path = Path(self.checkpoint)
         if path.is_dir() or not path.parent.is_dir():
             raise BadInput(f"--checkpoint {self.checkpoint}: expected the name of a file in a folder that exists")
+        refuse_unwritable(path.parent, "--checkpoint")
         return path

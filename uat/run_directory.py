@@ -11,7 +11,7 @@ from constructions.storage import Stored
 from proofs_check.kernel import Certificate, Refuted, Status, Verdict
 from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import CERTIFICATE_FORMAT, FILES, digest, file_sha256
-from uat.files import all_or_nothing, write_json
+from uat.files import all_or_nothing, refuse_unwritable, write_json
 from uat.records import versions
 
 
@@ -19,13 +19,16 @@ def choose_directory(out: str | None, name: str) -> Path:
     """Return the directory to write: ``--out`` if it does not exist yet, else the first free runs/NAME, runs/NAME-2, ..
 
     Raises:
-        BadInput: ``--out`` exists already or its parent is not a directory.
+        BadInput: ``--out`` exists already, its parent is not a directory, or nothing can be written there.
     """
     if out is None:
         number = 1
         while (path := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
             number += 1
+        refuse_unwritable(path.parent)
         return path
+    if not out:
+        raise BadInput("--out '': expected the name of a new directory")
     path = Path(out)
     try:
         there = path.exists()
@@ -33,9 +36,7 @@ def choose_directory(out: str | None, name: str) -> Path:
         raise BadInput(f"--out {out}: {getattr(error, 'strerror', None) or error}") from None
     if there:
         raise BadInput(f"--out {out}: exists already; expected a new directory (nothing was changed)")
-    nearest = next((parent for parent in path.absolute().parents if parent.exists()), None)
-    if nearest is not None and not nearest.is_dir():
-        raise BadInput(f"--out {out}: {nearest} is not a directory")
+    refuse_unwritable(path)
     return path
 
 

@@ -15,9 +15,8 @@ from constructions.sumformers import Sumformer
 from constructions.targets.target import AnyTarget, Target
 
 EXACT_SAMPLES = 20_000  # codes beyond int64 are summed as Python integers: a hundred thousand times slower
-PROBES = 24  # sequences an architecture is run on; fewer where they have more than so many tokens together, none where one has
-PROBED_TOKENS = 2**17
-LONGEST_SCORES = 2**13  # tokens: n x n scores of a longer sequence, half a gigabyte and more, are not computed
+PROBES = 24  # sequences an architecture is run on; fewer where they have more than so many tokens together
+PROBED_TOKENS = 2**16
 USUAL, USUAL_OF_CONSTRUCT = 10_000_000, 1_000_000
 TOKENS = 30_000_000  # of a search of a continuous network, repeated ones once: hundreds of flops each
 ROUNDING = Fraction(1, 10**6)  # of the bound: an error that is known in float64 alone makes it doubtful beyond this
@@ -113,28 +112,24 @@ def _affordable(usual: int, sumformer: AnySumformer, length: int, exactly: bool)
 
 def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int | None,
                         device: str, seed: int, report: Report) -> Sampled:
-    """Search at one length, and run every architecture densely on sequences that strain it.
-
-    A Transformer is not run on sequences longer than ``LONGEST_SCORES``, no architecture on those longer than ``PROBED_TOKENS``:
-    its deviation stays unknown.
-    """
+    """Search at one length, and run every architecture densely on sequences that strain it, where these are short enough."""
     import torch
 
-    from proofs_check.witness import largest_deviation, probing_sequences
+    from proofs_check.witness import largest_deviation, probing_sequences, runs_densely
 
     target, sumformer = construction.target, construction.sumformer
     if isinstance(target, Target) and n != target.n:
         target = Target.from_text(target.text, n=n, box=target.box, name=target.name, positional=target.positional)
     sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report,
                              usual=USUAL_OF_CONSTRUCT)
+    if not runs_densely(n):
+        return sampled
     dtype = torch.float32 if construction.number_format.bits == 24 else torch.float64
-    run = [one for one in construction.architectures
-           if n <= (LONGEST_SCORES if one.head.name == "transformer" else PROBED_TOKENS)]
     probes = max(1, min(PROBES, PROBED_TOKENS // n))
-    for architecture in run:
+    for architecture in construction.architectures:
         if isinstance(sumformer, MeanSumformer) and n != construction.target.n:
             architecture = assemble_mean(sumformer, architecture.head, n, construction.number_format)
         tokens = probing_sequences(sumformer, target, probes, seed, dtype, sampled.witness if sampled.counts is None else ())
         sampled.deviations[architecture.name] = largest_deviation(architecture, sumformer, tokens, dtype)
-        report("running the architectures", len(sampled.deviations), len(run))
+        report("running the architectures", len(sampled.deviations), len(construction.architectures))
     return sampled

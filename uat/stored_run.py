@@ -107,13 +107,9 @@ class StoredRun:
         """
         import torch
 
-        from constructions.adapters import TorchArchitecture
-        from proofs_check.workers import one_thread
+        from proofs_check.witness import run_densely
 
-        dtype = torch.float32 if self.single else torch.float64
-        with torch.no_grad(), one_thread():
-            values = TorchArchitecture.of(architecture, dtype)(torch.as_tensor(tokens).to(dtype))
-        return np.asarray(values.numpy().astype(np.float64))
+        return run_densely(architecture, tokens, torch.float32 if self.single else torch.float64)
 
     def probes(self, seed: int, count: int = PROBES) -> np.ndarray:
         """Return sequences that strain an architecture, shape (batch, n, d)."""

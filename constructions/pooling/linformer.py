@@ -8,8 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from constructions.errors import BadInput
+from constructions.errors import BadInput, Refused
 from constructions.pooling.head import Arrays, Route, as_fractions, require_zero, routing
+
+LARGEST = 2**24  # entries of E and of F, each of which the checker reads as a fraction
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class LinformerHead:
 
     def weights(self, d_model: int, routes: Sequence[Route], n: int, *, mean: bool = False) -> dict[str, np.ndarray]:
         """Return W_Q, W_K (d_model, 1), W_V (d_model, d_model), E and F (k, n)."""
+        if self.k > 1 and self.k * n > LARGEST:
+            raise Refused(f"linformer k = {self.k} and n = {n}: E and F with {self.k * n} entries each are more than {LARGEST}; "
+                          f"k = 1 is enough")
         zero = np.zeros((d_model, 1))
         ones = np.ones((self.k, n))
         F = ones / n if mean else ones.copy()

@@ -12,6 +12,8 @@ import numpy as np
 from constructions.errors import BadInput
 from constructions.pooling.head import Arrays, Route, as_fractions, require_zero, routing
 
+LARGEST = 2**16  # features: any number of them pools alike
+
 
 @dataclass(frozen=True)
 class PerformerHead:
@@ -68,6 +70,8 @@ class NormalisedPerformerHead:
 def _require_features(features: int) -> None:
     if features < 1:
         raise BadInput(f"performer features = {features}: expected at least 1")
+    if features > LARGEST:
+        raise BadInput(f"performer features = {features}: expected at most {LARGEST}; 1 is enough")
 
 
 def _performer_weights(d_model: int, routes: Sequence[Route], factor: float, features: int, seed: int) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, fmpq
 
-from constructions.errors import Refused
+from constructions.errors import Refused, Undefined
 from constructions.targets import expression as ex
 from constructions.targets.evaluation import Walker, ball_algebra
 from constructions.targets.target import Target
@@ -21,7 +21,8 @@ def refuse_undefined(target: Target, *, max_boxes: int = 20_000) -> None:
     """Prove by subdivision in balls that the target is defined on all of box^n, or refuse.
 
     Raises:
-        Refused: undefined at a point found, or not shown to be defined within ``max_boxes`` boxes, with the place.
+        Undefined: at a point found, with the place.
+        Refused: not shown to be defined within ``max_boxes`` boxes, with the place.
     """
     whole: Sides = list(target.box.sides) * target.n
     for point in _probes(whole):
@@ -51,7 +52,7 @@ def _probes(sides: Sides) -> list[Sides]:
 def _refuse_point(target: Target, point: Sides) -> None:
     culprit = _culprit(target, point)
     if culprit is not None:
-        raise Refused(f"{target.name} is undefined at X = ({', '.join(f'{float(a):.6g}' for a, _ in point)}): "
+        raise Undefined(f"{target.name} is undefined at X = ({', '.join(f'{float(a):.6g}' for a, _ in point)}): "
                       f"{_reason(culprit)}, in a domain of {target.box}")
 
 

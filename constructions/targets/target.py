@@ -110,7 +110,11 @@ _CALLING = threading.Lock()  # a search may use several threads; a user's functi
 
 @dataclass(frozen=True)
 class CallableTarget:
-    """An opaque f: (*batch, n, d) float64 -> (*batch, n, d_out). Everything certified about it is conditional."""
+    """An opaque f on sequences of n tokens. Everything certified about it is conditional.
+
+    Attributes:
+        function: (batch, n, d) float64 -> (batch, n, d_out); it is never given another number of axes, so it may count on three.
+    """
 
     name: str
     function: Callable[[np.ndarray], np.ndarray]
@@ -152,23 +156,25 @@ class CallableTarget:
         return target
 
     def numpy(self, tokens: np.ndarray, own: slice = slice(None)) -> np.ndarray:
-        """Evaluate in float64.
+        """Evaluate (*batch, n, d) tokens in float64, as one batch.
 
         Raises:
-            BadInput: the callable raised or returned another shape than (*batch, n, d_out).
+            BadInput: the callable raised or returned another shape than (batch, n, d_out).
         """
+        given = tokens.reshape(-1, *tokens.shape[-2:]).copy()  # what is written into it changes no sequence of ours
+        shape = given.shape
         try:
-            raw = np.asarray(self.function(tokens))
+            raw = np.asarray(self.function(given))
             if np.iscomplexobj(raw):
                 raise TypeError("complex values")
             values = raw.astype(np.float64)
         except Exception as error:  # the user's function may fail in any way
-            raise BadInput(f"target {self.name!r} failed on an array of shape {tokens.shape} "
+            raise BadInput(f"target {self.name!r} failed on an array of shape {shape} "
                            f"({type(error).__name__}: {error})") from None
-        if values.ndim != tokens.ndim or values.shape[:-1] != tokens.shape[:-1] or not values.shape[-1]:
-            raise BadInput(f"target {self.name!r}: expected an array of shape {(*tokens.shape[:-1], 'd_out')} "
-                           f"for tokens of shape {tokens.shape}, got {values.shape}")
-        return values[..., own, :]
+        if values.ndim != 3 or values.shape[:-1] != shape[:-1] or not values.shape[-1]:
+            raise BadInput(f"target {self.name!r}: expected an array of shape {(*shape[:-1], 'd_out')} "
+                           f"for tokens of shape {shape}, got {values.shape}")
+        return values.reshape(*tokens.shape[:-1], -1)[..., own, :]
 
     def torch(self, tokens: Any, own: slice = slice(None)) -> Any:
         """Evaluate through numpy and return a tensor like the tokens."""

@@ -219,8 +219,15 @@ def test_the_survey_lists_every_method_once_and_the_cheapest_is_built() -> None:
     built = construct_continuous(target, Fraction(1, 100), chosen.method, heads)
     assert (built.sumformer.n_nonzero, built.sumformer.d_latent, built.sumformer.depth) == (chosen.parameters, chosen.d_latent,
                                                                                             chosen.depth)
-    with pytest.raises(Refused, match="no construction applies"):
-        cheapest(survey(of("log(x)"), Fraction(1, 100), heads))
+    with pytest.raises(Refused, match="no construction applies:\n  grid: "):
+        cheapest(survey(of("sqrt(mean(y**2)-mean(y)**2)"), Fraction(1, 100), heads))
+
+
+def test_where_the_target_has_no_value_that_is_the_one_reason_given_and_no_other_method_is_suggested() -> None:
+    with pytest.raises(Refused, match=r"no construction applies: log\(x\) is undefined at X = \(0, 0, 0\)") as caught:
+        cheapest(survey(of("log(x)"), Fraction(1, 100), (pooling_head("transformer"),)))
+    assert str(caught.value).endswith("in a domain of [0, 1]; expected a value at every sequence")
+    assert "\n" not in str(caught.value)
 
 
 def test_n_cancels_where_it_does_and_not_where_it_does_not() -> None:

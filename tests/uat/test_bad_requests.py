@@ -53,6 +53,7 @@ BAD = [
     ((*T, *E, "--precision", "float16"), ["--precision 'float16'", "float32"]),
     ((*T, *E, "--linformer-k", "0"), ["k = 0", ">= 1"]),
     ((*T, *E, "--performer-features", "0"), ["features = 0", "at least 1"]),
+    ((*T, *E, "--performer-features", "1000000000"), ["features = 1000000000", "at most 65536"]),
     ((*T, *E, "--max-table", "0"), ["--max-table 0", "at least 1"]),
     ((*T, *E, "--lipschitz", "-1"), ["--lipschitz -1", ">= 0"]),
     ((*T, *E, "--lipschitz", "steep"), ["'steep'", "finite decimal number"]),
@@ -128,6 +129,18 @@ def test_bad_options_of_construct_are_bad_input(options: tuple[str, ...], words:
     answer = uat("construct", *T, *E, *options)
     assert answer.code == 2
     assert all(word in answer.message for word in words), answer.message
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63), "9" * 30])
+@pytest.mark.parametrize("command", [
+    ("construct", *T, *E), ("sample", "run"), ("check",), ("tables", "codes"), ("experiment", "figure-1"), ("bench",)],
+    ids=lambda command: str(command[0]))
+def test_a_seed_that_numpy_or_torch_would_not_take_is_bad_input(
+        command: tuple[str, ...], seed: str, uat: Uat, tmp_path: Path) -> None:
+    answer = uat(*command, "--seed", seed)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"--seed {seed}: expected a whole number from 0 to 2^63 - 1" in answer.message
     assert not list(tmp_path.iterdir())
 
 

@@ -138,6 +138,7 @@ def test_a_run_shows_every_constant_of_its_proof_beside_the_general_status(uat: 
         assert values["linformer-pooling", "linformer: head = c sum over tokens, c"] == "1"
     else:
         assert values["softmax-pooling", "transformer: head = c sum over tokens, c"] == "1/3"
+        assert float(values["linformer-pooling", "linformer: head = c sum over tokens, c"]) == 1 / 3  # not rounded up: no bound
         assert values["sum-decomposition", "d', holds for"].endswith("every n >= 2")
         assert "certified" in next(name for step, name in values if step == "modulus")
     assert built.code == 0
@@ -161,6 +162,8 @@ def test_a_run_that_is_not_certified_leaves_1_and_the_reason(uat: Uat, tmp_path:
     answer = uat("check", "--run", "run", *FAST)
     assert answer.code == 1
     assert "not certified" in answer.out
+    status = uat("certify", "run", "--json").json["status"]
+    assert uat("check", "--run", "run", *FAST, "--json").json["status"] == status == "refuted"
 
 
 def test_every_step_can_be_named(uat: Uat) -> None:

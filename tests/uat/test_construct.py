@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
+from proofs_check import witness
 from proofs_check.kernel import Refuted, Undecided
 from tests.uat.conftest import GRID, SMALL, Uat
 from uat import pipeline
@@ -83,6 +84,33 @@ def test_a_callable_is_certified_on_its_declared_constant(uat: Uat) -> None:
     assert any("Lipschitz constant at most 2" in assumption for assumption in built.json["assumptions"])
     assert uat("certify", "run", "--import-callable", "--json").json["status"] == "assumed"
     assert uat("sample", "run", "--import-callable", "--samples", "500").code == 0
+
+
+def test_a_constant_that_is_declared_too_small_is_refuted_at_the_sequence_that_shows_it(uat: Uat) -> None:
+    built = uat("construct", "--target", "tests.uat.callables:farthest", "--lipschitz", "1/10", "--n", "2", "--eps", "1/4",
+                "--samples", "500", "--json")
+    assert (built.code, built.json["status"], built.json["run"]) == (1, "refuted", None)
+    assert built.json["sampled_max"] > 0.99  # one cell, the value 0; one token at 0 and one at 1
+
+
+def test_a_softmax_head_is_not_written_out_for_sequences_whose_n_times_n_weights_fill_the_memory(
+        uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witness, "SCORES", 15 * 15)
+    deviations = {}
+    for n in ("15", "16"):
+        built = uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--n", n, "--samples", "500", "--out", n, "--json")
+        assert built.code == 0, built.err
+        deviations[n] = [row["max_deviation"] for name, row in built.json["architectures"].items() if name != "sumformer"]
+    assert max(deviations["15"]) < 1e-12
+    assert deviations["16"] == [None] * 4
+    assert uat("report", "16", "--samples", "500").code == 0
+
+
+def test_a_linformer_with_more_slots_than_can_be_read_exactly_is_refused(uat: Uat) -> None:
+    answer = uat("construct", "--target", "x*mean(y)", "--eps", "1e-2", "--linformer-k", "100000000")
+    assert (answer.code, answer.out) == (1, "")
+    assert "linformer k = 100000000 and n = 3" in answer.message
+    assert "k = 1 is enough" in answer.message
 
 
 def test_without_samples_nothing_is_sampled(uat: Uat) -> None:

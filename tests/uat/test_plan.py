@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -101,3 +102,9 @@ def test_the_table_of_the_grid_is_no_smaller_than_a_slope_says(n: int) -> None:
     assert isinstance(target, Target)
     for eps in (Fraction(1, 3), Fraction(1, 10)):
         assert 1 < entries_at_least(target, eps) <= plan(target, eps, [], max_table=10**12).table_entries
+
+
+def test_a_table_too_large_for_a_float_is_shown_all_the_same(uat: Uat) -> None:
+    answer = uat("plan", "--target", "x[0]*mean(y[1])", "--d", "60", "--eps", "1e-3")
+    assert answer.code == 0, answer.err
+    assert re.search(r"its table has at least \d\.\d\de\d{3}", " ".join(answer.out.split()))

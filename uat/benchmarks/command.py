@@ -17,7 +17,7 @@ from uat import show
 from uat.benchmarks.contenders import CONTENDERS, PEER
 from uat.benchmarks.measuring import measure
 from uat.commands import check_device
-from uat.files import json_text, replace_file
+from uat.files import json_text, refuse_unwritable, replace_file
 from uat.progress import progress
 from uat.records import record
 
@@ -55,19 +55,21 @@ def bench(request: BenchRequest, *, out: str | None, as_json: bool) -> int:
     check_device(request.device)
     if out is not None and Path(out).is_dir():
         raise BadInput(f"--out {out}: expected the name of a file, this is a folder")
+    if out is not None:
+        refuse_unwritable(Path(out).parent)
     lengths, dtypes = request.sequence_lengths(), request.dtypes()
     _advise()
     with progress() as report:
         content = measure(request.profile, device=request.device, seed=request.seed, report=report, target=request.target,
                           eps=request.eps, lengths=lengths, dtypes=dtypes)
     found = record("bench", {**content, "seconds": round(time.perf_counter() - start, 3)})
-    if out is not None:
-        replace_file(Path(out), json_text(found))
     if as_json:
         show.print_json(found)
     else:
         _show(found)
-        if out is not None:
+    if out is not None:  # last: what was measured is on the screen, whatever happens to the disk
+        replace_file(Path(out), json_text(found))
+        if not as_json:
             show.console().print(f"written to {out}")
     return 0
 

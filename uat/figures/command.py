@@ -7,19 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from constructions.errors import BadInput, nearest
+from constructions.errors import BadInput, Interrupted, nearest
 from uat import show
 from uat.figures import band, budget, cost, error_map, figure_2, parameters, proof, training
 from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import FORMATS, drawn
-from uat.files import json_text, replace_file
+from uat.files import json_text, refuse_unwritable, replace_file
 from uat.progress import progress
 from uat.records import read_json, record
 from uat.stored_run import open_run
 
 FIGURES = {module.FIGURE.name: module.FIGURE
            for module in (band, error_map, budget, parameters, proof, cost, figure_2, training)}
-SEEDS = 2**63  # what torch accepts
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,14 @@ class FiguresRequest:
         return list(dict.fromkeys(asked))
 
     def check(self) -> None:
-        """Refuse a wrong profile, seed or folder before any work."""
+        """Refuse a wrong profile or folder before any work."""
         if self.profile not in ("fast", "full"):
             raise BadInput(f"--profile {self.profile!r}: expected fast or full")
-        if not 0 <= self.seed < SEEDS:
-            raise BadInput(f"--seed {self.seed}: expected a whole number from 0 to 2^63 - 1")
         if self.records is not None and not Path(self.records).is_dir():
             raise BadInput(f"--records {self.records}: expected a folder with records")
         if Path(self.out).exists() and not Path(self.out).is_dir():
             raise BadInput(f"--out {self.out}: is not a folder")
+        refuse_unwritable(Path(self.out))
 
 
 def figures(request: FiguresRequest) -> int:
@@ -77,12 +75,15 @@ def figures(request: FiguresRequest) -> int:
             if any(figure.about_run and figure is not budget.FIGURE for figure in chosen):
                 given = replace(given, run=given.opened(), found=given.worst())  # searched once for all of them
         for figure in chosen:
-            found = _record(figure, given, request.records)
-            if found is None:
-                missing.append(figure)
-                continue
-            caption, pictures = _drawn(figure, found, formats)
-            files = _write(figure, found, pictures, Path(request.out))
+            try:
+                found = _record(figure, given, request.records)
+                if found is None:
+                    missing.append(figure)
+                    continue
+                caption, pictures = _drawn(figure, found, formats)
+                files = _write(figure, found, pictures, Path(request.out))
+            except KeyboardInterrupt:
+                raise Interrupted(f"{figure.name} was not drawn; the figures before it are in {request.out}") from None
             show.console().print(f"[bold]{figure.name}[/bold]: {show.escape(caption)}\n  {show.escape(', '.join(files))}")
     for figure in missing:
         show.console().print(f"[bold red]{figure.name}[/bold red]: not drawn: {_what_is_missing(figure)}")

@@ -14,25 +14,22 @@ from proofs_check.certify import TRUST, certify
 from proofs_check.kernel import Certificate, Refuted, decimal_above
 from proofs_check.run_files import understanding
 from uat import show
-from uat.files import replace_file
+from uat.files import refuse_unwritable, replace_file
 from uat.progress import progress
 from uat.report.content import content
 from uat.report.verdict import known
 from uat.run_directory import method_text
 from uat.stored_run import open_run
 
-SEEDS = 2**63  # what torch accepts
-
 
 def report(run: str, *, out: str | None, samples: int, seed: int, recheck: bool, import_callable: bool) -> int:
     """Write the page; return 0 if it shows a certificate that nothing contradicts, else 1."""
     if samples < 0:
         raise BadInput(f"--samples {samples}: expected a number >= 0")
-    if not 0 <= seed < SEEDS:
-        raise BadInput(f"--seed {seed}: expected a whole number from 0 to 2^63 - 1")
     path = Path(out) if out is not None else Path(run).with_name(f"{Path(run).resolve().name}.html")
     if path.is_dir():
         raise BadInput(f"--out {path}: is a folder; expected the name of a file")
+    refuse_unwritable(path.parent)
     start = time.perf_counter()
     with progress() as told:
         opened = open_run(run, import_callable=import_callable)

@@ -12,6 +12,7 @@ from constructions.errors import Refused
 from constructions.progress import silent
 from proofs_check.decimals import decimal_above, decimal_below, shortest_above
 from proofs_check.run_files import FILES
+from proofs_check.witness import runs_densely
 from uat.figures import band, budget, error_map
 from uat.figures.figure import Gathering
 from uat.records import made_by
@@ -78,6 +79,9 @@ def _pictures(run: StoredRun, state: Known, found: Sampled | None, seed: int) ->
 def _architectures(run: StoredRun, seed: int) -> Iterator[dict[str, Any]]:
     """Yield sizes, and the largest difference to the Sumformer on sequences that strain an architecture."""
     sizes = list(run.sizes())
+    if not runs_densely(run.claim.n):
+        yield from ({**size, "deviation": f"not run: {run.claim.n:,} tokens"} for size in sizes)
+        return
     tokens = run.probes(seed)
     affordable = sum(size["n_parameters"] for size in sizes) <= DENSE
     reference = run.sumformer(tokens)

@@ -10,7 +10,7 @@ from typing import Any
 
 from constructions.errors import BadInput, nearest
 from uat import show
-from uat.files import json_text, replace_file
+from uat.files import json_text, refuse_unwritable, replace_file
 from uat.progress import progress
 from uat.records import read_record, record
 from uat.tables.catalogue import KINDS, chosen, sources
@@ -63,11 +63,11 @@ def tables(request: TablesRequest, *, as_json: bool) -> int:
     kinds = asked or [kind for kind in KINDS.values() if request.every or kind.source.name in known]
     if not kinds:
         raise BadInput(f"--records {request.records}: there is no record there that a table is printed from")
-    out = _Folder(Path(request.out)) if request.out is not None else None
+    out = _Folder(Path(request.out), kinds, formats) if request.out is not None else None
     with progress() as report:
         records = gathered(sources(kinds), known, settings, report)
     if out is not None:
-        out.write(kinds, formats, records, settings)
+        out.write(records, settings)
     if as_json:
         show.print_json(_collection(kinds, formats, records, settings))
     elif out is None:
@@ -124,30 +124,35 @@ def _file(table: str, format_name: str) -> str:
 class _Folder:
     """A folder of tables: a new one, or one that was written before, whose other tables then stay in it."""
 
-    def __init__(self, path: Path) -> None:
-        """Read what is there before anything is computed; raises BadInput where the place cannot be used."""
+    def __init__(self, path: Path, kinds: Sequence[Kind], formats: Sequence[str]) -> None:
+        """Read what is there before anything is computed.
+
+        Raises:
+            BadInput: the place cannot be used, or a file of a table's name is there that this command did not write.
+        """
         self.path = path
         if path.exists() and not path.is_dir():
             raise BadInput(f"--out {path}: expected a folder")
+        refuse_unwritable(path)
         there = path / COLLECTION
         self.before: dict[str, Any] = read_record(there, "tables") if there.exists() else {}
-
-    def write(self, kinds: Sequence[Kind], formats: Sequence[str], records: Records, settings: Settings) -> None:
-        """Write tables and records; tables of an earlier call are printed again, from the records that are now there.
-
-        Raises:
-            BadInput: a file of that name is there that this command did not write.
-        """
-        earlier = [name for name in self.before.get("tables", ()) if name in KINDS]
-        kinds = chosen([*earlier, *(kind.name for kind in kinds)])
-        formats = [name for name in WRITERS if name in formats or name in self.before.get("formats", ())]
-        records = Records({**self.before.get("records", {}), **records.found}, records.reasons)
-        printed = [_printed(kind, records) for kind in kinds]
-        texts = {_file(table.name, name): WRITERS[name][1](table) for table in printed for name in formats}
-        own = {_file(table, name) for table in earlier for name in self.before.get("formats", ()) if name in WRITERS}
-        foreign = next((name for name in texts if name not in own and (self.path / name).exists()), None)
+        earlier, written = [name for name in self.before.get("tables", ()) if name in KINDS], self.before.get("formats", ())
+        self.kinds = chosen([*earlier, *(kind.name for kind in kinds)])
+        self.formats = [name for name in WRITERS if name in formats or name in written]
+        own = {_file(table, name) for table in earlier for name in written if name in WRITERS}
+        files = (_file(kind.name, name) for kind in self.kinds for name in self.formats)
+        foreign = next((name for name in files if name not in own and (path / name).exists()), None)
         if foreign is not None:
-            raise BadInput(f"--out {self.path}: {foreign} is there already, and is not listed in a {COLLECTION} beside it")
+            raise BadInput(f"--out {path}: {foreign} is there already, and is not listed in a {COLLECTION} beside it")
+
+    def write(self, records: Records, settings: Settings) -> None:
+        """Write records and tables; tables of an earlier call are printed again, from the records that are now there.
+
+        The records come first: they are what took the time, and a call that ends early is made good by the next one.
+        """
+        records = Records({**self.before.get("records", {}), **records.found}, records.reasons)
+        printed = [_printed(kind, records) for kind in self.kinds]
+        texts = {_file(table.name, name): WRITERS[name][1](table) for table in printed for name in self.formats}
+        replace_file(self.path / COLLECTION, json_text(_collection(self.kinds, self.formats, records, settings)))
         for name, text in texts.items():
             replace_file(self.path / name, text)
-        replace_file(self.path / COLLECTION, json_text(_collection(kinds, formats, records, settings)))

@@ -63,6 +63,26 @@ def test_an_equivariant_callable_is_accepted_and_evaluated(load: Callable[..., C
     assert torch.equal(target.torch(torch.from_numpy(tokens)), torch.from_numpy(target.numpy(tokens)))
 
 
+def test_a_callable_that_counts_on_three_axes_has_the_same_values_on_one_sequence_and_on_many(
+        load: Callable[..., CallableTarget]) -> None:
+    farthest = load(lambda t: np.abs(t[:, :, None] - t[:, None, :]).max(axis=2))
+    tokens = np.random.default_rng(0).random((2, 5, 3, 1))
+    together = farthest.numpy(tokens)
+    assert together.shape == tokens.shape
+    assert np.array_equal(together[1, 4], np.abs(tokens[1, 4] - tokens[1, 4].T).max(axis=1, keepdims=True))
+    assert np.array_equal(farthest.numpy(tokens[1, 4]), together[1, 4])
+    assert np.array_equal(farthest.numpy(tokens[1, 4], slice(2, 3)), together[1, 4, 2:])
+
+
+def test_a_callable_that_writes_into_its_argument_changes_no_sequence_of_the_search(load: Callable[..., CallableTarget]) -> None:
+    def doubled_in_place(tokens: np.ndarray) -> np.ndarray:
+        tokens *= 2
+        return tokens
+    tokens = np.full((4, 3, 1), 0.25)
+    assert np.array_equal(load(doubled_in_place).numpy(tokens), np.full((4, 3, 1), 0.5))
+    assert np.array_equal(tokens, np.full((4, 3, 1), 0.25))
+
+
 def test_a_callable_is_tested_inside_its_own_box(load: Callable[..., CallableTarget]) -> None:
     seen: list[np.ndarray] = []
     load(lambda t: (seen.append(t.copy()), t)[1], box=Box.parse("-1,2;1/3,2/3", 2))

@@ -12,9 +12,9 @@ import pytest
 from constructions.progress import silent
 from proofs_check.steps import all_steps
 from tests.uat.conftest import Uat
-from uat.figures import band, budget, error_map, parameters, proof, training
-from uat.figures.command import FIGURES
-from uat.figures.figure import Gathering
+from uat.figures import band, budget, command, error_map, parameters, proof, training
+from uat.figures.command import FIGURES, stored_record
+from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import drawn
 from uat.proof_drawing import layout
 
@@ -102,6 +102,21 @@ def test_bad_input_is_answered_in_one_message(uat: Uat, arguments: tuple[str, ..
     answer = uat("figures", *arguments)
     assert answer.code == 2
     assert message in answer.message
+
+
+def test_an_interrupted_call_says_where_the_figures_before_it_are(uat: Uat, tmp_path: Path,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(figure: Figure, given: Gathering, folder: str | None) -> Record | None:
+        if figure.name == "training":
+            raise KeyboardInterrupt
+        return stored_record(figure, Path(str(folder)))
+
+    monkeypatch.setattr(command, "_record", stopped)
+    place = written(tmp_path / "records", "cost", RECORDS["cost"]).parent
+    answer = uat("figures", "cost", "training", "--records", str(place), "--out", "out")
+    assert answer.code == 130
+    assert answer.message == "interrupted: training was not drawn; the figures before it are in out"
+    assert (tmp_path / "out" / "cost.pdf").is_file()
 
 
 @pytest.mark.parametrize("rows", [None, [], [{"architecture": "sumformer"}], [7], "rows"])

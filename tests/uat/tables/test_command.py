@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from constructions.errors import BadInput
 from tests.uat.conftest import Uat
+from uat.files import replace_file
+from uat.tables import command
 from uat.tables.catalogue import KINDS
 
 RECORDS = str(Path(__file__).parent / "records")
@@ -59,6 +62,31 @@ def test_tables_of_an_earlier_call_stay_and_foreign_files_are_not_overwritten(ua
     assert answer.code == 2
     assert "budget.csv is there already" in answer.message
     assert (tmp_path / "out" / "budget.csv").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_foreign_file_is_seen_before_anything_is_computed(uat: Uat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def computed(*arguments: object) -> None:
+        raise AssertionError("a record was computed")
+
+    monkeypatch.setattr(command, "gathered", computed)
+    (tmp_path / "codes.csv").write_text("mine", encoding="utf-8")
+    assert "codes.csv is there already" in uat("tables", "codes", "--out", ".").message
+
+
+def test_a_call_that_could_not_write_every_table_is_made_good_by_the_next(uat: Uat, tmp_path: Path,
+                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: str) -> None:
+        if path.suffix == ".md":
+            raise BadInput("the disk is full")
+        replace_file(path, content)
+
+    arguments = ("tables", "codes", "--records", RECORDS, "--out", "out")
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "replace_file", full)
+        assert uat(*arguments).code == 2
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["codes.tex", "tables.json"]
+    assert uat("tables", "codes", "--records", "out", "--out", "out").code == 0
+    assert (tmp_path / "out" / "codes.md").is_file()
 
 
 def test_a_format_without_a_folder_goes_to_the_terminal(uat: Uat) -> None:
