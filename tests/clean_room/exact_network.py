@@ -39,7 +39,7 @@ class StepNetwork:
 
     def __call__(self, tokens: Sequence[Token], own: int) -> list[Fraction]:
         phi = self.network["phi"]
-        features = [self._run(self.nodes[:phi["nodes"]], {f"x.{c}": value for c, value in enumerate(token)}) for token in tokens]
+        features = [self._run(self.nodes[:phi["nodes"]], dict(zip(phi["inputs"], token, strict=True))) for token in tokens]
         sums = {f"sigma.{r}": sum((token[name] for token in features), Fraction(0)) for r, name in enumerate(phi["outputs"])}
         result = self._run(self.nodes[phi["nodes"]:], features[own] | sums)
         return [result[name] for name in self.network["outputs"]]

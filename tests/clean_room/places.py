@@ -49,6 +49,7 @@ class Places:
         found = [(int(node["reads"][0][0].removeprefix("x.")), Fraction(threshold))
                  for i, node in enumerate(self.stored.network["nodes"]) if node["reads"][0][0].startswith("x.")
                  for threshold in self.stored.arrays[f"nodes.{i}.thresholds"].tolist()]
+        found = [(coordinate, threshold) for coordinate, threshold in found if coordinate < len(self.sides)]
         for coordinate, threshold in self.rng.sample(found, min(count, len(found))):
             others = [self._random() for _ in range(self.n)]
             for place in (threshold - TINY, threshold, threshold + TINY):

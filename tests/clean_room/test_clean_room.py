@@ -21,11 +21,12 @@ from tests.clean_room.target_value import Target
 
 
 def grid(target: str, eps: str, n: int, *more: str) -> Case:
+    """A discretised construction, about one length."""
     return Case(f"grid {target}", ("--target", target, "--eps", eps, "--n", str(n), "--method", "grid", *more), (n,))
 
 
 def continuous(target: str, eps: str, lengths: tuple[int, ...], *more: str) -> Case:
-    """Lengths after the first are those of a claim about every n."""
+    """Lengths after the first are other ones, which a claim about every n covers."""
     method = () if "--method" in more else ("--method", "sum-decomposition")
     return Case(f"continuous {target}", ("--target", target, "--eps", eps, "--n", str(lengths[0]), *method, *more), lengths)
 
@@ -36,6 +37,7 @@ CASES = (
     grid("mean(y)", "1/4", 16, "--code", "positional"),
     grid("(mean(y[0]*x[1]), max(y[0])/n)", "1", 2, "--d", "2", "--domain", "-1,1;0,2", "--code", "packed"),
     grid("max(y)", "1/41", 3, "--code", "positional", "--architecture", "sumformer"),
+    grid("x*mean(y)-i/n", "1/2", 4, "--positional"),
     continuous("f", "1e-1", (2, 64)),
     continuous("-minimum(x,mean(y))**2/2+relu(x-0.3)", "1/10", (3, 2, 64), "--performer-features", "3"),
     continuous("max(y)-min(y)", "1/4", (3,)),
@@ -100,6 +102,7 @@ def test_the_stored_modules_compute_the_network(case: Case, built: Built) -> Non
 
 @CASE
 def test_the_network_is_the_one_that_the_project_evaluates(case: Case, built: Built) -> None:
+    """In fractions on both sides, so equal."""
     from uat.stored_run import open_run
 
     stored, n = read(built(case)), case.lengths[-1]
@@ -112,6 +115,7 @@ def test_the_network_is_the_one_that_the_project_evaluates(case: Case, built: Bu
 
 @CASE
 def test_a_weight_that_is_changed_by_much_is_noticed(case: Case, built: Built) -> None:
+    """An output value of the lowest cell, or a bias of the readout, by three times the bound."""
     stored = read(built(case))
     steps = stored.network["format"] == "uat-network/1"
     name = f"nodes.{len(stored.network['nodes']) - 1}.values" if steps else "readout.b_out"
@@ -133,8 +137,7 @@ def test_a_changed_file_is_not_read(name: str, built: Built, tmp_path: Path) -> 
         read(tmp_path)
 
 
-def test_a_module_with_another_head_is_noticed(built: Built) -> None:
-    """What the modules are compared with sees a factor in W_V, a score that is not constant, another embedding."""
+def test_a_module_with_other_weights_is_noticed(built: Built) -> None:
     case = next(case for case in CASES if case.name == "continuous x*mean(y)")
     stored = read(built(case))
     tokens = np.array([[0.25], [0.75]])
