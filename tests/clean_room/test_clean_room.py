@@ -126,6 +126,16 @@ def test_a_weight_that_is_changed_by_much_is_noticed(case: Case, built: Built) -
     assert "> " + str(stored.bound) in objections(damaged, case.lengths[0], 0)[0]
 
 
+@pytest.mark.parametrize("name", ["continuous max(y)-min(y)", "continuous moments", "grid x*mean(y)"])
+def test_every_array_of_a_network_counts(name: str, built: Built) -> None:
+    (case,) = (case for case in CASES if case.name == name)
+    stored = read(built(case))
+    for key, array in stored.arrays.items():
+        if key.split(".")[0] in ("phi", "psi", "nodes", "readout") and array.any():
+            damaged = replace(stored, arrays=stored.arrays | {key: array * 1.5})
+            assert objections(damaged, case.lengths[0], 1) != [], key
+
+
 @pytest.mark.parametrize("name", ["weights.safetensors", "exact.json", "network.json", "plan.json", "certificate.json"])
 def test_a_changed_file_is_not_read(name: str, built: Built, tmp_path: Path) -> None:
     for path in built(CASES[0]).iterdir():
