@@ -20,6 +20,15 @@ def stored_fraction(text: object) -> Fraction:
     return Fraction(text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    >>> counted(1, "square"), counted(23, "square")
+    ('1 square', '23 squares')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def decimal_above(value: Fraction, digits: int = 6) -> str:
     """Return a decimal with the given significant digits at or above the value: a printed bound is a bound.
 
