@@ -56,10 +56,10 @@ def decimal_below(value: Fraction, digits: int = 6) -> str:
 def shortest_above(value: Fraction) -> str:
     """Return up to six digits that are the value, else a decimal above it: a printed tolerance is no smaller than the true one.
 
-    >>> shortest_above(Fraction(1, 100)), shortest_above(Fraction(1, 3))
-    ('0.01', '0.333334')
+    >>> shortest_above(Fraction(1, 100)), shortest_above(Fraction(1, 3)), shortest_above(Fraction(1, 10**6))
+    ('0.01', '0.333334', '1e-6')
     """
-    short = f"{float(value):g}"
+    short = re.sub(r"e(-?)\+?0*", r"e\1", f"{float(value):g}")  # exponents as decimal_above writes them
     return short if Fraction(short) == value else decimal_above(value)
 
 
