@@ -25,6 +25,7 @@ from constructions.targets.target import AnyTarget, Target
 from proofs_check.architecture_check import LARGEST_IN_STREAM, LARGEST_WEIGHT, scored
 from proofs_check.certify import is_about
 from proofs_check.companions import SUMFORMER, for_every_network
+from proofs_check.decimals import counted
 from proofs_check.definedness import defined_by, definedness_step
 from proofs_check.floating_point import numbers_of
 from proofs_check.kernel import Claim, Status, Step, derive, reached
@@ -81,13 +82,13 @@ def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumf
     """Return the steps f = h or |f - p| <= .. with p = h, |h - S| <= .., and what follows for every network."""
     scope = "every n >= 2" if claim.every_n else f"n = {target.n}"
     of, name = ("a polynomial p", POLYNOMIAL) if polynomial else ("f", TARGET)
-    made = f"{of} is a function of the own token and {network.d_latent} means, for {scope}"
+    made = f"{of} is a function of the own token and {counted(network.d_latent, 'mean')}, for {scope}"
     shown = "read from the network" if polynomial else "shown by algebra"
     identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED, says=Near(name, OF_MEANS, Fraction(0), claim.scope))
-    counted = _counted({key: Fraction(part) for key, part in proved.parts.items()})
-    whole, bound = sum(counted.values(), Fraction(0)), Fraction(proved.bound)
+    parts_of = _above_rounding({key: Fraction(part) for key, part in proved.parts.items()})
+    whole, bound = sum(parts_of.values(), Fraction(0)), Fraction(proved.bound)
     shares = [Step(name, proved.told(name, what), Status.CERTIFIED, bound * part / whole)
-              for (name, what), part in counted.items()]
+              for (name, what), part in parts_of.items()]
     if not shares and bound:
         shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound)]
     parts = [*shares, *quantity_steps(proved, claim.scope)]
@@ -95,7 +96,7 @@ def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumf
                    _evaluation(run, claim, network, proved), claim)
 
 
-def _counted(parts: Mapping[Part, Fraction]) -> dict[Part, Fraction]:
+def _above_rounding(parts: Mapping[Part, Fraction]) -> dict[Part, Fraction]:
     """Leave out what outward rounding alone left, far below the last digit of anything: the others share the whole bound."""
     least = max(parts.values(), default=Fraction(0)) * NEGLIGIBLE
     return {key: part for key, part in parts.items() if part > least}
@@ -157,8 +158,8 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step
         return [Step("claim", "the claim is about other lengths than those the derivation covers", Status.REFUTED)]
     scope = "every n >= 2" if built.every_n else f"n = {target.n}"
     found = polynomial_steps(target, built.stands_in, built.missed, report) if built.stands_in else []
-    identity = Step("sum-decomposition", f"f is a function of the own token and {built.sumformer.d_latent} means, for {scope}",
-                    Status.CERTIFIED, assumption=A_PRIORI,
+    made = f"f is a function of the own token and {counted(built.sumformer.d_latent, 'mean')}, for {scope}"
+    identity = Step("sum-decomposition", made, Status.CERTIFIED, assumption=A_PRIORI,
                     says=Near(POLYNOMIAL if found else TARGET, OF_MEANS, Fraction(0), claim.scope))
     shares = [share for share in built.compiled.shares if not (found and share.id == CLAIMED)]
     parts = [Step(share.id, share.what, Status.CERTIFIED, share.bound) for share in shares if share.id != EVALUATION]

@@ -20,6 +20,15 @@ def stored_fraction(text: object) -> Fraction:
     return Fraction(text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    >>> counted(1, "square"), counted(23, "square")
+    ('1 square', '23 squares')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def decimal_above(value: Fraction, digits: int = 6) -> str:
     """Return a decimal with the given significant digits at or above the value: a printed bound is a bound.
 
@@ -47,10 +56,10 @@ def decimal_below(value: Fraction, digits: int = 6) -> str:
 def shortest_above(value: Fraction) -> str:
     """Return up to six digits that are the value, else a decimal above it: a printed tolerance is no smaller than the true one.
 
-    >>> shortest_above(Fraction(1, 100)), shortest_above(Fraction(1, 3))
-    ('0.01', '0.333334')
+    >>> shortest_above(Fraction(1, 100)), shortest_above(Fraction(1, 3)), shortest_above(Fraction(1, 10**6))
+    ('0.01', '0.333334', '1e-6')
     """
-    short = f"{float(value):g}"
+    short = re.sub(r"e(-?)\+?0*", r"e\1", f"{float(value):g}")  # exponents as decimal_above writes them
     return short if Fraction(short) == value else decimal_above(value)
 
 

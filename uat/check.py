@@ -15,6 +15,7 @@ from constructions.errors import BadInput
 from constructions.progress import Report, silent
 from proofs_check.certify import certify
 from proofs_check.dag import inherited, proof_order, selected
+from proofs_check.decimals import counted
 from proofs_check.feature_maps import obstruction_for
 from proofs_check.instances import instance_constants
 from proofs_check.kernel import Certificate, Status, Verdict
@@ -231,4 +232,4 @@ def _summary(rows: Sequence[Mapping[str, Any]], cached: int, seconds: float) -> 
     wrong = sum(row["status"] != row["expected"] for row in rows)
     verdict = "all as expected" if not wrong else f"[bold red]{wrong} not as expected[/bold red]"
     kept = f", {cached} cached" if cached else ""
-    return f"{len(rows)} steps: {shown}; {verdict}; {sum(row['cases'] for row in rows):,} cases, {seconds:.1f} s{kept}"
+    return f"{counted(len(rows), 'step')}: {shown}; {verdict}; {sum(row['cases'] for row in rows):,} cases, {seconds:.1f} s{kept}"

@@ -19,6 +19,7 @@ from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.targets import expression as ex
 from constructions.targets.target import Target
 from proofs_check.channels import ambiguity
+from proofs_check.decimals import counted
 from proofs_check.enclosures.interval import Interval
 from proofs_check.kernel import Claim
 from proofs_check.structure.content import Content, affine, dyadic
@@ -56,7 +57,11 @@ class Proved:
 
     def told(self, name: str, what: str) -> str:
         """Say what a part of the error is about."""
-        return f"{self.squares} squares by {self.folds} folds" if name == "square-sawtooth" else what
+        if name != "square-sawtooth":
+            return what
+        if not self.squares:
+            return "no folds: what straight lines in place of squares, and rounding outward, leave"
+        return f"{counted(self.squares, 'square')} by {counted(self.folds, 'fold')}"
 
 
 def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim, *, elsewhere: bool = False) -> Proved:

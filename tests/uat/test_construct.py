@@ -113,6 +113,15 @@ def test_a_linformer_with_more_slots_than_can_be_read_exactly_is_refused(uat: Ua
     assert "k = 1 is enough" in answer.message
 
 
+@pytest.mark.parametrize(("target", "said"), [
+    ("mean(y)", "no folds"), ("(x-mean(y))**2", "1 square by "), ("x*mean(y)", "2 squares by ")])
+def test_a_budget_says_how_many_squares_there_are(target: str, said: str, uat: Uat) -> None:
+    built = uat("construct", "--target", target, "--eps", "1e-3", "--samples", "0", "--architecture", "sumformer", "--json")
+    steps = {step["step"]: step["statement"] for step in built.json["budget"]}
+    assert steps["square-sawtooth"].startswith(said)
+    assert "own token and 1 mean, for every n >= 2" in steps["sum-decomposition"]
+
+
 def test_without_samples_nothing_is_sampled(uat: Uat) -> None:
     built = uat("construct", *SMALL[:4], *GRID, "--samples", "0", "--json", "--out", "run")
     assert built.code == 0

@@ -65,7 +65,8 @@ def caption(record: Record) -> str:
     bound = decimal_above(Fraction(record["bound"]), 3)
     return (f"Error |f - S| over the own token and one other, in sequences of {record['n']:,} tokens; the rest are those of the "
             f"worst sequence found. The largest of these {error.size:,} values is "
-            f"{decimal_below(Fraction(error.max()), 3)}, their average {error.mean():.3g}; colours end at the bound {bound}. "
+            f"{decimal_below(Fraction(error.max()), 3)}, their average {decimal_below(Fraction(error.mean()), 3)}; colours "
+            f"end at the bound {bound}. "
             f"The circle marks the worst error found, {decimal_below(Fraction(record['sampled_max']), 3)}.")
 
 

@@ -45,7 +45,10 @@ def plain_prose(text: str) -> str:
 
     >>> plain_prose(r"$d'$ for $\varepsilon = 0.1$, $n\ge3$: $\binom{n+d}{d}-1$")
     "d' for eps = 0.1, n >= 3: binom(n+d, d)-1"
+    >>> plain_prose(r"$\log_2\binom{4}{2}$")
+    'log_2 binom(4, 2)'
     """
     text = text.replace("$", "").replace(r"\varepsilon", "eps").replace(r"\times", "x")
     text = re.sub(r"\\([lg])e(?![a-z])", lambda found: " <= " if found[1] == "l" else " >= ", text)
+    text = re.sub(r"(?<=\w)\\binom", r" \\binom", text)
     return re.sub(r"\\binom\{(.+?)\}\{(.+?)\}", r"binom(\1, \2)", text).replace("\\", "")
