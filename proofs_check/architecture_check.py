@@ -205,7 +205,7 @@ def _slot_average(weights: Arrays, n: int) -> Fraction:
         raise Rejected(f"linformer: E {E.shape} and F {F.shape} must both be (k, {n})")
     if np.any(F < 0):
         raise Rejected("linformer: F has negative entries, so sums could cancel in floating point")
-    others = F[:, (F != F[:, :1]).any(axis=0)]  # columns that equal the first have its mean; of millions few are left
+    others = F[:, (F[:, :1] != F).any(axis=0)]  # columns that equal the first have its mean; of millions few are left
     columns = [sum((Fraction(float(entry)) for entry in column), Fraction(0)) / len(F) for column in (F[:, 0], *others.T)]
     if len(set(columns)) != 1:
         raise Rejected("linformer: the columns of F have different means, so tokens are weighted by position")

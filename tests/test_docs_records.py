@@ -108,6 +108,27 @@ def test_constructed_networks_are_those_of_the_record() -> None:
         assert abs(float(seconds) - row["seconds"]) <= 0.06
 
 
+def test_trained_networks_are_those_of_the_record() -> None:
+    known = {(row["target"], row["against_eps"], row["model"]): row for row in rows("train-versus-construct")}
+    target, eps, seen = "", None, 0
+    for name, network, seconds, worst, certified, relative in (line for line in cells(r"\| ") if len(line) == 6):
+        target = name.strip("`") or target
+        if network.startswith("constructed"):
+            eps = network.rpartition(" ")[2]
+        if not network.startswith("polynomial / mlp"):
+            continue
+        polynomial, mlp = (known[target, None if "longer" in network else eps, model] for model in ("polynomial", "mlp"))
+        assert abs(float(seconds) - polynomial["seconds"]) <= 0.06
+        for row, error, measure in zip((polynomial, mlp), worst.split(" / "), relative.split(" / "), strict=True):
+            assert found(error, row["sup_error"])
+            assert shown(measure, row["relative_l2"])
+        assert certified.split(" / ")[0] == "-"
+        assert polynomial["certified"] is None
+        assert proved(certified.split(" / ")[1], mlp["certified"])
+        seen += 1
+    assert seen == sum(row["model"] == "mlp" for row in rows("train-versus-construct"))
+
+
 def test_errors_at_greater_lengths_are_those_of_the_record() -> None:
     known = {(row["model"], row["n"]): row["largest_error"] for row in rows("length") if row["task"] == "f"}
     table = [line for line in cells(r"\| (constructed|Transformer|Performer|Linformer|Sumformer)") if len(line) == 7]

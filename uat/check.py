@@ -140,7 +140,13 @@ def check_run(request: CheckRequest, *, as_json: bool) -> int:
     """Instantiate the proof for a run directory: every constant with its value, beside what is known in general and here.
 
     Returns 0 if the run is certified and the general steps came out as expected.
+
+    Raises:
+        BadInput: steps, a feature map or a drawing were asked for as well: a run says which steps it needs.
     """
+    if request.named or request.upto or request.only or request.phi or request.svg or request.mermaid:
+        raise BadInput("check --run instantiates the steps that the run needs: it takes no STEP, --upto, --only, --phi, --svg or "
+                       "--mermaid")
     steps, settings, start = all_steps(), request.settings(), time.perf_counter()
     with progress() as report:
         files = read_run(Path(str(request.run)))

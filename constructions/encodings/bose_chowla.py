@@ -12,6 +12,7 @@ from constructions.encodings.code import Code
 from constructions.errors import Refused
 
 MAX_FIELD = 2**24
+BLOCK = 2**16  # powers at once
 
 
 def field_size(cells: int, n: int) -> int:
@@ -52,34 +53,43 @@ def _prime_power_from(cells: int) -> tuple[int, int]:
 
 
 def _shifted_logarithms(p: int, e: int, h: int) -> list[int]:
-    """Return log_theta(theta + a) for all a of the subfield GF(p^e) of GF(p^(e h))."""
-    powers = _powers(p, e * h)
-    size, q = len(powers) + 1, p**e
-    step = (size - 1) // (q - 1)
-    # The subfield is 0 and the powers of theta^step.
-    subfield = np.concatenate([np.zeros((1, e * h), dtype=np.int64), powers[::step]])
-    place = p ** np.arange(e * h, dtype=np.int64)
-    logarithm = np.zeros(size, dtype=np.int64)
-    logarithm[powers @ place] = np.arange(size - 1)
-    return [int(value) for value in logarithm[((powers[1] + subfield) % p) @ place]]
+    """Return log_theta(theta + a) for all a of the subfield GF(p^e) of GF(p^(e h)).
 
-
-def _powers(p: int, degree: int) -> np.ndarray:
-    """Return the coordinate vectors over GF(p) of 1, theta, theta^2, .., all non-zero elements, by doubling."""
+    The powers of theta pass by in blocks, so the field takes a byte an element and not its coordinates.
+    """
+    degree, q = e * h, p**e
+    order = p**degree - 1
     context = fq_default_ctx(p, degree)
     theta = _primitive_element(context, p, degree)
-    rows: list[list[int]] = []
-    element = theta
-    for _ in range(degree):  # row i: theta * z^i
-        rows.append(_vector(element, degree))
-        element = element * context.gen()
-    multiply = np.array(rows, dtype=np.int64)
-    powers = np.zeros((1, degree), dtype=np.int64)
+    generator = theta ** (order // (q - 1))  # of the subfield's non-zero elements
+    elements = itertools.accumulate(range(q - 2), lambda element, _: element * generator, initial=context(1))
+    place = p ** np.arange(degree, dtype=np.int64)
+    shifted = np.array([_vector(theta + a, degree) for a in (context(0), *elements)]) @ place
+    is_shifted = np.zeros(order + 1, dtype=bool)
+    is_shifted[shifted] = True
+    found: list[int] = []
+    block = _first_powers(context, theta, p, degree, min(BLOCK, order))
+    multiply = _times(theta ** len(block), context, degree)
+    for start in range(0, order, len(block)):
+        codes = block.astype(np.int64) @ place
+        found += (start + np.flatnonzero(is_shifted[codes])).tolist()
+        block = block @ multiply % p  # products of numbers below p are exact in float64, and several times faster there
+    return [logarithm for logarithm in found if logarithm < order]
+
+
+def _first_powers(context: Any, theta: Any, p: int, degree: int, count: int) -> np.ndarray:
+    """Return the coordinates over GF(p) of 1, theta, .., theta^(count - 1), shape (count, degree), by doubling."""
+    powers = np.zeros((1, degree))
     powers[0, 0] = 1
-    while len(powers) < p**degree - 1:
-        powers = np.concatenate([powers, powers @ multiply % p])
-        multiply = multiply @ multiply % p
-    return powers[: p**degree - 1]
+    while len(powers) < count:
+        powers = np.concatenate([powers, powers @ _times(theta ** len(powers), context, degree) % p])
+    return powers[:count]
+
+
+def _times(element: Any, context: Any, degree: int) -> np.ndarray:
+    """Return the matrix that multiplies coordinate vectors by an element: row i is element * z^i."""
+    rows = itertools.accumulate(range(degree - 1), lambda row, _: row * context.gen(), initial=element)
+    return np.array([_vector(row, degree) for row in rows], dtype=np.float64)
 
 
 def _primitive_element(context: Any, p: int, degree: int) -> Any:

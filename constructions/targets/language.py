@@ -60,9 +60,11 @@ def parse(text: str, d: int, positional: bool = False) -> tuple[ex.Expression, .
 
 
 def _syntax_column(text: str, error: Exception) -> int:
-    """Return the position in the whole text: Python reports a line and a place on it."""
-    line, offset = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-    return sum(len(earlier) + 1 for earlier in text.split("\n")[: line - 1]) + max(1, offset)
+    """Return the position in the whole text: Python reports a line and a place on it, 0 where the text ends too early."""
+    line, offset = getattr(error, "lineno", None) or 1, getattr(error, "offset", 1)
+    if offset == 0:
+        return len(text) + 1
+    return sum(len(earlier) + 1 for earlier in text.split("\n")[: line - 1]) + max(1, offset or 1)
 
 
 class _Reader:

@@ -64,6 +64,7 @@ def test_the_exit_code_is_1_when_a_step_is_not_as_expected(uat: Uat, monkeypatch
     (("--profile", "slow"), "expected fast or full"), (("--jobs", "0"), "at least 1"), (("--jobs", "two"), "whole number"),
     (("--device", "tpu"), "auto, cpu or cuda"), (("--phi", "none.safetensors"), "cannot be read"),
     (("--phi", "math:sinn"), "did you mean"), (("--run", "nowhere"), "nowhere"),
+    (("--run", "nowhere", "--svg", "proof.svg"), "takes no STEP"),
     (("product", "--svg", "no/such/folder.svg"), "folder.svg")])
 def test_a_mistake_is_answered_in_one_message(uat: Uat, arguments: tuple[str, ...], message: str) -> None:
     answer = uat("check", *arguments, *(FAST if "--profile" not in arguments and "--jobs" not in arguments else ()))

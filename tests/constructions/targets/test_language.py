@@ -204,6 +204,7 @@ MESSAGES = {
     "x.real": "expression, column 1: 'x.real' is not part of the language (Attribute is not allowed)\n  x.real\n  ^",
     "1 + x//2": "expression, column 5: the operator FloorDiv is not allowed, use + - * / **\n  1 + x//2\n      ^",
     "1e400": "expression, column 1: 1e400 is too large\n  1e400\n  ^",
+    "x+": "expression, column 3: not an expression (invalid syntax)\n  x+\n    ^",
     "()": "expression, column 1: an empty tuple has no outputs\n  ()\n  ^",
 }
 
