@@ -83,13 +83,34 @@ def power_sums(target: Target, tolerance: Fraction) -> Decomposition:
     return replace(decompose(outputs, target.box.sides, target.n), every_n=False)
 
 
-def _through_bernstein(target: Target, tolerance: Fraction, reason: str) -> Decomposition:
+def bernstein_instead(target: Target, tolerance: Fraction) -> str:
+    """Say what ``power_sums`` would go through where the target is no polynomial, "" where it is one.
+
+    A comparison does not build it: it takes long, and another construction that applies is smaller.
+    """
+    try:
+        polynomial_form(target)
+    except Refused as refused:
+        try:
+            N = _bernstein_degree(target, tolerance, str(refused))
+        except Refused as too_many:
+            return str(too_many)
+        return f"it is not a polynomial; --method power-sums goes through its Bernstein polynomial of degree {N} or more"
+    return ""
+
+
+def _bernstein_degree(target: Target, tolerance: Fraction, reason: str) -> int:
+    """Return the degree that a slope which occurs asks for, or refuse."""
     if target.d > 1:
         raise Refused(f"{reason}, and its Bernstein polynomial is built for d = 1 only")
     if 2 * target.n > MAX_VALUES:  # even of degree 1: no need to see how steep f is on so many tokens
         raise Refused(f"it is not a polynomial, and a Bernstein polynomial on {target.n:,} tokens takes {2 * target.n:,} values "
                       f"of f or more, more than {MAX_VALUES:,}")
-    bernstein_degree_fits(target, slopes_that_occur(target), tolerance / 2)
+    return bernstein_degree_fits(target, slopes_that_occur(target), tolerance / 2)
+
+
+def _through_bernstein(target: Target, tolerance: Fraction, reason: str) -> Decomposition:
+    _bernstein_degree(target, tolerance, reason)
     L = derived(target).lipschitz
     outputs, missed, N = bernstein(target, [L] * target.n, tolerance / 2)
     return replace(decompose(outputs, target.box.sides, target.n), every_n=False, missed=missed,

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from constructions.construct import plan
-from constructions.continuous import CONSTRUCTIONS, compile_target
+from constructions.continuous import CONSTRUCTIONS, bernstein_instead, compile_target
 from constructions.domains import cells_needed
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus
@@ -62,7 +62,10 @@ def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead],
     found, methods = [], automatic() if methods is None else methods
     for done, method in enumerate(methods):
         report("comparing constructions", done, len(methods))
-        if method != "grid":
+        applies = any(one.parameters is not None for one in found)
+        if method == "power-sums" and applies and isinstance(target, Target) and (instead := bernstein_instead(target, tolerance)):
+            found.append(Candidate(method, instead))
+        elif method != "grid":
             found.append(_continuous(target, tolerance, method, heads, limits, number_format))
     if "grid" in methods:
         cheapest = min((c.parameters for c in found if c.parameters is not None), default=None)

@@ -123,8 +123,9 @@ def _elasticity(node: Node, tolerance: float, margin: float) -> float:
 def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: float, widen: float) -> float:
     """How far the network's argument may be from the exact one, when the whole tolerance were spent there."""
     margin = 0.0
+    exact = ("x.", "mean(x.") if widen == 1 else ("x.",)  # a mean of tokens is rounded, by more than usual in a coarse format
     for form in node.inputs:
-        inexact = [q for q in form.terms if not q.name.startswith(("x.", "mean(x."))]
+        inexact = [q for q in form.terms if not q.name.startswith(exact)]
         for q in inexact:
             s = sensitivities.get(q, 0.0)
             width = 2 * half_width(form.range())

@@ -230,3 +230,11 @@ def test_ctrl_c_leaves_one_line_and_no_folder(uat: Uat, tmp_path: Path, monkeypa
     assert (answer.code, answer.out) == (130, "")
     assert answer.err.splitlines()[-1] == "interrupted: nothing was written"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("target", ["(x-mean(y))**2", "sin(3*mean(y))"])
+def test_in_float32_means_of_tokens_may_leave_their_range_by_rounding(uat: Uat, target: str) -> None:
+    built = uat("construct", "--target", target, "--eps", "0.1", "--precision", "float32", "--method", "sum-decomposition",
+                "--samples", "2000", "--json")
+    assert built.code == 0, built.err
+    assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"]) <= Fraction(1, 10)

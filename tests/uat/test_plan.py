@@ -108,3 +108,9 @@ def test_a_table_too_large_for_a_float_is_shown_all_the_same(uat: Uat) -> None:
     answer = uat("plan", "--target", "x[0]*mean(y[1])", "--d", "60", "--eps", "1e-3")
     assert answer.code == 0, answer.err
     assert re.search(r"its table has at least \d\.\d\de\d{3}", " ".join(answer.out.split()))
+
+
+def test_a_bernstein_polynomial_is_not_built_only_to_be_compared(uat: Uat) -> None:
+    answer = uat("plan", "--target", "0.5*mean(sin(x*y))", "--eps", "0.5", "--n", "3")
+    assert answer.code == 0
+    assert "--method power-sums goes through its Bernstein polynomial of degree 3 or more" in " ".join(answer.out.split())
