@@ -62,8 +62,8 @@ def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead],
     found, methods = [], automatic() if methods is None else methods
     for done, method in enumerate(methods):
         report("comparing constructions", done, len(methods))
-        applies = any(one.parameters is not None for one in found)
-        if method == "power-sums" and applies and isinstance(target, Target) and (instead := bernstein_instead(target, tolerance)):
+        compared = method == "power-sums" and any(one.parameters is not None for one in found)
+        if compared and isinstance(target, Target) and (instead := bernstein_instead(target, tolerance)):
             found.append(Candidate(method, instead))
         elif method != "grid":
             found.append(_continuous(target, tolerance, method, heads, limits, number_format))
