@@ -59,7 +59,8 @@ def survey(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead],
            code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE, limits: Limits = DEFAULT_LIMITS,
            methods: Sequence[str] | None = None, report: Report = silent) -> list[Candidate]:
     """Return a candidate for every method, by default for each of ``automatic()``."""
-    found, methods = [], automatic() if methods is None else methods
+    found: list[Candidate] = []
+    methods = automatic() if methods is None else methods
     for done, method in enumerate(methods):
         report("comparing constructions", done, len(methods))
         compared = method == "power-sums" and any(one.parameters is not None for one in found)
