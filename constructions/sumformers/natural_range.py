@@ -45,7 +45,8 @@ def natural_range(node: ex.Expression, tokens: Sequence[Quantity], n: int) -> ar
                 inner = meet(inner, arb(0).union(ball(Fraction(high) - Fraction(low)) ** 2 / 4))
             return inner * n if kind == "sum" else inner
         case ex.Apply(function="abs", argument=argument):
-            return abs(natural(argument))
+            values = natural(argument)
+            return arb(0).union(values.abs_upper()) if values.contains(0) else abs(values)  # abs of a ball around 0 is one, too
         case ex.Apply(function="relu", argument=argument):
             return natural(argument).max(arb(0))
         case ex.Binary(operator="maximum", left=left, right=right):

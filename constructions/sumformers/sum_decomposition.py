@@ -271,7 +271,7 @@ class _Reader:
         if value.form is None or value.order or len(value.form.terms) < 2:
             return value
         known = value.form.range()
-        if isinstance(node, ex.Reduction):
+        if isinstance(node, ex.Reduction | ex.Apply) or (isinstance(node, ex.Binary) and node.operator in ex.PAIRS):
             name, narrow = f"{node}", meet(known, natural_range(node, self.tokens, self.n))
         elif not self.algebra.every_n:
             name, narrow = "form", meet(known, self._apart(value.form))

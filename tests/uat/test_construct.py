@@ -238,3 +238,15 @@ def test_in_float32_means_of_tokens_may_leave_their_range_by_rounding(uat: Uat, 
                 "--samples", "2000", "--json")
     assert built.code == 0, built.err
     assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"]) <= Fraction(1, 10)
+
+
+@pytest.mark.parametrize(("target", "at_most"), [
+    ("sqrt(1/10+abs(x-mean(y)))", 22), ("log(1/10+abs(x-mean(y)))", 31),  # 2 relu(u) - u alone shows no sign
+    ("exp(-abs(x-mean(y)))", 20), ("1/(1+maximum(x,mean(y)))", 17), ("mean(sqrt(1/4-minimum(y,0)))", 1)])
+def test_what_an_absolute_value_and_a_maximum_show_of_their_range_is_used(uat: Uat, target: str, at_most: int) -> None:
+    built = uat("construct", "--target", target, "--eps", "1e-2", "--method", "sum-decomposition", "--samples", "5000",
+                "--architecture", "sumformer", "--json")
+    assert built.code == 0, built.err
+    assert built.json["every_n"]
+    assert built.json["architectures"]["sumformer"]["n_nonzero"] <= at_most
+    assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"]) <= Fraction(1, 100)
