@@ -266,17 +266,17 @@ class _Reader:
     def _narrowed(self, node: ex.Expression, value: Value) -> Value:
         """Give a form the range that its expression shows where that is sharper (mathematics: range lemmas).
 
-        m_2 - m_1^2 alone does not show that a variance is not negative; mean((y - m)**2) does.
+        m_2 - m_1^2 alone does not show that a variance is not negative, nor 2 relu(u) - u that |u| is not; mean((y - m)**2) and
+        abs(u) do.
         """
         if value.form is None or value.order or len(value.form.terms) < 2:
             return value
-        known = value.form.range()
-        if isinstance(node, ex.Reduction | ex.Apply) or (isinstance(node, ex.Binary) and node.operator in ex.PAIRS):
-            name, narrow = f"{node}", meet(known, natural_range(node, self.tokens, self.n))
-        elif not self.algebra.every_n:
-            name, narrow = "form", meet(known, self._apart(value.form))
-        else:
-            return value
+        known = narrow = value.form.range()
+        name = "form"
+        if isinstance(node, ex.Reduction) or _is_kink(node):
+            name, narrow = f"{node}", meet(narrow, natural_range(node, self.tokens, self.n))
+        if not self.algebra.every_n and not isinstance(node, ex.Reduction):
+            narrow = meet(narrow, self._apart(value.form))
         width = [float((r.upper() - r.lower()).upper()) for r in (narrow, known)]
         return Value(form=self.algebra.renamed(value.form, narrow, name)) if width[0] < 0.9 * width[1] else value
 
@@ -289,3 +289,10 @@ class _Reader:
                 terms[q] += form.terms[mean] / self.n
                 terms[mean] *= Fraction(self.n - 1, self.n)
         return Form(terms, form.constant, form.irrational).range()
+
+
+def _is_kink(node: ex.Expression) -> bool:
+    match node:
+        case ex.Apply(function=name) | ex.Binary(operator=name):
+            return name in ("abs", *ex.PAIRS)
+    return False
