@@ -67,7 +67,7 @@ def caption(record: Record) -> str:
             f"worst sequence found. The largest of these {error.size:,} values is "
             f"{decimal_below(Fraction(error.max()), 3)}, their average {decimal_below(Fraction(error.mean()), 3)}; colours "
             f"end at the bound {bound}. "
-            f"The circle marks the worst error found, {decimal_below(Fraction(record['sampled_max']), 3)}.")
+            f"The circle marks the worst error of the search, {decimal_below(Fraction(record['sampled_max']), 3)}.")
 
 
 FIGURE = Figure("error-map", draw, caption, gather, about_run=True, made_with="python -m uat construct --target f --eps 1e-2")

@@ -168,7 +168,7 @@ def test_captions_round_what_was_found_down_and_bounds_and_tolerances_up() -> No
     assert "points drawn is 0.00299;" in band.caption(common | {"f": [0.0, 0.0], "networks": {"sumformer": [0.0, 0.0029999]}})
     shown = error_map.caption(common | {"error": [[0.0, 0.0029999]], "sampled_max": 0.0059999})
     assert "largest of these 2 values is 0.00299" in shown
-    assert "worst error found, 0.00599." in shown
+    assert "worst error of the search, 0.00599." in shown
     assert "bound 0.00862" in shown
     rows = [{"model": "mlp", "seconds": 1.0, "sup_error": 0.0059999}]
     assert "0.00599 after" in training.caption({"rows": rows})
