@@ -38,13 +38,20 @@ class Repeated:
     def draw(self, space: Space, generator: torch.Generator, number: int) -> Tensor:
         """Return how often each token occurs in so many sequences, from nearly equal shares to one that is nearly everything.
 
-        Shares are of powers of uniform numbers. Returns (number, different) integers on the space's device.
+        Shares are of powers of uniform numbers, the largest is the first token's. Returns (number, different) integers on the
+        space's device.
         """
         half = -(-number // 2)  # all powers in both halves, for those of the tokens may be drawn in different ways
         drawn = space.unit(generator, self.different, 2 * half, partial(cloud, number=1))  # tokens are drawn from number 0
         weights = drawn.double().clamp_(min=LEAST).view(self.different, 2, half)
         for k in range(1, POWERS):
             weights[..., k * half // POWERS:].square_()
+        largest = weights[0].clone()
+        for weight in weights[1:]:  # it takes what rounding leaves over: that should matter little
+            larger = torch.maximum(largest, weight)
+            torch.minimum(largest, weight, out=weight)
+            largest = larger
+        weights[0] = largest
         return self._of(weights.view(self.different, -1)[:, :number])
 
     def near(self, space: Space, generator: torch.Generator, counts: Tensor, trials: int, scale: float | Tensor) -> Tensor:
