@@ -16,9 +16,9 @@ SURVIVORS = 16  # of all climbers, for refinement: with more, what was found els
 TRIALS = 2**15
 REFINERS = 4
 NEAR = 8  # least trials of a candidate
-TURNS = 30
+TURNS = 45
 FEWEST = 6  # candidates at the end
-HALVED = 5  # turns from one halving of the candidates to the next
+HALVED = 8  # turns from one halving of the candidates to the next
 WIDEST, OCTAVES = 0.25, 16  # trials move by 2^-2 to 2^-18 box widths
 Job = Callable[[], int]
 

@@ -25,6 +25,8 @@ STEPS = (-4, -2, 2, 4)
 JUMPS = 4
 # Coordinates of a Sobol net: with more, as many points as are drawn here are no longer spread evenly.
 SOBOL = 64
+# Numbers in a table of moves at least.
+MOVES = 2**20
 Points = Callable[[int, int, torch.dtype, torch.device], Tensor]
 
 
@@ -166,7 +168,8 @@ class Space:
 
         A random part of a table with random signs: together with the scales that differs enough from call to call.
         """
-        table = _moves(rows, 4 << (trials - 1).bit_length(), self.points.dtype, self.points.device)
+        several = max(4 << (trials - 1).bit_length(), MOVES // rows)  # few moves over and over find much less
+        table = _moves(rows, several, self.points.dtype, self.points.device)
         start = int(torch.randint(table.shape[1] - trials, (1,), generator=generator))
         signs = 2 * torch.randint(2, (rows, 1), generator=generator) - 1
         return (table[:, start:start + trials] * scale).mul_(signs.to(table))

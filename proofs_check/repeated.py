@@ -17,8 +17,8 @@ from proofs_check.draws import Space, cloud
 
 Counts = tuple[int, ...]
 DIFFERENT = 4  # tokens
-POWERS = 6  # 1, 2, 4, .., 32
-LEAST = 2.0**-30  # of a number whose powers are shares: none underflows
+KINDS = 6  # of shares: like 1 + u, u, u^2, u^4, u^8, u^16, with u uniform
+LEAST = 2.0**-60  # of u: no power underflows
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Repeated:
     def draw(self, space: Space, generator: torch.Generator, number: int) -> Tensor:
         """Return how often each token occurs in so many sequences, from nearly equal shares to one that is nearly everything.
 
-        Shares are of powers of uniform numbers, the largest is the first token's. Returns (number, different) integers on the
-        space's device.
+        The largest share is the first token's. Returns (number, different) integers on the space's device.
         """
-        half = -(-number // 2)  # all powers in both halves, for those of the tokens may be drawn in different ways
+        half = -(-number // 2)  # all kinds in both halves, for those of the tokens may be drawn in different ways
         drawn = space.unit(generator, self.different, 2 * half, partial(cloud, number=1))  # tokens are drawn from number 0
         weights = drawn.double().clamp_(min=LEAST).view(self.different, 2, half)
-        for k in range(1, POWERS):
-            weights[..., k * half // POWERS:].square_()
+        weights[..., :half // KINDS].add_(1)
+        for k in range(2, KINDS):
+            weights[..., k * half // KINDS:].square_()
         largest = weights[0].clone()
         for weight in weights[1:]:  # it takes what rounding leaves over: that should matter little
             larger = torch.maximum(largest, weight)
