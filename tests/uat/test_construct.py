@@ -258,3 +258,15 @@ def test_the_largest_squared_deviation_may_exceed_a_quarter(uat: Uat) -> None:
                 "sum-decomposition", "--samples", "2000", "--architecture", "sumformer", "--max-latent", "4000", "--json")
     assert built.code == 0, built.err
     assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"]) <= Fraction(3, 10)
+
+
+@pytest.mark.parametrize(("target", "at_most"), [
+    ("sqrt(1/10+abs(x-mean(y))+x-mean(y))", 22), ("log(1/10+maximum(x,mean(y))-mean(y))", 28),  # 2 relu(u) and relu(u)
+    ("exp(-abs(x-mean(y))-x+mean(y))", 18)])
+def test_what_cancels_in_a_sum_with_a_kink_still_does(uat: Uat, target: str, at_most: int) -> None:
+    built = uat("construct", "--target", target, "--eps", "1e-2", "--method", "sum-decomposition", "--samples", "2000",
+                "--architecture", "sumformer", "--json")
+    assert built.code == 0, built.err
+    assert built.json["every_n"]
+    assert built.json["architectures"]["sumformer"]["n_nonzero"] <= at_most
+    assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"]) <= Fraction(1, 100)
