@@ -270,3 +270,16 @@ def test_what_cancels_in_a_sum_with_a_kink_still_does(uat: Uat, target: str, at_
     assert built.json["every_n"]
     assert built.json["architectures"]["sumformer"]["n_nonzero"] <= at_most
     assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"]) <= Fraction(1, 100)
+
+
+@pytest.mark.parametrize(("target", "arguments", "at_most"), [
+    # of a maximum no relative error is known: log is approximated on an interval that is wider by a number
+    ("log(2+abs(maximum(mean(y[1]),exp(maximum(mean(y[0]),x[0])))))", ("--d", "2", "--domain", "-1,2;0.1,3", "--eps", "0.3"), 40),
+    # one long piece of sqrt(1/10 + x^2) shows no bound of its curvature, shorter ones do
+    ("exp(maximum(sqrt(0.1+x[0]**2),maximum(1/4,x[1])))", ("--d", "2", "--eps", "1e-1", "--n", "2"), 60)])
+def test_narrow_ranges_refuse_nothing_that_was_built(uat: Uat, target: str, arguments: tuple[str, ...], at_most: int) -> None:
+    built = uat("construct", "--target", target, *arguments, "--method", "sum-decomposition", "--samples", "2000",
+                "--architecture", "sumformer", "--json")
+    assert built.code == 0, built.err
+    assert built.json["architectures"]["sumformer"]["n_nonzero"] <= at_most
+    assert built.json["sampled_max"] <= Fraction(built.json["certified_bound_exact"])
