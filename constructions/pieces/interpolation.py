@@ -16,6 +16,7 @@ from constructions.pieces.smooth import Smooth
 
 MAX_KNOTS = 10_000
 FINE = 2048
+FEW = 64
 REFINED = 8
 
 
@@ -72,10 +73,18 @@ def interpolate(g: Smooth, a: float, b: float, tolerance: float, *, weight: Smoo
     pieces = max(1, math.ceil(cumulated[-1]))
     if not np.all(np.isfinite(g.numpy(grid[:, None]))):
         raise Refused(f"{g.tree} is not finite in float64 on [{a:.6g}, {b:.6g}]")
+    unbounded: Refused | None = None
     for _ in range(12):
         if pieces > max_knots:
             raise Refused(f"{g.tree} to within {tolerance:.3g} needs more than {max_knots} hinges")
-        table = _certified(g, weight, _table(g, grid, cumulated, pieces, a, b), b)
+        try:
+            table = _certified(g, weight, _table(g, grid, cumulated, pieces, a, b), b)
+        except Refused as refused:  # balls of long pieces may show no bound although there is one
+            unbounded = unbounded or refused
+            if pieces > FEW:
+                raise unbounded from None
+            pieces *= 2
+            continue
         if max(-table.lower, table.upper) <= tolerance:
             return table
         pieces = max(pieces + 1, math.ceil(pieces * min(1.5, math.sqrt(max(-table.lower, table.upper) / tolerance))))

@@ -40,7 +40,7 @@ def natural_range(node: ex.Expression, tokens: Sequence[Quantity], n: int) -> ar
         case ex.Reduction(kind=kind, body=body):
             inner = natural(body)
             spread = deviation(body)
-            if spread is not None:  # Popoviciu: a variance is at most a quarter of the squared width
+            if spread is not None and kind != "max":  # Popoviciu, of the mean; the largest may be nearly the whole square
                 low, high = ends(natural(spread))
                 inner = meet(inner, arb(0).union(ball(Fraction(high) - Fraction(low)) ** 2 / 4))
             return inner * n if kind == "sum" else inner

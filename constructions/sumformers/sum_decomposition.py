@@ -27,7 +27,7 @@ from constructions.sumformers.natural_range import constant_ball, meet, natural_
 from constructions.sumformers.rewriting import analytic, averaged, factors, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, chained, over_sorted
-from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
+from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of, width
 from constructions.targets import expression as ex
 
 
@@ -169,8 +169,8 @@ class _Reader:
     def _larger(self, operator: str, left: ex.Expression, right: ex.Expression) -> Value:
         a, b = (self.algebra.concrete(self.value(part)) for part in (left, right))
         p, q = self.algebra.form(a), self.algebra.form(b)
-        larger = q + self.algebra.rectified(p - q) if operator == "maximum" else p - self.algebra.rectified(p - q)
-        return value_of(larger)
+        above = self.algebra.rectified(self.algebra.cancelled(p - q))
+        return value_of(q + above if operator == "maximum" else p - above)
 
     def _mean(self, body: ex.Expression) -> Value:
         if not ex.depends_on(body, ex.Other):
@@ -269,6 +269,9 @@ class _Reader:
         m_2 - m_1^2 alone does not show that a variance is not negative, nor 2 relu(u) - u that |u| is not; mean((y - m)**2) and
         abs(u) do.
         """
+        if value.form is None or len(value.form.terms) < 2:
+            return value
+        value = replace(value_of(self.algebra.cancelled(value.form)), order=value.order)
         if value.form is None or value.order or len(value.form.terms) < 2:
             return value
         known = narrow = value.form.range()
@@ -277,8 +280,7 @@ class _Reader:
             name, narrow = f"{node}", meet(narrow, natural_range(node, self.tokens, self.n))
         if not self.algebra.every_n and not isinstance(node, ex.Reduction):
             narrow = meet(narrow, self._apart(value.form))
-        width = [float((r.upper() - r.lower()).upper()) for r in (narrow, known)]
-        return Value(form=self.algebra.renamed(value.form, narrow, name)) if width[0] < 0.9 * width[1] else value
+        return Value(form=self.algebra.renamed(value.form, narrow, name)) if width(narrow) < 0.9 * width(known) else value
 
     def _apart(self, form: Form) -> arb:
         """Enclose a form with the own token's part of every mean taken apart: mean(q) = q/n + (n - 1)/n of the others' mean."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from constructions.pieces.forms import Form, Quantity
 from constructions.pieces.kernel import Kernels
+from constructions.pieces.mean import Renamed
 from constructions.pieces.node import Node, Sensitivities, pass_back
 from constructions.pieces.order import OrderStatistic
 from constructions.pieces.product import half_width
@@ -62,8 +63,9 @@ def distributed(decomposition: Decomposition, approximation: float, tolerance: f
     divisors = {node.reciprocal for node in decomposition.nodes if isinstance(node, Quotient)}
     margins = {node: _margin(node, slopes.argument, tolerance, DIVISOR_MARGIN * widen if divisors & {*node.outputs} else widen)
                for node in nodes}
+    named = {q for node in decomposition.nodes if isinstance(node, Renamed) for q in node.outputs}  # no relative error is known
     for node in nodes:
-        if isinstance(node, Univariate):
+        if isinstance(node, Univariate) and not named & node.inputs[0].terms.keys():
             node.relative_margin = _relative_margin(node, slopes.logarithm, tolerance, widen)
     tolerances = _by_cost(approximation, [node for node in nodes if slopes.weight[node] > 0], slopes, margins)
     return tolerances | {node: approximation for node in nodes if node not in tolerances}, margins

@@ -51,12 +51,14 @@ class Algebra:
         every_n: whether it was not used yet.
         nodes: in an order in which they can be computed.
         made: the first output of each, by what it is.
+        named: the forms that were given a name, with a sharper range.
     """
 
     n: int
     every_n: bool = True
     nodes: list[Node] = field(default_factory=list)
     made: dict[object, Quantity] = field(default_factory=dict)
+    named: dict[Quantity, Form] = field(default_factory=dict)
 
     def concrete(self, value: Value) -> Value:
         """Multiply a power of n out; from there on the construction is for this n."""
@@ -212,7 +214,18 @@ class Algebra:
         key = ("renamed", form.key())
         if key not in self.made:
             self.add(key, Renamed(name, form, values))
+            self.named[self.made[key]] = form
         return Form.of(self.made[key])
+
+    def cancelled(self, form: Form) -> Form:
+        """Write names out again where the sum shows more without them: |u| + u is 2 relu(u), so not negative."""
+        rounded = {q for q, _ in form.irrational}
+        for name in [q for q in form.terms if q in self.named and q not in rounded]:
+            written = form + (self.named[name] - Form.of(name)) * form.terms[name]
+            (old, new), shorter = (width(one.range()) for one in (form, written)), len(written.terms) <= len(form.terms)
+            if new < 0.9 * old or (shorter and new <= old * (1 + 2.0**-20)):
+                return self.cancelled(written)
+        return form
 
     def rectified(self, form: Form) -> Form:
         """Return max(form, 0), without a node where its sign is known."""
@@ -231,6 +244,11 @@ class Algebra:
         """Make a node; ``key`` is what it is looked up by when the same is wanted again."""
         self.nodes.append(node)
         self.made[key] = node.outputs[0]
+
+
+def width(values: arb) -> float:
+    """Return how long an interval is, rounded."""
+    return float((values.upper() - values.lower()).upper())
 
 
 def tree_of(value: Value) -> ex.Expression:
