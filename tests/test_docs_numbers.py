@@ -33,7 +33,8 @@ SIZES = re.findall(r"^([\w-]+) +(1e-0\d) +([\d,]+) +[\d-]+ +(\d+) +(\d+) +([\d.e
 # target, eps, non-zero, builder, structure: the table of tests.benchmarks.structure
 PROVED_ROW = re.compile(r"(?m)^([\w-]+) +(1e-\d) +([\d,]+) +([\d.e-]+) +([\d.e-]+) +[\d.]+ +[\d.]+ s +[\d.]+ s   algebra$")
 PROVED = PROVED_ROW.findall(BENCHMARKS)
-TABLES = re.findall(r"uat construct --target (\S+) --eps (\S+) --n (\d) --d (\d) --method grid\n +table (\d+) predicted", BENCHMARKS)
+TABLES = re.findall(r"uat construct --target (\S+) --eps (\S+) --n (\d) --d (\d) --method grid\n +table (\d+) predicted",
+                    BENCHMARKS)
 QUICK = {("own-times-mean", "1e-02"), ("f", "1e-02"), ("f", "1e-04"), ("kernel-density", "1e-02"), ("moments", "1e-06"),
          ("max", "1e-02"), ("own-times-mean", "1e-2"), ("own-times-mean", "1e-6"), ("moments", "1e-4")}
 
