@@ -162,16 +162,25 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
     advice = f"eps = {_decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
     cells = [cells_needed(a, b, radius) for a, b in box.sides]
     raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g} needs "
-                  f"{' x '.join(map(counted, cells))} cells and {counted(entries)} table entries for n = {n}, "
+                  f"{' x '.join(map(_counted, cells))} cells and {_counted(entries)} table entries for n = {n}, "
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
 
 
-def counted(count: int) -> str:
+def _counted(count: int) -> str:
     """Return a count in full while it is short, in powers of ten beyond: it may be too large for a float."""
     digits = str(count)
     return digits if len(digits) <= 7 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
 
 
+def rounded(count: int) -> str:
+    """Return three digits of a count that may be too large for a float.
+
+    >>> rounded(269001), rounded(10**120)
+    ('2.69e+05', '1.00e120')
+    """
+    return f"{count:.3g}" if count < 10**100 else _counted(count)
+
+
 def _decimal(value: Fraction) -> str:
     """Return three digits of a number that may be too large for a float."""
-    return f"{float(value):.3g}" if value < 10**300 else counted(int(value))
+    return f"{float(value):.3g}" if value < 10**300 else _counted(int(value))

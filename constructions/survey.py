@@ -15,11 +15,10 @@ from constructions.domains import cells_needed
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE, counted
+from constructions.planner import MAX_TABLE, rounded
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
-from constructions.targets import expression as ex
 from constructions.targets.target import AnyTarget, Target
 
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
@@ -106,8 +105,7 @@ def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], 
     if cheapest_other is not None and modulus is None and isinstance(target, Target):
         entries = entries_at_least(target, tolerance)
         if PARAMETERS_PER_ENTRY * entries > cheapest_other:
-            shown = f"{entries:.3g}" if entries < 10**100 else counted(entries)
-            return Candidate("grid", f"its table has at least {shown} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
+            return Candidate("grid", f"its table has at least {rounded(entries)} entries", 1, PARAMETERS_PER_ENTRY * entries, 4,
                              at_least=True)
     try:
         planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table)
@@ -119,8 +117,7 @@ def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], 
 def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:
     """Bound the table's size from below by a slope that occurs: the modulus is never smaller. ``LARGE`` stands for all above."""
     rng = np.random.default_rng(0)
-    ordered = any(isinstance(node, ex.OrderStatistic) for output in target.outputs for node in output.walk())
-    few = target.n if ordered else min(target.n, math.isqrt(NUMBERS // samples))
+    few = target.n if target.ordered else min(target.n, math.isqrt(NUMBERS // samples))
     counts = (*(1 for _ in range(few - 1)), target.n - few + 1)  # of a longer sequence the others equal the last of these
     samples = max(1, min(samples, NUMBERS // few))
     lower, upper = (np.array([float(end) for end in ends]) for ends in (target.box.lower, target.box.upper))
@@ -129,7 +126,7 @@ def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) ->
     signs = rng.choice([-1.0, 1.0], tokens.shape)
     moved = np.clip(tokens + step * signs, lower, upper)
     with np.errstate(all="ignore"):
-        there, here = (target.numpy(part, slice(0, 1) if ordered else slice(None), None if few == target.n else counts)
+        there, here = (target.numpy(part, slice(0, 1) if target.ordered else slice(None), None if few == target.n else counts)
                        for part in (moved, tokens))
         rise = np.abs(there - here).max(axis=(1, 2)) / np.abs(moved - tokens).max(axis=(1, 2))
     slope = float(np.nanmax(rise, initial=0.0)) * 0.999

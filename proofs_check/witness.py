@@ -17,7 +17,6 @@ from constructions.architectures import Architecture
 from constructions.errors import BadInput, Refused
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.sumformers import Sumformer
-from constructions.targets.expression import OrderStatistic
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.kernel import SampledEstimate
 from proofs_check.kinks import bends
@@ -117,8 +116,7 @@ def repetition(target: AnyTarget, sumformer: AnySumformer) -> Repeated | None:
     """
     if not isinstance(sumformer, MeanSumformer) or not isinstance(target, Target) or target.n < LONG:
         return None
-    ordered = any(isinstance(node, OrderStatistic) for output in target.outputs for node in output.walk())
-    return None if ordered else Repeated(target.n)
+    return None if target.ordered else Repeated(target.n)
 
 
 def is_exact(evaluate: Evaluator) -> bool:

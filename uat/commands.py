@@ -56,13 +56,12 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
         with progress() as report:
             outcome = pipeline.run(request, n, sampled_at, samples=samples, device=device, report=report)
         several = len(lengths) > 1 and not outcome.construction.every_n
-        good = isinstance(outcome.verdict, Certificate) and not outcome.refuted and not outcome.doubtful
         run = None
-        if good and isinstance(outcome.verdict, Certificate):
+        if outcome.certificate is not None:
             place = f"{out}-n{n}" if out is not None and several else out
             run = choose_directory(place, pipeline.default_name(request, outcome.construction))
-            write_run(run, outcome.stored, outcome.plan_record, outcome.verdict)
-        code = code if good else 1
+            write_run(run, outcome.stored, outcome.plan_record, outcome.certificate)
+        code = code if outcome.certificate is not None else 1
         records.append(construct_record(outcome, run))
         if not as_json:
             if k:
@@ -165,9 +164,12 @@ def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, A
     construction, verdict = outcome.construction, outcome.verdict
     record, claim = outcome.plan_record, verdict.claim
     worst = max(outcome.sampled, key=lambda found: found.maximum, default=None)
-    certified = isinstance(verdict, Certificate) and not outcome.refuted and not outcome.doubtful
-    contradiction = {"status": "refuted", "reason": "a sampled error exceeds the bound"} if outcome.refuted else (
-        {"status": "undecided", "reason": DOUBT} if outcome.doubtful else {})
+    certified = outcome.certificate is not None
+    contradiction = {}
+    if outcome.refuted:
+        contradiction = {"status": "refuted", "reason": "a sampled error exceeds the bound"}
+    elif outcome.doubtful:
+        contradiction = {"status": "undecided", "reason": DOUBT}
     known = ("target", "expression", "n", "every_n", "d", "d_out", "domain", "positional", "eps", "method", "code")
     return {
         **{key: record[key] for key in known if key in record},

@@ -62,6 +62,11 @@ class Outcome:
         """Whether an error that no enclosure confirms does."""
         return any(found.doubtful for found in self.sampled)
 
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate, None where there is none or a sample speaks against it."""
+        return self.verdict if isinstance(self.verdict, Certificate) and not (self.refuted or self.doubtful) else None
+
 
 def candidates(request: Request, n: int | None, report: Report) -> tuple[AnyTarget, tuple[PoolingHead, ...], list[Candidate]]:
     """Return the target and every construction that was asked for, with what it would need."""

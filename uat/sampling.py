@@ -102,7 +102,7 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     long = stream(target, evaluate, space, target.n, seed)
     shown = {"error": long.maximum, "tokens_looked_at": long.looked_at, "tokens_per_second": long.tokens_per_second,
              "bandwidth_share": long.tokens_per_second * target.d * 8 / copied}
-    return replace(sampled, streamed=shown, doubtful=not Fraction(long.maximum) <= bound * (1 + ROUNDING))
+    return replace(sampled, streamed=shown, doubtful=Fraction(long.maximum) > bound * (1 + ROUNDING))
 
 
 def _affordable(usual: int, sumformer: AnySumformer, length: int, exactly: bool) -> int:

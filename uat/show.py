@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from constructions.construct import roundings
 from constructions.errors import Refused
-from constructions.planner import GridPlan, code_comparison, counted
+from constructions.planner import GridPlan, code_comparison, rounded
 from constructions.pooling import PoolingHead
 from constructions.survey import Candidate, cheapest
 from constructions.targets.library import LIBRARY
@@ -66,8 +66,7 @@ def candidates(target: AnyTarget, tolerance: Fraction, found: Sequence[Candidate
         if c.parameters is None:
             table.add_row(name, "-", "-", "-", "-", escape(c.reason))
             continue
-        count = (f"{c.parameters:,}" if c.parameters < 10**9 else f"{c.parameters:.3g}" if c.parameters < 10**100
-                 else counted(c.parameters))
+        count = f"{c.parameters:,}" if c.parameters < 10**9 else rounded(c.parameters)
         table.add_row(name, str(c.d_latent), ("at least " if c.at_least else "") + count, str(c.depth),
                       "every n >= 2" if c.every_n else f"n = {target.n}", escape(c.reason))
     out.print(table)

@@ -217,6 +217,12 @@ def ends(value: arb) -> tuple[float, float]:
     return -upward(-low), upward(high)
 
 
+def width(values: arb) -> float:
+    """Return how long the interval between the ends is, rounded."""
+    low, high = ends(values)
+    return high - low
+
+
 def upward(value: float) -> float:
     """Return a float safely above the exact result of the few float operations that gave the value (relative 2^-40)."""
     return value + abs(value) * 2.0**-40 + 2.0**-1000

@@ -14,7 +14,7 @@ from constructions.errors import Refused
 from constructions.pieces.basis import ChebyshevBasis, Interval
 from constructions.pieces.enclosure import slope_range, value_range
 from constructions.pieces.expansion import Expansion, expand
-from constructions.pieces.forms import Form, Placed, Quantity, ball, between, ends, size, upward
+from constructions.pieces.forms import Form, Placed, Quantity, ball, between, ends, size, upward, width
 from constructions.pieces.interpolation import Table, interpolate, predicted_units
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.product import Product, least_size
@@ -162,10 +162,10 @@ class Hinges(Node):
             sweep.wiring.unit({c: float(w) for c, w in placed.channels.items()}, float(placed.constant - Fraction(float(knot))),
                               {channel: float(weight)})
         off = extra + sweep.rounding(placed)
-        width = upward(_width(argument))
+        length = upward(width(argument))
         steep = float(np.abs(np.cumsum(table.weights)).max(initial=0.0))
         mass = float(np.abs(table.weights) @ np.maximum(ends(argument)[1] - table.knots, 0.0)) if table.units else 0.0
-        lost = upward(steep * 1.001 * off + (mass * 1.001 + steep * width) * (table.units + 4) * sweep.unit)
+        lost = upward(steep * 1.001 * off + (mass * 1.001 + steep * length) * (table.units + 4) * sweep.unit)
         base = Fraction(float(table.base))
         own, passed = between(table.lower, table.upper), self.exact.passed(sweep)
         if self.relative:
@@ -241,9 +241,3 @@ def _require_inside(argument: arb, low: Fraction, high: Fraction, g: Smooth) -> 
 
 class TooWide(ArithmeticError):
     """An argument may leave the interval on which its function was approximated: plan with a larger margin."""
-
-
-def _width(values: arb) -> float:
-    low, high = ends(values)
-    return high - low
-

@@ -11,7 +11,7 @@ import numpy as np
 from constructions.errors import BadInput, Refused
 from constructions.pooling.head import Arrays, Route, as_fractions, require_zero, routing
 
-LARGEST = 2**24  # entries of E and of F, each of which the checker reads as a fraction
+LARGEST = 2**24  # entries of E and of F: a quarter of a gigabyte together
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.errors import Refused
-from constructions.pieces.forms import Form, Quantity, ball
+from constructions.pieces.forms import Form, Quantity, ball, width
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node
@@ -27,7 +27,7 @@ from constructions.sumformers.natural_range import constant_ball, meet, natural_
 from constructions.sumformers.rewriting import analytic, averaged, factors, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, chained, over_sorted
-from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of, width
+from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
 from constructions.targets import expression as ex
 
 

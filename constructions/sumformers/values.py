@@ -13,7 +13,7 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.errors import Refused
-from constructions.pieces.forms import Form, Irrational, Quantity, ball, ends
+from constructions.pieces.forms import Form, Irrational, Quantity, ball, ends, width
 from constructions.pieces.mean import Rectified, Renamed
 from constructions.pieces.node import Node
 from constructions.pieces.product import Product
@@ -244,11 +244,6 @@ class Algebra:
         """Make a node; ``key`` is what it is looked up by when the same is wanted again."""
         self.nodes.append(node)
         self.made[key] = node.outputs[0]
-
-
-def width(values: arb) -> float:
-    """Return how long an interval is, rounded."""
-    return float((values.upper() - values.lower()).upper())
 
 
 def tree_of(value: Value) -> ex.Expression:

@@ -53,7 +53,7 @@ def _refuse_point(target: Target, point: Sides) -> None:
     culprit = _culprit(target, point)
     if culprit is not None:
         raise Undefined(f"{target.name} is undefined at X = ({', '.join(f'{float(a):.6g}' for a, _ in point)}): "
-                      f"{_reason(culprit)}, in a domain of {target.box}")
+                        f"{_reason(culprit)}, in a domain of {target.box}")
 
 
 def _culprit(target: Target, sides: Sides) -> ex.Expression | None:

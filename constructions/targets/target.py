@@ -57,6 +57,11 @@ class Target:
                    for output in self.outputs for node in output.walk())
 
     @property
+    def ordered(self) -> bool:
+        """Whether f looks at ranks of tokens: then multiplicities do not stand for repeated ones."""
+        return any(isinstance(node, ex.OrderStatistic) for output in self.outputs for node in output.walk())
+
+    @property
     def d(self) -> int:
         """Token dimension."""
         return self.box.d
