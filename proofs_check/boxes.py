@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import functools
 import math
-import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from constructions.targets import expression as ex
 from proofs_check.domain import Region
 from proofs_check.enclosures.interval import Booleans, Floats, Interval
+from proofs_check.packed import Packed
 from proofs_check.walker import Chamber
 
 BATCH = 2048  # boxes
@@ -143,17 +143,10 @@ class Comparison(abc.ABC):
     @functools.cached_property
     def elsewhere(self) -> Callable[[Boxes], Judged]:
         """The judge as a function that another process can call; the comparison is packed once, and unpacked once there."""
-        return functools.partial(_judged, self.digest, pickle.dumps(self))
+        return functools.partial(_judged, Packed.of(self))
 
 
-_here: dict[str, Comparison] = {}
-
-
-def _judged(digest: str, packed: bytes, batch: Boxes) -> Judged:
-    """Judge boxes with the copy of an equal comparison that this process has analysed already, if there is one."""
-    comparison = _here.get(digest)
-    if comparison is None:
-        comparison = pickle.loads(packed)
-        _here.clear()  # another thread of this process may be at another one, and keeps its own
-        _here[digest] = comparison
+def _judged(packed: Packed, batch: Boxes) -> Judged:
+    """Judge boxes with the copy of the comparison that this process has analysed already, if there is one."""
+    comparison: Comparison = packed.unpacked()
     return comparison.judge(batch)

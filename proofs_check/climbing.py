@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from proofs_check.search import CANDIDATES, Found, Search, even
+from proofs_check.search import CANDIDATES, Found, Job, Search, even
 
 CLIMBERS = 8
 STEPS = 16  # of a climber, about
@@ -20,7 +20,6 @@ TURNS = 45
 FEWEST = 6  # candidates at the end
 HALVED = 8  # turns from one halving of the candidates to the next
 WIDEST, OCTAVES = 0.25, 16  # trials move by 2^-2 to 2^-18 box widths
-Job = Callable[[], int]
 
 
 def climbers(search: Search, budget: int) -> Iterator[Job]:
@@ -31,8 +30,8 @@ def climbers(search: Search, budget: int) -> Iterator[Job]:
     best = list(search.found)
     starts = space.nearest_ends(torch.stack([one.tokens for one in best]))
     for number in range(several):
-        yield partial(_ascend, search, starts[number::several], budget // several, max(1, SURVIVORS // several), number,
-                      _counts(search, best[number::several]))
+        yield partial(_ascend, ends=starts[number::several], budget=budget // several, survivors=max(1, SURVIVORS // several),
+                      number=number, counts=_counts(search, best[number::several]))
 
 
 @torch.no_grad()
@@ -80,7 +79,8 @@ def refiners(search: Search, budget: int) -> Iterator[Job]:
     several = max(1, min(REFINERS, budget // moved))
     for number in range(several):
         own = best[number::several]
-        yield partial(_refine, search, torch.stack([one.tokens for one in own]), budget // several, number, _counts(search, own))
+        yield partial(_refine, tokens=torch.stack([one.tokens for one in own]), budget=budget // several, number=number,
+                      counts=_counts(search, own))
 
 
 @torch.no_grad()

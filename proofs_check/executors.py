@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import os
 import platform
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
 from typing import Any
@@ -25,18 +27,22 @@ from proofs_check.library_versions import library_version
 from proofs_check.step_cache import imported, source
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-CHECKERS = ("proofs_check.executors", "proofs_check.deviation", "proofs_check.sup_norm")  # with all that they import
+# with all that they import
+CHECKERS = ("proofs_check.executors", "proofs_check.deviation", "proofs_check.sampling", "proofs_check.sup_norm")
+# Seconds of work after which processes for it are started: they have to import the module, and torch alone takes seconds.
+ALONE = {"proofs_check.sup_norm": 1.0, "proofs_check.sampling": 8.0}
 ANSWER = 5.0  # seconds in which a scheduler and its first worker have to answer
 PATIENCE = 30.0  # seconds without a worker, after which none is waited for any more
 RETRIES = 3  # times a task is tried again whose worker is lost
 
 
 @contextmanager
-def executor(name: str) -> Iterator[Executor | None]:
+def executor(name: str, needed: str = "proofs_check.sup_norm") -> Iterator[Executor | None]:
     """Yield what ``--executor`` asks for, None for "here".
 
     Args:
         name: ``here``, ``processes``, ``processes:K`` or ``dask:ADDRESS``.
+        needed: the module that the work is for.
 
     Raises:
         BadInput: another name, no such scheduler, or dask is not installed.
@@ -45,21 +51,12 @@ def executor(name: str) -> Iterator[Executor | None]:
     if name == "here":
         yield None
     elif kind == "processes" and (not detail or (detail.isdecimal() and int(detail) > 0)):
-        # processes that each run several BLAS threads slow each other down: one thread a worker, set before numpy is imported
-        before = {variable: os.environ.get(variable) for variable in THREADS}
-        os.environ.update(dict.fromkeys(THREADS, "1"))
-        try:
-            workers = int(detail or os.cpu_count() or 1)
-            ignoring = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process
-            with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ignoring) as pool:
-                try:
-                    _start(pool, min(workers, os.cpu_count() or 1))
-                    yield pool
-                finally:
-                    pool.shutdown(wait=False, cancel_futures=True)
-        finally:
-            for variable, value in before.items():
-                os.environ.pop(variable) if value is None else os.environ.update({variable: value})
+        workers, ignoring = int(detail or os.cpu_count() or 1), (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process
+        with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ignoring) as pool:
+            try:
+                yield Processes(pool, workers, needed)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
     elif kind == "dask" and detail:
         with _cluster(detail) as pool:
             yield pool
@@ -67,14 +64,70 @@ def executor(name: str) -> Iterator[Executor | None]:
         raise BadInput(f"--executor {name!r}: expected here, processes, processes:K or dask:ADDRESS")
 
 
-def _start(pool: Executor, workers: int) -> None:
-    """Start so many workers while Ctrl-C is held back, which they inherit: none is hit by it before it can ignore it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def at_hand(executor: Executor | None) -> Executor | None:
+    """Return the executor from when handing work to it is worth it: processes take longer to start than a short search."""
+    return None if isinstance(executor, Processes) and not executor.at_hand else executor
+
+
+@dataclass
+class Processes(Executor):
+    """Processes of this machine, started by the first thing to do, or by who asks for them when the work has lasted for a while.
+
+    Attributes:
+        pool: what starts them.
+        workers: how many there are at most.
+        needed: the module that a worker imports before it counts as started.
+    """
+
+    pool: ProcessPoolExecutor
+    workers: int
+    needed: str
+    _asked: float = math.inf
+    _starting: tuple[Future[None], ...] = ()
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether they have started: asked again and again by who has work for them and does it alone meanwhile."""
+        self._asked = min(self._asked, time.monotonic())
+        if time.monotonic() - self._asked >= ALONE[self.needed]:
+            self.start()
+        return bool(self._starting) and all(one.done() for one in self._starting)
+
+    def start(self) -> None:
+        """Have as many started as can run."""
+        if not self._starting:
+            several = min(self.workers, os.cpu_count() or 1)
+            self._starting = tuple(self._submit(_import, self.needed) for _ in range(several))
+
+    def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Have the function called by one of them."""
+        self.start()
+        return self._submit(fn, *arguments, **named)
+
+    def _submit(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
+        with _inherited():  # this may start a process
+            return self.pool.submit(fn, *arguments, **named)
+
+
+@contextmanager
+def _inherited() -> Iterator[None]:
+    """What processes get from this one that start meanwhile: Ctrl-C held back until they ignore it, and one BLAS thread each.
+
+    Processes that each run several slow each other down, and how many is decided when numpy is imported.
+    """
+    before = {variable: os.environ.get(variable) for variable in THREADS}
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
-        for _ in range(workers):
-            pool.submit(os.getpid)
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for variable, value in before.items():
+            os.environ.pop(variable) if value is None else os.environ.update({variable: value})
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+
+def _import(module: str) -> None:
+    import_module(module)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 
 import numpy as np
@@ -19,9 +20,10 @@ from constructions.domains import Box
 from constructions.errors import BadInput
 from proofs_check.climbing import climbers, refiners
 from proofs_check.draws import SOBOL, Space
+from proofs_check.kept_memory import keep_freed_memory
 from proofs_check.repeated import Repeated
-from proofs_check.search import Evaluate, SampledTarget, SampleResult, Search, even
-from proofs_check.workers import in_threads, keep_freed_memory
+from proofs_check.search import Evaluate, Job, SampledTarget, SampleResult, Search, even
+from proofs_check.shared_work import shared
 
 # Shares of the samples; uniform takes what the others leave.
 SHARES = {"domain corners": 0.02, "cell boundaries": 0.16, "equal tokens": 0.02, "ascent": 0.1, "two values": 0.1,
@@ -33,22 +35,31 @@ JOBS, FEWEST_TOKENS = 8, 2**13
 # Means of long random sequences hardly vary; of sequences of two values in any proportion they do.
 LONG = 8
 Progress = Callable[[int], None]
-Job = Callable[[], int]
+DRAWS: dict[str, Callable[[Space, torch.Generator, int, int], Tensor]] = {
+    "uniform": lambda space, generator, first, count: space.uniform(generator, count),
+    "domain corners": Space.corners,
+    "cell boundaries": lambda space, generator, first, count: space.boundaries(generator, count),
+    "equal tokens": lambda space, generator, first, count: space.equal(generator, count),
+    "two values": lambda space, generator, first, count: space.two_values(generator, count),
+    "Sobol": lambda space, generator, first, count: space.sobol(generator, count),
+    "partly equal": lambda space, generator, first, count: space.partly_equal(generator, count)}
 
 
 def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, thresholds: Sequence[np.ndarray], samples: int,
            device: torch.device | str, seed: int, progress: Progress | None = None, *, dtype: torch.dtype = torch.float64,
-           shares: Mapping[str, float] | None = None, repeated: Repeated | None = None) -> SampleResult:
+           shares: Mapping[str, float] | None = None, repeated: Repeated | None = None,
+           executor: Executor | None = None) -> SampleResult:
     """Search the sequences of n tokens in the box for the largest |f - T|.
 
     Args:
         target, evaluate: f and T, on (batch, n, d) tensors of the device and dtype; called from several threads.
         thresholds: the cell boundaries of each token coordinate, increasing; empty arrays where T has none.
         samples: sequences to evaluate at most, all phases together.
-        seed: decides the result, whatever the number of threads, on one kind of device and library version.
+        seed: decides the result, whatever the number of threads and the executor, on one kind of device and library version.
         progress: called with the number of sequences since the last call.
         shares: part of the samples of each phase, usual ones unless told; {} is a uniform search.
         repeated: makes n the number of different tokens, and of their multiplicities sequences of another length.
+        executor: where sequences are looked at; threads here if none is given, as for what is lost on the way.
 
     Raises:
         Refused: f or T is not finite somewhere, with the place.
@@ -72,7 +83,7 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
     done = 0
     for jobs in (_looks(search, counts), climbers(search, counts.get("ascent", 0)),
                  refiners(search, counts.get("refinement", 0))):
-        for count in in_threads(jobs, space.points.device):
+        for count in shared(search, jobs, executor):
             done += count
             if progress is not None:
                 progress(count)
@@ -81,25 +92,17 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
 
 def _looks(search: Search, counts: Mapping[str, int]) -> Iterator[Job]:
     """One job for each chunk of every phase but the last."""
-    space = search.space
-    draws: dict[str, Callable[[torch.Generator, int, int], Tensor]] = {
-        "uniform": lambda generator, first, count: space.uniform(generator, count), "domain corners": space.corners,
-        "cell boundaries": lambda generator, first, count: space.boundaries(generator, count),
-        "equal tokens": lambda generator, first, count: space.equal(generator, count),
-        "two values": lambda generator, first, count: space.two_values(generator, count),
-        "Sobol": lambda generator, first, count: space.sobol(generator, count),
-        "partly equal": lambda generator, first, count: space.partly_equal(generator, count)}
-    for phase, draw in draws.items():
-        chunk = min(search.chunk, max(even(counts.get(phase, 0) // JOBS), even(FEWEST_TOKENS // space.n), 1))
-        for number, first in enumerate(range(0, counts.get(phase, 0), chunk)):
-            yield partial(_look, search, draw, phase, number, first, min(chunk, counts[phase] - first))
+    for phase in DRAWS:
+        wanted = counts.get(phase, 0)
+        chunk = min(search.chunk, max(even(wanted // JOBS), even(FEWEST_TOKENS // search.space.n), 1))
+        for number, first in enumerate(range(0, wanted, chunk)):
+            yield partial(_look, phase=phase, number=number, first=first, count=min(chunk, wanted - first))
 
 
 @torch.no_grad()
-def _look(search: Search, draw: Callable[[torch.Generator, int, int], Tensor], phase: str, number: int, first: int,
-          count: int) -> int:
+def _look(search: Search, phase: str, number: int, first: int, count: int) -> int:
     generator = search.generator(phase, number)
-    tokens = draw(generator, first, count)
+    tokens = DRAWS[phase](search.space, generator, first, count)
     counts = None if search.repeated is None else search.repeated.draw(search.space, generator, count)
     search.observe(tokens, phase, number, counts)
     return count

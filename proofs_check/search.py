@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import pickle
 import threading
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +18,9 @@ from torch import Tensor
 from constructions.adapters.workspace import LINE
 from constructions.errors import Refused
 from proofs_check.draws import Space
+from proofs_check.packed import Packed
 from proofs_check.repeated import Counts, Repeated
+from proofs_check.workers import one_thread
 
 # In this order: it decides between equal errors and seeds the draws.
 PHASES = ("uniform", "domain corners", "cell boundaries", "equal tokens", "ascent", "two values", "Sobol", "partly equal",
@@ -27,6 +31,7 @@ CHUNK_TOKENS, LARGE_CHUNK_TOKENS = {"cpu": 2**17}, 2**23
 CHUNK_PAIRS, LARGE_CHUNK_PAIRS = {"cpu": 3 * 2**16}, 2**26
 CANDIDATES = 64
 ROUNDING = 1e-9  # among equal tokens with errors as equal as that, rounding chose one: the first is reported
+Job = Callable[["Search"], int]  # returns the number of sequences it looked at
 Evaluate = Callable[..., Tensor]  # tokens, and how often each occurs where that is not once
 
 
@@ -54,6 +59,7 @@ class SampleResult:
         samples: sequences evaluated, each at all its n tokens.
         seconds, throughput: wall time of the search, and sequences a second.
         found_by: the phase of the search.
+        broken: why an executor was given up.
     """
 
     maximum: float
@@ -67,6 +73,7 @@ class SampleResult:
     throughput: float
     found_by: str
     counts: Counts | None = None
+    broken: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +110,12 @@ def _mixed(word: int) -> int:
 
 @dataclass(eq=False)
 class Search:
-    """Evaluates chunks of sequences and keeps the worst sequence of each of the worst chunks, in any order of the chunks."""
+    """Evaluates chunks of sequences and keeps the worst sequence of each of the worst chunks, in any order of the chunks.
+
+    Attributes:
+        found: these sequences, the worst first.
+        broken: why an executor was given up, "" while none was.
+    """
 
     target: SampledTarget
     evaluate: Evaluate
@@ -111,7 +123,13 @@ class Search:
     seed: int
     repeated: Repeated | None = None
     found: list[Found] = field(default_factory=list)
+    broken: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def elsewhere(self) -> Callable[[bytes], bytes]:
+        """What does jobs in another process, from bytes to bytes: torch would send each array through shared memory."""
+        return partial(_done, Packed.of((self.target, self.evaluate, self.space, self.seed, self.repeated)))
 
     def generator(self, phase: str, number: int) -> torch.Generator:
         """Return the random numbers of one job, independent of which other jobs ran before."""
@@ -129,7 +147,7 @@ class Search:
         seen = self._seen(tokens, counts)
         place = _largest_place(seen.error)
         if len(self.found) < CANDIDATES or not float(seen.error[place]) < self.found[-1].maximum:  # NaN is not
-            self._remember([seen.found(place, phase, (number, 0))])
+            self.remember([seen.found(place, phase, (number, 0))])
 
     def errors(self, tokens: Tensor, phase: str, counts: Tensor | None = None) -> Tensor:
         """Return the largest |f - T| of each sequence, chunk by chunk; raises as :meth:`observe`."""
@@ -146,7 +164,7 @@ class Search:
     def enter(self, tokens: Tensor, phase: str, number: int, counts: Tensor | None = None) -> None:
         """Remember each of these few sequences, where it is among the worst."""
         seen = self._seen(tokens, counts)
-        self._remember([seen.found((row, *_largest_place(seen.error[row:row + 1])[1:]), phase, (number, row))
+        self.remember([seen.found((row, *_largest_place(seen.error[row:row + 1])[1:]), phase, (number, row))
                         for row in range(len(tokens))])
 
     def _seen(self, tokens: Tensor, counts: Tensor | None) -> Seen:
@@ -158,7 +176,8 @@ class Search:
             raise ValueError(f"the network returned shape {tuple(values.shape)}, f {tuple(wanted.shape)}")
         return Seen(tokens, counts, wanted, values, (values - wanted).abs_())
 
-    def _remember(self, found: Sequence[Found]) -> None:
+    def remember(self, found: Sequence[Found]) -> None:
+        """Keep those that are among the worst; in which order they come decides nothing."""
         with self.lock:
             for one in found:
                 insort(self.found, one, key=lambda known: known.order)
@@ -175,7 +194,15 @@ class Search:
         """Report the worst sequence."""
         best = self.found[0]
         return SampleResult(best.maximum, best.tokens.tolist(), best.own, best.output, best.target_value, best.network_value,
-                            samples, seconds, samples / seconds, best.phase, best.counts)
+                            samples, seconds, samples / seconds, best.phase, best.counts, self.broken)
+
+
+def _done(packed: Packed, jobs: bytes) -> bytes:
+    """Do jobs for a search of another process; returns how many sequences each looked at, and the worst."""
+    search = Search(*packed.unpacked())
+    with one_thread():
+        counts = [job(search) for job in pickle.loads(jobs)]
+    return pickle.dumps((counts, search.found))
 
 
 @dataclass(frozen=True, eq=False)

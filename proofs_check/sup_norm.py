@@ -37,6 +37,8 @@ from proofs_check.enclosures.arrays import is_numpy
 from proofs_check.enclosures.interval import Floats, Interval, quiet, up
 from proofs_check.enclosures.sums import ABOVE
 from proofs_check.exact_phi import Bounded, ExactPhi, bounded
+from proofs_check.executors import at_hand
+from proofs_check.kept_memory import keep_freed_memory
 from proofs_check.local import Local
 from proofs_check.propagate import Balls, Linearised, Parts, linearise
 from proofs_check.relaxation import Bounds, applies, relaxed
@@ -240,6 +242,7 @@ class Search:
             boxes: how many may have been judged, those of earlier calls included, before the last round.
         """
         until = time.monotonic() + seconds
+        keep_freed_memory()
         while not self.finished and time.monotonic() < until and self.judged < boxes:
             try:
                 self.step(executor)
@@ -253,7 +256,8 @@ class Search:
         hot, stays = self.waiting.parted(_largest(self.waiting.bound, BATCHES * self.problem.batch))
         batches = [hot.take(part) for case in np.unique(hot.case)
                    for part in _chunks(np.flatnonzero(hot.case == case), self.problem.batch)]
-        found = list(executor.map(self.problem.elsewhere, batches) if executor else map(self.problem.judge, batches))
+        pool = at_hand(executor)
+        found = pool.map(self.problem.elsewhere, batches) if pool else map(self.problem.judge, batches)
         settled, occurs, witness, parts, done = self.settled, self.occurs, None, [stays], self.done.copy()
         for batch, judged in zip(batches, found, strict=True):
             largest, children, leaves = self._divided(batch, judged)

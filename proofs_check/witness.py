@@ -44,10 +44,18 @@ def choose_device(name: str) -> torch.device:
 
 
 def confirmed(target: AnyTarget, sumformer: AnySumformer, found: SampleResult) -> SampledEstimate:
-    """Return the lower bound of ||f - T|| that the witness proves (for a callable target: that float64 evaluation shows)."""
+    """Return the lower bound of ||f - T|| that the witness proves (for a callable target: that float64 evaluation shows).
+
+    Raises:
+        Refused: it is no sequence of the domain, or of another length: who searched is not to be believed.
+    """
     from flint import arb, ctx
 
     tokens = np.asarray(found.witness, dtype=np.float64)
+    inside = all(a <= x <= b for token in found.witness for x, (a, b) in zip(token, target.box.sides, strict=True))
+    if not inside or sum(found.counts or (1,) * len(tokens)) != target.n or min(found.counts or (1,)) < 1:
+        raise Refused(f"the search returned X = {found.witness}, {found.counts or 'once each'}: expected {target.n} tokens of "
+                      f"{target.box}")
     with ctx.workprec(128):
         exact = np.frompyfunc(lambda v: arb(float(v)), 1, 1)
         if isinstance(sumformer, MeanSumformer):

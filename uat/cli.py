@@ -97,8 +97,14 @@ Seconds = Annotated[str | None, typer.Option(
     help="Subdivision: stop after so many seconds with the best bound so far. (default: none)", show_default=False)]
 Checkpoint = Annotated[str | None, typer.Option(
     help="Subdivision: file the state is kept in; an interrupted search goes on from there.", show_default=False)]
-ExecutorName = Annotated[str, typer.Option(
-    "--executor", help="Subdivision: where boxes are judged: here, processes[:K] or dask:ADDRESS.")]
+ExecutorName = Annotated[str | None, typer.Option(
+    "--executor", show_default=False,
+    help="Subdivision: where boxes are judged: here, processes[:K] (which start when it has lasted a second) or dask:ADDRESS. "
+         "(default: processes, and here beside a GPU)")]
+SearchedBy = Annotated[str | None, typer.Option(
+    "--executor", show_default=False,
+    help="Where sequences are looked at: here (in threads), processes[:K] (which start when it has lasted 8 seconds) or "
+         "dask:ADDRESS. (default: processes, and here beside a GPU)")]
 JudgedOn = Annotated[str, typer.Option(
     "--device", help="Subdivision: what judges boxes: auto, cpu or cuda; the certificate says what it assumes of a GPU.")]
 Steps = Annotated[list[str] | None, typer.Argument(metavar="STEP", help="Ids of proof steps. (default: all)",
@@ -208,7 +214,7 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
 
 @app.command()
 def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyLength = None, bound: Bound = None,
-            seconds: Seconds = None, checkpoint: Checkpoint = None, executor: ExecutorName = "here", device: JudgedOn = "cpu",
+            seconds: Seconds = None, checkpoint: Checkpoint = None, executor: ExecutorName = None, device: JudgedOn = "cpu",
             network: Network = None, target: Approximated = None, d: D = None, domain: Domain = "0,1", pooling: Pooling = "mean",
             import_callable: ImportCallable = False, json_: Json = False) -> None:
     """Re-prove the bound of a run directory, or prove one of a trained network, from weights and target text alone."""
@@ -225,7 +231,7 @@ def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyL
     if method == "subdivision":
         raise typer.Exit(commands.subdivide(run, asked, as_json=json_))
     given = {"--n": n, "--bound": bound, "--seconds": seconds, "--checkpoint": checkpoint,
-             "--executor": None if executor == "here" else executor, "--device": None if device == "cpu" else device}
+             "--executor": executor, "--device": None if device == "cpu" else device}
     for option, value in given.items():
         if value is not None:
             raise BadInput(f"{option} {value}: is about --method subdivision")
@@ -234,12 +240,12 @@ def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyL
 
 @app.command()
 def sample(run: Run, samples: Looks = None, device: Device = "auto", seed: Seed = 0, n: Length = None,
-           import_callable: ImportCallable = False, json_: Json = False) -> None:
+           executor: SearchedBy = None, import_callable: ImportCallable = False, json_: Json = False) -> None:
     """Search a run directory for its worst error; a sampled error above the certified bound is a refutation."""
     from uat import commands
 
     raise typer.Exit(commands.sample(run, samples=samples, device=device, seed=seed, import_callable=import_callable,
-                                   as_json=json_, n=n))
+                                     as_json=json_, n=n, executor=executor))
 
 
 @app.command()

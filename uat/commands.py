@@ -20,7 +20,7 @@ from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
 from uat.progress import progress
-from uat.request import Request, Subdivision, Trained
+from uat.request import Request, Subdivision, Trained, worked_on
 from uat.run_directory import choose_directory, method_text, status_text, write_run
 from uat.sampling import Sampled
 from uat.stored_run import open_run
@@ -92,11 +92,11 @@ def certify(run: str, *, import_callable: bool, as_json: bool) -> int:
 
 def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> int:
     """Certify a run directory or a trained network by subdivision; return the exit code."""
-    from proofs_check.executors import executor
+    from proofs_check.executors import executor as workers
     from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
     from proofs_check.trained import READING, is_onnx
 
-    start, device = time.perf_counter(), judging_device(asked.device)
+    start, device = time.perf_counter(), accelerator(asked.device)
     seconds, checkpoint = asked.time(), asked.file()
     if isinstance(subject, Trained):
         target, bound = subject.resolved(asked.n), asked.tolerance({})
@@ -107,7 +107,8 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
             bound = asked.tolerance(files.plan)
         claim, problem = problem_of(files, asked.n, bound)
     try:
-        with progress() as report, executor(asked.executor) as pool:
+        judged_on = "cpu" if device is None else asked.device
+        with progress() as report, workers(worked_on(asked.executor, judged_on)) as pool:
             verdict, search = certify_by_subdivision(
                 claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool, device=device,
                 assumption=READING if isinstance(subject, Trained) and not is_onnx(Path(subject.network)) else "",
@@ -125,8 +126,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
         _show_proof(verdict)
         show.console().print(f"an error of {show.found_text(search.occurs)} certainly occurs at the centre of a box")
-        if search.broken:
-            show.console().print(f"the executor broke, and what was left was judged here: {show.escape(search.broken)}")
+        _show_broken(search.broken)
         if search.waiting.bound.size and not isinstance(verdict, Refuted):
             show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
                                  + (f", from {show.escape(str(checkpoint))}" if checkpoint and checkpoint.exists() else ""))
@@ -134,8 +134,10 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
 
 
 def sample(run: str, *, samples: int | None, device: str, seed: int, import_callable: bool, as_json: bool,
-           n: int | None = None) -> int:
+           n: int | None = None, executor: str | None = None) -> int:
     """Search a stored run for its worst error, for a run about every n at any length; return the exit code."""
+    from proofs_check.executors import executor as workers
+
     _check_search(samples, device)
     if samples == 0:
         raise BadInput("--samples 0: expected at least 1")
@@ -147,8 +149,9 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
         if n > LONGEST:
             raise BadInput(f"--n {n}: expected at most {LONGEST} tokens, as far as float64 counts")
         opened = opened.at(n)
-    with progress() as report:
-        found = opened.sample(samples, seed, report, device)
+    place = "cpu" if accelerator(device) is None else device
+    with progress() as report, workers(worked_on(executor, place), "proofs_check.sampling") as pool:
+        found = opened.sample(samples, seed, report, device, pool)
     tightness = _tightness(claim, found)
     if as_json:
         show.print_json({"certified_bound": show.bound_text(claim.bound), "certified_bound_exact": str(claim.bound),
@@ -156,6 +159,7 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
     else:
         _show_sample(show.console(), claim, found, "; ".join(opened.files.certificate.get("assumptions", [])[:1])
                      if opened.files.certificate.get("status") == "assumed" else "")
+        _show_broken(found.broken)
     return 1 if found.refutes or found.doubtful else 0
 
 
@@ -234,7 +238,7 @@ def check_device(device: str) -> None:
         choose_device(device)
 
 
-def judging_device(name: str) -> Any:
+def accelerator(name: str) -> Any:
     """Return the device of that name, None for the processor; raises BadInput as :func:`check_device`."""
     if name == "cpu":
         return None
@@ -273,6 +277,11 @@ def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:
     spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in outcome.seconds.items())
     out.print(f"\nseconds: {spent}")
     out.print(f"written to {run}" if run else "nothing written")
+
+
+def _show_broken(why: str) -> None:
+    if why:
+        show.console().print(f"the executor broke, and what was left was done here: {show.escape(why)}")
 
 
 def _described(construction: pipeline.AnyConstruction) -> str:

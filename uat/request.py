@@ -131,6 +131,17 @@ class Trained:
         return resolve(self.target, n=n, d=self.d, domain=self.domain)
 
 
+def worked_on(executor: str | None, device: str) -> str:
+    """Return the executor to work on, unless told processes of this machine, and none beside a GPU.
+
+    Raises:
+        BadInput: both are asked for.
+    """
+    if executor not in (None, "here") and device != "cpu":
+        raise BadInput(f"--executor {executor} and --device {device}: expected other processes or a device, not both")
+    return executor or ("processes" if device == "cpu" else "here")
+
+
 @dataclass(frozen=True)
 class Subdivision:
     """Options of ``certify --method subdivision`` as typed."""
@@ -139,15 +150,13 @@ class Subdivision:
     bound: str | None = None
     seconds: str | None = None
     checkpoint: str | None = None
-    executor: str = "here"
+    executor: str | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.n is not None and self.n < 2:
             raise BadInput(f"--n {self.n}: expected n >= 2 tokens")
-        if self.executor != "here" and self.device != "cpu":
-            raise BadInput(f"--executor {self.executor} and --device {self.device}: boxes are judged in other processes or on a "
-                           f"device, not both")
+        worked_on(self.executor, self.device)
 
     def tolerance(self, plan: Mapping[str, Any]) -> Fraction:
         """Return the bound to prove, the run's eps if none is named; raises BadInput unless it is positive."""

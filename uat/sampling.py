@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -38,6 +39,7 @@ class Sampled:
         bandwidth_share: bytes of tokens read a second over those that a copy on the same device reads.
         streamed: what one long sequence of different tokens showed, in float64: error, tokens looked at, tokens a second.
         doubtful: whether that error is beyond the bound.
+        broken: why an executor was given up.
     """
 
     n: int
@@ -53,6 +55,7 @@ class Sampled:
     device: str
     refutes: bool
     doubtful: bool = False
+    broken: str = ""
     streamed: dict[str, float] | None = None
     deviations: dict[str, float] = field(default_factory=dict)
 
@@ -67,12 +70,13 @@ class Sampled:
 
 
 def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, *, samples: int | None, device: str, seed: int,
-                   report: Report, usual: int = USUAL) -> Sampled:
+                   report: Report, usual: int = USUAL, executor: Executor | None = None) -> Sampled:
     """Search for the worst error and confirm the witness with enclosures.
 
     Args:
         samples: sequences to look at; None for the usual number, or as many as take about a minute.
         usual: this number.
+        executor: where sequences are looked at; threads here if none is given.
     """
     import numpy as np
     import torch
@@ -89,12 +93,12 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     length = target.n if repeated is None else repeated.different
     count = _affordable(usual, sumformer, length, is_exact(evaluate)) if samples is None else samples
     found = sample(target, evaluate, target.box, length, thresholds_of(sumformer, target), count, place, seed,
-                   counting(report, "sampling", count), repeated=repeated)
+                   counting(report, "sampling", count), repeated=repeated, executor=executor)
     estimate = confirmed(target, sumformer, found)
     tokens, copied = found.throughput * length, copy_bandwidth(place)
     sampled = Sampled(target.n, estimate.maximum, [list(token) for token in estimate.witness], found.counts, found.own,
                       found.samples, found.throughput, tokens, tokens * target.d * 8 / copied, found.found_by,
-                      str(place), Fraction(estimate.maximum) > bound)
+                      str(place), Fraction(estimate.maximum) > bound, broken=found.broken)
     whole = repeated is not None and target.n <= STREAMED
     if not whole or not isinstance(target, Target) or not isinstance(evaluate, CompiledMeanSumformer):
         return sampled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +75,8 @@ class StoredRun:
         """Whether the run is about float32."""
         return str(self.files.plan["number_format"]) == "float32"
 
-    def sample(self, samples: int | None, seed: int, report: Report, device: str = "cpu") -> Sampled:
+    def sample(self, samples: int | None, seed: int, report: Report, device: str = "cpu",
+               executor: Executor | None = None) -> Sampled:
         """Search for the worst error, by ``samples`` sequences or the usual number (uat/sampling.py).
 
         Raises:
@@ -85,7 +87,7 @@ class StoredRun:
             raise BadInput(f"{self.path}: the claim is about another target or domain than the one stored")
         with understanding(str(self.path)):  # whether the network reads and writes what f does shows where it is run
             return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
-                                  report=report)
+                                  report=report, executor=executor)
 
     @cached_property
     def _evaluate(self) -> Any:

@@ -41,6 +41,10 @@ class Target:
     outputs: tuple[ex.Expression, ...]
     positional: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nodes are numbered by where they are in memory: that means nothing to another process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_numbers"}
+
     @cached_property
     def symbolic(self) -> tuple[ex.Expression, ...]:
         """The outputs with n left as a symbol: what the target is for every n at once."""

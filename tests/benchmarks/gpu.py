@@ -198,6 +198,7 @@ def measure(device: torch.device, effort: Effort) -> list[Line]:
         torch.set_num_threads(1)  # two processes are the two threads now
         with executor(f"processes:{THREADS}") as pool:
             assert pool is not None
+            list(pool.map(abs, range(THREADS)))  # started
             proofs = []
             for degree, bound in FITTED:
                 fitted = Deviation.of(target.outputs, polynomial(target, degree, bound)[0], 3, target.box.sides)

@@ -24,10 +24,10 @@ from constructions.planner import plan_grid
 from constructions.sumformers.grid import construct_grid
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
+from proofs_check.kept_memory import keep_freed_memory
 from proofs_check.sampling import sample
 from proofs_check.search import CHUNK_TOKENS
 from proofs_check.witness import thresholds_of
-from proofs_check.workers import keep_freed_memory
 
 REPETITIONS = 7
 TOKENS = 12_000_000  # of every side of a continuous network

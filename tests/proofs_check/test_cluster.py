@@ -1,4 +1,4 @@
-"""Subdivision on a real dask scheduler with real workers: what is lost on the way is done again, what differs is noticed."""
+"""Subdivision and sampling on a real dask scheduler with real workers: what is lost is done again, what differs is noticed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -23,6 +24,7 @@ from proofs_check.executors import executor
 from proofs_check.kernel import Certificate, Claim, Status
 from proofs_check.subdivision import certify_by_subdivision
 from proofs_check.sup_norm import Search
+from tests.proofs_check.test_shared_work import continuous, found
 from tests.proofs_check.test_sup_norm import problem
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # tornado and distributed warn about each other's versions
@@ -111,6 +113,31 @@ def test_a_cluster_finds_the_same_though_a_worker_is_killed(cluster: Cluster) ->
     assert len(rounds) > 2
     assert not there.broken
     assert (here.judged, here.bound, here.occurs) == (there.judged, there.bound, there.occurs)
+
+
+def test_a_cluster_samples_the_same_though_a_worker_is_killed_at_work(cluster: Cluster) -> None:
+    search = continuous(3, 600_000)
+    with executor(f"dask:{cluster.address}") as pool:
+        killing = Timer(0.5, cluster.workers[0].kill)
+        killing.start()
+        there = search(executor=pool)
+        assert killing.finished.is_set()
+    assert cluster.workers[0].wait(10) == -signal.SIGKILL
+    assert not there.broken
+    assert found(search()) == found(there)
+
+
+def test_a_search_for_the_worst_sequence_goes_on_here_when_the_cluster_is_lost(cluster: Cluster,
+                                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "PATIENCE", 1.0)
+    search = continuous(3, 600_000)
+    with executor(f"dask:{cluster.address}") as pool:
+        losing = Timer(0.5, lambda: [process.kill() for process in cluster.workers])
+        losing.start()
+        there = search(executor=pool)
+        assert losing.finished.is_set()
+    assert "no worker" in there.broken
+    assert found(search()) == found(there)
 
 
 @pytest.mark.parametrize("lost", ["scheduler", "workers"])

@@ -22,6 +22,7 @@ from proofs_check.checkpoints import resume, store
 from proofs_check.deviation import Deviation
 from proofs_check.executors import executor
 from proofs_check.sup_norm import Search
+from tests.proofs_check.counted import Counted
 from tests.strategies import samples
 
 
@@ -174,7 +175,7 @@ def test_a_stored_search_goes_on_and_processes_find_the_same(tmp_path: Path) -> 
     assert not again.finished
     again.run()
     with executor("processes:2") as pool:
-        there.run(executor=pool)
+        there.run(executor=Counted(pool))
     assert (again.judged, again.bound, again.occurs) == (there.judged, there.bound, there.occurs)
     other = Deviation.of(p, f.outputs, 3, f.box.sides)
     with pytest.raises(BadInput, match="another network, target"):

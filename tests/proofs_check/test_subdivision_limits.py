@@ -269,7 +269,8 @@ def test_ctrl_c_does_not_reach_workers_that_are_starting(delay: float) -> None:
     code = ("from proofs_check.executors import executor\nimport signal, time\n"
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
             "try:\n"
-            "    with executor('processes:2'):\n"
+            "    with executor('processes:2') as pool:\n"
+            "        pool.start()\n"
             "        print('started', flush=True)\n"
             "        time.sleep(20)\n"
             "except KeyboardInterrupt:\n"

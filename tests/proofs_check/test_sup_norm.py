@@ -32,6 +32,7 @@ from proofs_check.kernel import Certificate, Refuted, Status, Undecided
 from proofs_check.run_files import RunFiles
 from proofs_check.subdivision import certify_by_subdivision, problem_of
 from proofs_check.sup_norm import Boxes, Problem, Search, judge
+from tests.proofs_check.counted import Counted
 from tests.proofs_check.test_propagate import random_network
 from uat import pipeline
 from uat.request import Request
@@ -331,7 +332,9 @@ def test_processes_find_the_same() -> None:
     here, there = (Search.begin(problem("attention"), Fraction(1, 50)) for _ in range(2))
     here.run()
     with executor("processes:2") as pool:
-        there.run(executor=pool)
+        counting = Counted(pool)
+        there.run(executor=counting)
+    assert counting.tasks > 3
     assert (here.judged, here.bound, here.occurs) == (there.judged, there.bound, there.occurs)
 
 
@@ -347,8 +350,9 @@ def test_a_killed_worker_loses_nothing() -> None:
                 killed.append(pool.submit(os.getpid).result())
                 os.kill(killed[0], signal.SIGKILL)
 
-        search.run(after_round=kill, executor=pool)
+        search.run(after_round=kill, executor=Counted(pool))
     assert killed
+    assert search.broken
     assert (search.judged, search.bound) == (through.judged, through.bound)
 
 

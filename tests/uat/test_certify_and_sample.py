@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from proofs_check import executors
+from proofs_check.executors import ALONE
 from tests.proofs_check.test_run_files import edit, rehash, written
 from tests.uat.conftest import Uat
 
@@ -133,3 +135,22 @@ def test_a_network_that_reads_or_writes_something_else_than_the_target_is_not_sa
     assert answer.code == 2, answer
     assert answer.err.startswith("error: ")
     assert "Traceback" not in answer.err
+
+
+def test_a_search_in_processes_finds_what_threads_find(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    uat("construct", "--target", "f", "--eps", "1e-1", "--samples", "0", "--out", "run")
+    monkeypatch.setitem(ALONE, "proofs_check.sampling", 0.0)
+    here, there = (uat("sample", "run", "--samples", "2000000", "--executor", name, "--json") for name in ("here", "processes:1"))
+    assert here.code == there.code == 0
+    assert all(here.json[entry] == there.json[entry] for entry in ("sampled_max", "witness", "own_token", "samples", "found_by"))
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("cloud", ["'cloud'", "processes:K"]), ("processes:0", ["'processes:0'", "processes:K"]),
+    ("dask:tcp://127.0.0.1:1", ["dask:tcp://127.0.0.1:1", "no scheduler"])])
+def test_an_executor_that_is_none_is_bad_input(name: str, words: list[str], uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "ANSWER", 1.0)
+    uat("construct", "--target", "f", "--eps", "1e-1", "--samples", "0", "--out", "run")
+    answer = uat("sample", "run", "--samples", "10", "--executor", name)
+    assert answer.code == 2
+    assert all(word in answer.message for word in words), answer.message
