@@ -133,11 +133,16 @@ def test_the_most_sensitive_entry_of_each_array_moved_until_sampling_shows_it_is
             continue
         effect = [float(np.abs(changed(network, place, entry, 1e-6)(tokens) - before).max()) for entry in entries[:12]]
         entry = entries[int(np.argmax(effect))]
-        amount = 1e-6
-        while amount < 100 and np.abs(changed(network, place, entry, amount)(tokens) - wanted).max() <= 1.01 * bound:
-            amount *= 1.3
-        if amount >= 100:
+        def contradicts(amount: float, place: tuple[str, int, str] = place, entry: tuple[int, ...] = entry) -> bool:
+            return bool(np.abs(changed(network, place, entry, amount)(tokens) - wanted).max() > 1.01 * bound)
+
+        seen = next((amount for amount in 10.0 ** np.arange(-6, 3) if contradicts(amount)), None)
+        if seen is None:
             continue  # no sampled sequence follows this array
+        less, amount = seen / 10, seen
+        while amount > 1.3 * less:
+            between = float(np.sqrt(less * amount))
+            less, amount = (less, between) if contradicts(between) else (between, amount)
         noticed += 1
         try:
             found = proof(construction, claim, changed(network, place, entry, amount))
