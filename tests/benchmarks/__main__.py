@@ -7,6 +7,7 @@ import torch
 from tests.benchmarks import (
     commands,
     continuous,
+    executors,
     gpu,
     linear_bounds,
     sampling,
@@ -22,6 +23,7 @@ def main() -> None:
     commands.main()
     value_table.main()
     sampling.main([])
+    executors.main()
     continuous.main([])
     structure.main([])
     subdivision.main()
