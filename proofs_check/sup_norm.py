@@ -241,8 +241,8 @@ class Search:
             executor: where batches are judged; here if none is given.
             boxes: how many may have been judged, those of earlier calls included, before the last round.
         """
-        until = time.monotonic() + seconds
         keep_freed_memory()
+        until = time.monotonic() + seconds
         while not self.finished and time.monotonic() < until and self.judged < boxes:
             try:
                 self.step(executor)

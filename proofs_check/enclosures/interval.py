@@ -171,6 +171,17 @@ class Interval:
         return Interval(self.mignitude(), self.magnitude())
 
 
+@quiet
+def plus(a: Interval, b: Interval) -> Interval:
+    """Return a + b, and no less than 0 where neither is: what is rounded below 0 has no square root.
+
+    >>> plus(Interval.of(0.0, 1.0), Interval.of(0.0)).lower.item()
+    0.0
+    """
+    total = a + b
+    return Interval(np.where((a.lower >= 0) & (b.lower >= 0), np.maximum(total.lower, 0.0), total.lower), total.upper)
+
+
 def maximum(a: Interval, b: Interval) -> Interval:
     """Return the larger of two values; no rounding happens."""
     return Interval(np.maximum(a.lower, b.lower), np.maximum(a.upper, b.upper))

@@ -82,6 +82,28 @@ def test_claims_are_proved_again(name: str) -> None:
     assert search.occurs <= verdict.proved_bound <= Fraction(1, 50)
 
 
+@pytest.mark.parametrize("text", ["sqrt(mean(y**2))", "sqrt(mean((y-mean(y))**2)) + x", "sqrt(sum(abs(y-x)))"])
+def test_roots_are_defined_down_to_zero(text: str) -> None:
+    """The sum below the root is 0 somewhere; rounded below 0 it would have none there, however small the boxes."""
+    network = problem("product").network
+    asked = Target.from_text(text, n=2, box=Box((Fraction(-1),), (Fraction(1),)))
+    tokens = np.random.default_rng(0).uniform(-1, 1, (20_000, 2, 1))
+    error = float(np.abs(asked.numpy(tokens) - network(tokens)).max())
+    search = Search.begin(Problem.of(asked.outputs, network, 2, asked.box.sides), Fraction(error) * Fraction(11, 10))
+    search.run(seconds=60)
+    assert search.finished
+    assert search.witness is None
+    assert error <= search.bound <= 1.1 * error
+
+
+def test_what_is_below_a_root_and_negative_somewhere_has_no_bound() -> None:
+    network = problem("product").network
+    asked = Target.from_text("sqrt(mean(y**2)-1/100)", n=2, box=Box((Fraction(-1),), (Fraction(1),)))
+    search = Search.begin(Problem.of(asked.outputs, network, 2, asked.box.sides), Fraction(100))
+    search.run(boxes=20_000)
+    assert search.bound == np.inf
+
+
 def test_an_every_n_run_is_proved_at_another_length() -> None:
     verdict, _ = certify_by_subdivision(*problem_of(stored("product"), 2, Fraction(1, 50)))
     assert isinstance(verdict, Certificate)
