@@ -46,6 +46,8 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
 
     A construction for every n is built once and sampled at all lengths asked for; any other is built for each of them.
     """
+    from proofs_check.executors import executor as workers
+
     _check_search(samples, device)
     if out is not None:
         choose_directory(out, "")
@@ -53,8 +55,8 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
     sampled_at = [n for n in lengths if n is not None]
     records, code = [], 0
     for k, n in enumerate(lengths):
-        with progress() as report:
-            outcome = pipeline.run(request, n, sampled_at, samples=samples, device=device, report=report)
+        with progress() as report, workers("processes", "proofs_check.sampling") as pool:
+            outcome = pipeline.run(request, n, sampled_at, samples=samples, device=device, report=report, executor=pool)
         several = len(lengths) > 1 and not outcome.construction.every_n
         run = None
         if outcome.certificate is not None:

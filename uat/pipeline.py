@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,7 +91,8 @@ def prepare(request: Request, n: int | None) -> tuple[AnyTarget, GridPlan, tuple
                         max_table=request.max_table), heads
 
 
-def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int | None, device: str, report: Report) -> Outcome:
+def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int | None, device: str, report: Report,
+        executor: Executor | None = None) -> Outcome:
     """Choose a construction, build it, re-prove it from the weights, and look for a counterexample at every length.
 
     Args:
@@ -99,6 +101,7 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
         lengths: where to sample a construction for every n; others are sampled at their own length.
         samples, device: of the search; None for the usual number of samples, 0 for none.
         report: progress.
+        executor: where sequences are looked at.
     """
     watch = Stopwatch()
     with watch("plan"):
@@ -118,7 +121,7 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
     if samples != 0 and isinstance(verdict, Certificate):
         with watch("sample"):
             sampled = tuple(sample_construction(construction, length, claim.bound, samples=samples, device=device,
-                                                seed=request.seed, report=report)
+                                                seed=request.seed, report=report, executor=executor)
                             for length in ((lengths or (target.n,)) if construction.every_n else (target.n,)))
     return Outcome(construction, stored, record, verdict, sampled, watch.seconds)
 

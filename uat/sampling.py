@@ -76,7 +76,7 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     Args:
         samples: sequences to look at; None for the usual number, or as many as take about a minute.
         usual: this number.
-        executor: where sequences are looked at; threads here if none is given.
+        executor: where sequences are looked at, on a processor; threads here if none is given.
     """
     import numpy as np
     import torch
@@ -93,7 +93,7 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     length = target.n if repeated is None else repeated.different
     count = _affordable(usual, sumformer, length, is_exact(evaluate)) if samples is None else samples
     found = sample(target, evaluate, target.box, length, thresholds_of(sumformer, target), count, place, seed,
-                   counting(report, "sampling", count), repeated=repeated, executor=executor)
+                   counting(report, "sampling", count), repeated=repeated, executor=executor if place.type == "cpu" else None)
     estimate = confirmed(target, sumformer, found)
     tokens, copied = found.throughput * length, copy_bandwidth(place)
     sampled = Sampled(target.n, estimate.maximum, [list(token) for token in estimate.witness], found.counts, found.own,
@@ -115,7 +115,7 @@ def _affordable(usual: int, sumformer: AnySumformer, length: int, exactly: bool)
 
 
 def sample_construction(construction: Construction | ContinuousConstruction, n: int, bound: Fraction, *, samples: int | None,
-                        device: str, seed: int, report: Report) -> Sampled:
+                        device: str, seed: int, report: Report, executor: Executor | None = None) -> Sampled:
     """Search at one length, and run every architecture densely on sequences that strain it, where these are short enough."""
     import torch
 
@@ -125,7 +125,7 @@ def sample_construction(construction: Construction | ContinuousConstruction, n: 
     if isinstance(target, Target) and n != target.n:
         target = Target.from_text(target.text, n=n, box=target.box, name=target.name, positional=target.positional)
     sampled = sample_network(target, sumformer, bound, samples=samples, device=device, seed=seed, report=report,
-                             usual=USUAL_OF_CONSTRUCT)
+                             usual=USUAL_OF_CONSTRUCT, executor=executor)
     if not runs_densely(n):
         return sampled
     dtype = torch.float32 if construction.number_format.bits == 24 else torch.float64

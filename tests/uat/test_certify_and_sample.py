@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from proofs_check import executors
+from proofs_check import executors, shared_work
 from proofs_check.executors import ALONE
 from tests.proofs_check.test_run_files import edit, rehash, written
 from tests.uat.conftest import Uat
@@ -143,6 +143,17 @@ def test_a_search_in_processes_finds_what_threads_find(uat: Uat, monkeypatch: py
     here, there = (uat("sample", "run", "--samples", "2000000", "--executor", name, "--json") for name in ("here", "processes:1"))
     assert here.code == there.code == 0
     assert all(here.json[entry] == there.json[entry] for entry in ("sampled_max", "witness", "own_token", "samples", "found_by"))
+
+
+def test_construct_searches_in_processes_too_when_it_lasts(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("construct", "--target", "f", "--eps", "1e-1", "--samples", "2000000", "--json", "--out")
+    here = uat(*asked, "here")
+    monkeypatch.setitem(ALONE, "proofs_check.sampling", 0.0)
+    used: list[bool] = []
+    monkeypatch.setattr(shared_work, "at_hand", lambda executor: used.append(executor is not None) or executor)
+    assert uat(*asked, "there").json["sample"]["witness"] == here.json["sample"]["witness"]
+    assert used
+    assert all(used)
 
 
 @pytest.mark.parametrize(("name", "words"), [
