@@ -31,6 +31,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 CHECKERS = ("proofs_check.executors", "proofs_check.deviation", "proofs_check.sampling", "proofs_check.sup_norm")
 # Seconds of work after which processes for it are started: they have to import the module, and torch alone takes seconds.
 ALONE = {"proofs_check.sup_norm": 1.0, "proofs_check.sampling": 8.0}
+MOST = 16  # processes unless told: each that imports torch takes a fifth of a gigabyte
 ANSWER = 5.0  # seconds in which a scheduler and its first worker have to answer
 PATIENCE = 30.0  # seconds without a worker, after which none is waited for any more
 RETRIES = 3  # times a task is tried again whose worker is lost
@@ -51,12 +52,11 @@ def executor(name: str, needed: str = "proofs_check.sup_norm") -> Iterator[Execu
     if name == "here":
         yield None
     elif kind == "processes" and (not detail or (detail.isdecimal() and int(detail) > 0)):
-        workers, ignoring = int(detail or os.cpu_count() or 1), (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process
-        with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ignoring) as pool:
-            try:
-                yield Processes(pool, workers, needed)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        processes = Processes(int(detail or min(usable_cores(), MOST)), needed)
+        try:
+            yield processes
+        finally:
+            processes.shutdown(cancel_futures=True)
     elif kind == "dask" and detail:
         with _cluster(detail) as pool:
             yield pool
@@ -69,20 +69,26 @@ def at_hand(executor: Executor | None) -> Executor | None:
     return None if isinstance(executor, Processes) and not executor.at_hand else executor
 
 
+def usable_cores() -> int:
+    """Return on how many cores this process may run."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass
 class Processes(Executor):
     """Processes of this machine, started by the first thing to do, or by who asks for them when the work has lasted for a while.
 
+    Where none can be started it is a broken executor.
+
     Attributes:
-        pool: what starts them.
         workers: how many there are at most.
         needed: the module that a worker imports before it counts as started.
     """
 
-    pool: ProcessPoolExecutor
     workers: int
     needed: str
     _asked: float = math.inf
+    _pool: ProcessPoolExecutor | None = None
     _starting: tuple[Future[None], ...] = ()
 
     @property
@@ -90,23 +96,43 @@ class Processes(Executor):
         """Whether they have started: asked again and again by who has work for them and does it alone meanwhile."""
         self._asked = min(self._asked, time.monotonic())
         if time.monotonic() - self._asked >= ALONE[self.needed]:
-            self.start()
-        return bool(self._starting) and all(one.done() for one in self._starting)
+            try:
+                self.start()
+            except BrokenExecutor:
+                return True  # what is handed over will say so
+        return self._pool is not None and all(one.done() for one in self._starting)
 
     def start(self) -> None:
-        """Have as many started as can run."""
-        if not self._starting:
-            several = min(self.workers, os.cpu_count() or 1)
-            self._starting = tuple(self._submit(_import, self.needed) for _ in range(several))
+        """Have as many started as can run.
+
+        Raises:
+            BrokenExecutor: none can be started here.
+        """
+        if self._pool is None:
+            ignoring = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process
+            with _or_broken():
+                self._pool = ProcessPoolExecutor(self.workers, get_context("spawn"), signal.signal, ignoring)
+            self._starting = tuple(self.submit(_import, self.needed) for _ in range(min(self.workers, usable_cores())))
 
     def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """Have the function called by one of them."""
         self.start()
-        return self._submit(fn, *arguments, **named)
+        assert self._pool is not None
+        with _or_broken(), _inherited():  # this may start a process
+            return self._pool.submit(fn, *arguments, **named)
 
-    def _submit(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
-        with _inherited():  # this may start a process
-            return self.pool.submit(fn, *arguments, **named)
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End them after what they are doing."""
+        if self._pool is not None:
+            self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+
+@contextmanager
+def _or_broken() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, NotImplementedError) as error:  # the latter where there are no semaphores
+        raise BrokenExecutor(f"no process can be started: {error}") from error
 
 
 @contextmanager
@@ -116,14 +142,16 @@ def _inherited() -> Iterator[None]:
     Processes that each run several slow each other down, and how many is decided when numpy is imported.
     """
     before = {variable: os.environ.get(variable) for variable in THREADS}
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(dict.fromkeys(THREADS, "1"))
+    masks = hasattr(signal, "pthread_sigmask")  # not on Windows
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else set()
     try:
         yield
     finally:
         for variable, value in before.items():
             os.environ.pop(variable) if value is None else os.environ.update({variable: value})
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def _import(module: str) -> None:

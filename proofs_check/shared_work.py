@@ -12,7 +12,7 @@ from proofs_check.executors import at_hand
 from proofs_check.search import Job, Search
 from proofs_check.workers import in_threads
 
-TASKS, TOGETHER = 64, 16  # tasks of a round, jobs of a task at most
+TASKS, TOGETHER = 128, 4  # tasks of a round, jobs of a task at most
 
 
 def shared(search: Search, jobs: Iterable[Job], executor: Executor | None) -> Iterator[int]:

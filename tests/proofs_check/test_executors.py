@@ -9,12 +9,16 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from multiprocessing.context import SpawnProcess
 
 import pytest
 
 from proofs_check import executors
 from proofs_check.executors import THREADS, Processes, at_hand, executor
 from proofs_check.packed import Packed
+from proofs_check.sup_norm import Search
+from tests.proofs_check.test_sup_norm import problem
 
 
 def settings() -> tuple[object, ...]:
@@ -51,6 +55,21 @@ def test_the_first_thing_to_do_starts_processes_too() -> None:
         assert pool is not None
         assert list(pool.map(abs, [-1, -2])) == [1, 2]
         assert at_hand(pool) is pool
+
+
+@pytest.mark.parametrize("lacking", [OSError("no semaphores"), NotImplementedError("no semaphores"), None])
+def test_work_is_done_here_where_no_process_can_be_started(lacking: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise lacking or BlockingIOError("no processes left")
+
+    monkeypatch.setitem(executors.ALONE, "proofs_check.sup_norm", 0.0)
+    monkeypatch.setattr(*(executors, "ProcessPoolExecutor") if lacking else (SpawnProcess, "start"), refuse)
+    search = Search.begin(problem("product"), Fraction(1, 50))
+    with executor("processes:2") as pool:
+        search.run(executor=pool)
+    assert search.broken.startswith("no process can be started: no ")
+    assert search.finished
+    assert search.bound <= 0.02
 
 
 def test_other_executors_are_at_hand_at_once() -> None:
