@@ -11,6 +11,7 @@ from flint import arb
 
 from constructions.errors import Refused
 from constructions.pieces.smooth import Smooth
+from constructions.targets import expression as ex
 
 Interval = tuple[Fraction | float, Fraction | float]
 PIECES = {0: 1, 1: 96, 2: 14, 3: 6, 4: 5}
@@ -61,7 +62,9 @@ def _enclosed(g: Smooth, function: Callable[..., arb], cell: tuple[arb, ...], de
         return value
     if depth == DEEPER:
         place = ", ".join(str(ball) for ball in cell)
-        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {place}")
+        roots = any(isinstance(node, ex.Apply) and node.function == "sqrt" for node in g.tree.walk())
+        instead = "; sqrt(maximum(u, r)) has one, and differs from sqrt(u) by at most sqrt(r)" if roots else ""
+        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {place}{instead}")
     halves = [_halved(ball) for ball in cell]
     return _hull(_enclosed(g, function, part, depth + 1) for part in itertools.product(*halves))
 

@@ -114,3 +114,16 @@ def test_a_bernstein_polynomial_is_not_built_only_to_be_compared(uat: Uat) -> No
     answer = uat("plan", "--target", "0.5*mean(sin(x*y))", "--eps", "0.5", "--n", "3")
     assert answer.code == 0
     assert "--method power-sums goes through its Bernstein polynomial of degree 3 or more" in " ".join(answer.out.split())
+
+
+def test_a_root_that_reaches_zero_is_refused_with_what_can_be_built_instead(uat: Uat) -> None:
+    def asked(text: str) -> tuple[str, ...]:
+        return "plan", "--target", text, "--domain=-1,1", "--eps", "1e-2", "--method", "sum-decomposition"
+
+    refused = uat(*asked("sqrt(mean(y**2))"))
+    assert refused.code == 1
+    assert "sqrt(maximum(u, r))" in " ".join((refused.out + refused.message).split())
+    assert uat(*asked("sqrt(maximum(mean(y**2),1/40000))")).code == 0
+    reciprocal = uat(*asked("1/mean(y**2)"))
+    assert reciprocal.code == 1
+    assert "sqrt" not in reciprocal.out + reciprocal.message
