@@ -12,6 +12,7 @@ from flint import arb
 from constructions.errors import Refused
 from constructions.pieces.smooth import Smooth
 from constructions.targets import expression as ex
+from constructions.targets.definedness import ROOT
 
 Interval = tuple[Fraction | float, Fraction | float]
 PIECES = {0: 1, 1: 96, 2: 14, 3: 6, 4: 5}
@@ -62,9 +63,8 @@ def _enclosed(g: Smooth, function: Callable[..., arb], cell: tuple[arb, ...], de
         return value
     if depth == DEEPER:
         place = ", ".join(str(ball) for ball in cell)
-        roots = any(isinstance(node, ex.Apply) and node.function == "sqrt" for node in g.tree.walk())
-        instead = "; sqrt(maximum(u, r)) has one, and differs from sqrt(u) by at most sqrt(r)" if roots else ""
-        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {place}{instead}")
+        hint = ROOT if any(isinstance(node, ex.Apply) and node.function == "sqrt" for node in g.tree.walk()) else ""
+        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {place}{hint}")
     halves = [_halved(ball) for ball in cell]
     return _hull(_enclosed(g, function, part, depth + 1) for part in itertools.product(*halves))
 

@@ -14,6 +14,7 @@ from constructions.targets.evaluation import Walker, ball_algebra
 from constructions.targets.target import Target
 
 Sides = list[tuple[Fraction, Fraction]]
+ROOT = "; sqrt(maximum(u, r)) is defined, has a bounded slope, and differs from a root of u >= 0 by at most sqrt(r)"
 _REASONS = {"log": "log needs an argument > 0", "sqrt": "sqrt needs an argument >= 0"}
 
 
@@ -34,8 +35,9 @@ def refuse_undefined(target: Target, *, max_boxes: int = 20_000) -> None:
         if culprit is None:
             continue
         if spent > max_boxes:
+            root = isinstance(culprit, ex.Apply) and culprit.function == "sqrt"
             raise Refused(f"{target.name} could not be shown to be defined on {target.box}: {_reason(culprit)} "
-                          f"near X in {_shown(sides)}")
+                          f"near X in {_shown(sides)}{ROOT if root else ''}")
         _refuse_point(target, [((a + b) / 2,) * 2 for a, b in sides])
         widest = max(range(len(sides)), key=lambda v: sides[v][1] - sides[v][0])
         (a, b), middle = sides[widest], sum(sides[widest], Fraction(0)) / 2

@@ -81,3 +81,12 @@ def test_a_single_bad_point_that_is_no_dyadic_number_is_never_accepted(text: str
 def test_the_column_is_that_of_the_culprit() -> None:
     with pytest.raises(Refused, match=r"log\(x\[0\]\) \(column 10\)"):
         refuse_undefined(target_of("exp(2) + log(x)", "0,1"))
+
+
+def test_a_root_of_what_reaches_zero_is_refused_with_what_is_defined_instead() -> None:
+    with pytest.raises(Refused, match=r"sqrt needs an argument >= 0 in .*sqrt\(maximum\(u, r\)\) is defined"):
+        refuse_undefined(target_of("sqrt(mean(y**2))", "-1,1"), max_boxes=300)
+    refuse_undefined(target_of("sqrt(maximum(mean(y**2), 1/100))", "-1,1"), max_boxes=300)
+    with pytest.raises(Refused) as refused:
+        refuse_undefined(target_of("1/mean((y-mean(y))**2 + 1/10**9*(x-1/3)**2)", "-1,1"), max_boxes=300)
+    assert "sqrt" not in str(refused.value)
