@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -23,6 +24,8 @@ from proofs_check.decimals import decimal_above, decimal_below, shortest_above
 from proofs_check.kernel import CHECKED, Certificate, Step
 from proofs_check.proof_tree import Branch, proof_tree
 from uat.printing import printable
+
+_UNTAGGED = re.compile(r"(?<=\\)\[(?![a-z#/@][^[]*?\])")  # a bracket that opens no tag, after a backslash
 
 
 def console(width: int = 110) -> Console:
@@ -184,5 +187,11 @@ def _coloured(status: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text that rich prints as it is, from whatever file it comes: what a terminal would obey is spelled out."""
-    return markup.escape(printable(text))
+    """Return text that rich prints as it is, from whatever file it comes: what a terminal would obey is spelled out.
+
+    ``markup.escape`` leaves backslashes before a bracket that opens no tag, of which rich drops one, and several at the end, of
+    which a tag of ours leaves half.
+    """
+    shown = printable(text)
+    stem = shown.rstrip("\\")
+    return _UNTAGGED.sub(r"\\[", markup.escape(stem)) + "\\" * (2 * (len(shown) - len(stem)))
