@@ -14,7 +14,7 @@ from functools import reduce
 from operator import add
 from typing import TypeVar
 
-from proofs_check.enclosures import functions, interval
+from proofs_check.enclosures import functions
 from proofs_check.enclosures.interval import Booleans, Interval, hull, where
 
 K = TypeVar("K", bound=Hashable)
@@ -62,7 +62,7 @@ def affine_jet(affine: Affine, variables: Sequence[Interval]) -> Jet:
 
 def plus(a: Jet, b: Jet) -> Jet:
     """Return a + b."""
-    return Jet(interval.plus(a.value, b.value), _merge(a.gradient, b.gradient), _merge(a.hessian, b.hessian))
+    return Jet(a.value + b.value, _merge(a.gradient, b.gradient), _merge(a.hessian, b.hessian))
 
 
 def negative(a: Jet) -> Jet:
