@@ -24,7 +24,7 @@ from proofs_check.workers import one_thread
 from uat import pipeline, show
 from uat.benchmarks.contenders import CONTENDERS, HEADS, PEER, Contender, contender, torch_dtype, width
 from uat.benchmarks.growth import break_even, exponent, predicted
-from uat.benchmarks.timing import FLOPS_ARE, MEMORY_IS, SPREAD_IS, Spread, flops_of, interleaved, peak_bytes
+from uat.benchmarks.timing import FLOPS_ARE, MEMORY_IS, SPREAD_IS, Spread, flops_of, interleaved, little_garbage, peak_bytes
 from uat.request import Request
 
 GIB = 2**30
@@ -120,7 +120,7 @@ def measure(profile: str, *, device: str, seed: int, report: Report, target: str
         "seconds_are": SPREAD_IS, "break_even_is": BREAK_EVEN_IS,
         "networks": [network.to_json() for network in networks.values()],
         "rows": [], "fits": [], "break_even": [], "skipped": []}
-    with one_thread() if where.type == "cpu" else contextlib.nullcontext():
+    with one_thread() if where.type == "cpu" else contextlib.nullcontext(), little_garbage():
         for dtype, network in networks.items():
             run = _Run(network, scale, where, seed, content)
             for k, n in enumerate(lengths):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,17 @@ def flops_of(call: Call) -> tuple[int, Any]:
 
 def _attention_flops(Q: Any, K: Any, V: Any, *_: Any, **__: Any) -> int:
     return int(sdpa_flop_count(Q, K, V))  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+
+
+@contextlib.contextmanager
+def little_garbage() -> Iterator[None]:
+    """Leave what exists now out of every later collection: one is due before each call whose memory is looked at."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def peak_bytes(call: Call, device: torch.device) -> int:
