@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import TypeVar
+
+from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
 from constructions.encodings.power_sums import Index
 from constructions.errors import Refused
@@ -21,6 +23,7 @@ from constructions.targets import expression as ex
 from constructions.targets.target import Target
 
 K = TypeVar("K")
+L = TypeVar("L", bound=Sized)
 Powers = tuple[Index, ...]  # a product of power sums, sorted, with repetition
 MAX_TERMS = 20_000
 
@@ -164,11 +167,7 @@ def _expand(node: ex.Expression, n: int, d: int) -> Expanded:
             if set(divisor) == {(none, none, ())}:
                 return {key: c / divisor[none, none, ()] for key, c in _expand(left, n, d).items()}
         case ex.Power(base=base, exponent=ex.Number(value=k)) if k >= 0 and k.denominator == 1 and k <= 64:
-            inner = _expand(base, n, d)
-            result: Expanded = {(none, none, ()): Fraction(1)}
-            for _ in range(int(k)):
-                result = _limited(_multiplied(result, inner), node)
-            return result
+            return _to_power(_expand(base, n, d), int(k), node, d)
         case ex.Reduction(kind="sum" | "mean" as kind, body=body):
             inner = _expand(body, n, d)
             summed: Expanded = {}
@@ -186,6 +185,28 @@ def _without_y(expanded: Expanded, n: int) -> dict[tuple[Index, Powers], Fractio
 
 def _multiplied(left: Expanded, right: Expanded) -> Expanded:
     return _combine(left, right, lambda p, q: (_added(p[0], q[0]), _added(p[1], q[1]), tuple(sorted(p[2] + q[2]))))
+
+
+def _to_power(expanded: Expanded, k: int, node: ex.Expression, d: int) -> Expanded:
+    """Multiply k times in flint, whose polynomials are many times faster than dictionaries.
+
+    The variables are the coordinates of x, those of y, and the power sums that occur.
+    """
+    sums = sorted({b for _, _, powers in expanded for b in powers})
+    context = fmpq_mpoly_ctx.get([f"v{place}" for place in range(2 * d + len(sums))], Ordering.lex)
+    base = context.from_dict({(*a, *b, *(powers.count(index) for index in sums)): fmpq(c.numerator, c.denominator)
+                              for (a, b, powers), c in expanded.items()})
+    power = context.constant(1)
+    for _ in range(k):
+        power *= base
+        _limited(power, node)
+    found: Expanded = {}
+    for monomial, c in power.to_dict().items():
+        exponents = tuple(map(int, monomial))
+        counts = zip(sums, exponents[2 * d:], strict=True)
+        powers = tuple(index for index, count in counts for _ in range(count))
+        found[exponents[:d], exponents[d:2 * d], powers] = Fraction(int(c.p), int(c.q))
+    return found
 
 
 def _times(left: dict[tuple[Index, Powers], Fraction], right: Mapping[tuple[Index, Powers], Fraction]
@@ -208,7 +229,7 @@ def _plus(left: Mapping[K, Fraction], right: Mapping[K, Fraction]) -> dict[K, Fr
     return {key: c for key, c in total.items() if c}
 
 
-def _limited(expanded: Expanded, node: ex.Expression) -> Expanded:
+def _limited(expanded: L, node: ex.Expression) -> L:
     if len(expanded) > MAX_TERMS:
         raise Refused(f"{node} (column {node.column}) has more than {MAX_TERMS} terms when it is expanded")
     return expanded

@@ -223,7 +223,7 @@ def test_the_survey_lists_every_method_once_and_the_cheapest_is_built(monkeypatc
                                                                                             chosen.depth)
     # the grid gives this root up after 200 boxes as after 20,000: it touches 0
     monkeypatch.setattr(construct, "refuse_undefined", functools.partial(construct.refuse_undefined, max_boxes=200))
-    with pytest.raises(Refused, match="no construction applies:\n  grid: .* could not be shown to be defined"):
+    with pytest.raises(Refused, match=r"no construction applies:\n  grid: .* could not be shown to be defined"):
         cheapest(survey(of("sqrt(mean(y**2)-mean(y)**2)"), Fraction(1, 100), heads))
 
 
