@@ -8,11 +8,12 @@ function is defined, and every node remembers its column so that a refusal can p
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from operator import add, mul, sub, truediv
-from typing import Any
+from typing import Any, ClassVar
 
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "relu")
 PAIRS = ("maximum", "minimum")
@@ -23,14 +24,33 @@ MAX_EXPONENT = 10_000
 
 @dataclass(frozen=True)
 class Expression:
-    """A node; ``column`` counts from 1 in the source text and does not take part in equality."""
+    """A node; ``column`` counts from 1 in the source text and does not take part in equality.
+
+    A hash is kept: nodes are keys wherever equal ones are to be treated once, and a whole tree would be hashed at each of its
+    nodes again. It stays in its process, another one hashes strings differently.
+    """
 
     column: int = field(default=0, compare=False, kw_only=True)
+    parts: ClassVar[tuple[str, ...]] = ()  # names of what a node of a class is made of
+
+    def __init_subclass__(cls) -> None:
+        cls.parts = tuple(inspect.get_annotations(cls))
+        cls.__hash__ = Expression.__hash__  # type: ignore[method-assign]  # a dataclass would write its own
+
+    def __hash__(self) -> int:
+        found: int | None = self.__dict__.get("_hash")
+        if found is None:
+            found = hash((type(self), *(getattr(self, name) for name in self.parts)))
+            object.__setattr__(self, "_hash", found)
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
 
     def children(self) -> Iterator[Expression]:
         """Yield the direct sub-expressions, left to right."""
-        for part in fields(self):
-            value = getattr(self, part.name)
+        for name in self.parts:
+            value = getattr(self, name)
             if isinstance(value, Expression):
                 yield value
 
@@ -147,8 +167,8 @@ class OrderStatistic(Expression):
 
 def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """Return the node with every direct sub-expression changed."""
-    changed: dict[str, Any] = {part.name: change(getattr(expression, part.name)) for part in fields(expression)
-                               if isinstance(getattr(expression, part.name), Expression)}
+    changed: dict[str, Any] = {name: change(getattr(expression, name)) for name in expression.parts
+                               if isinstance(getattr(expression, name), Expression)}
     return replace(expression, **changed) if changed else expression
 
 
