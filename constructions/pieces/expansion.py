@@ -30,7 +30,8 @@ from constructions.targets.ball_arrays import BallArray
 
 Box = Sequence[tuple[Fraction, Fraction]]
 Rectangle = tuple[float, float, float, float]
-Cell = tuple[Any, ...]  # a rectangle (a, b, c, e) of the complex variable, then an interval for each other one
+Cell = tuple[Any, ...]  # a rectangle (a, b, c, e) of the complex variable, then a side for each other one
+Side = tuple[Fraction, Fraction, acb]  # its ends, and the ball around them
 RADII = (1.1, 1.2, 1.35, 1.5, 1.75, 2.1, 2.6, 3.5, 5.5, 10.0, 25.0)
 OVERSAMPLING = 8  # the proof loses 1/cos(pi/16) = 1.02 a variable
 REAL_PIECES = {0: 1, 1: 6, 2: 4, 3: 4}
@@ -152,8 +153,15 @@ def _largest_on(g: Smooth, box: Box, variable: int, cover: Sequence[Rectangle], 
     real = [[_part(box[v], k, pieces) for k in range(pieces)] for v in others]
     budget = BUDGET.get(len(box), LARGE_BUDGET)
 
+    @functools.cache  # most cells share all sides but one with others
+    def rectangle(a: float, b: float, c: float, e: float) -> acb:
+        return acb(middle + half * arb(a).union(arb(b)), half * arb(c).union(arb(e)))
+
     def bound(cell: Cell) -> float:
-        value = g.complex(*_arguments(middle, half, variable, others, cell))
+        complex_side, *sides = cell
+        arguments = [values for _, _, values in sides]
+        arguments.insert(variable, rectangle(*complex_side))
+        value = g.complex(*arguments)
         return size(value.abs_upper()) if value.is_finite() else math.inf
 
     # the worst cell first: halved until its bound is not far above the largest of the smaller cells around it
@@ -201,37 +209,32 @@ def _differences(box: Box, variable: int, rho: float) -> tuple[Box, int, list[Re
     return sides, c, [(float(a), float(b), float(e), float(f)) for (a, b), (e, f) in cells]
 
 
-def _arguments(middle: arb, half: arb, variable: int, others: Sequence[int], cell: Cell) -> list[acb]:
-    (a, b, c, e), *real = cell
-    arguments: list[acb] = [acb(0)] * (len(others) + 1)
-    arguments[variable] = acb(middle + half * arb(a).union(arb(b)), half * arb(c).union(arb(e)))
-    for v, (low, high) in zip(others, real, strict=True):
-        arguments[v] = acb(ball(low).union(ball(high)))
-    return arguments
-
-
 def _halves(box: Box, others: Sequence[int], cell: Cell) -> list[Cell]:
     """Halve the relatively widest side."""
     (a, b, c, e), *real = cell
     sides = [box[v][1] - box[v][0] for v in others]
-    widths = [(b - a) / 2, (e - c) / 2, *(float((high - low) / side) for (low, high), side in zip(real, sides, strict=True))]
+    widths = [(b - a) / 2, (e - c) / 2, *(float((high - low) / side) for (low, high, _), side in zip(real, sides, strict=True))]
     widest = max(range(len(widths)), key=widths.__getitem__)
     if widest == 0:
         return [((a, (a + b) / 2, c, e), *real), (((a + b) / 2, b, c, e), *real)]
     if widest == 1:
         return [((a, b, c, (c + e) / 2), *real), ((a, b, (c + e) / 2, e), *real)]
-    low, high = real[widest - 2]
+    low, high, _ = real[widest - 2]
     parts = []
     for part in ((low, (low + high) / 2), ((low + high) / 2, high)):
         changed = list(real)
-        changed[widest - 2] = part
+        changed[widest - 2] = _side(*part)
         parts.append((cell[0], *changed))
     return parts
 
 
-def _part(interval: tuple[Fraction, Fraction], k: int, pieces: int) -> tuple[Fraction, Fraction]:
+def _part(interval: tuple[Fraction, Fraction], k: int, pieces: int) -> Side:
     a, b = interval
-    return a + (b - a) * k / pieces, a + (b - a) * (k + 1) / pieces
+    return _side(a + (b - a) * k / pieces, a + (b - a) * (k + 1) / pieces)
+
+
+def _side(low: Fraction, high: Fraction) -> Side:
+    return low, high, acb(ball(low).union(ball(high)))
 
 
 def _cover(rho: float, columns: int = 10, rows: int = 3) -> list[Rectangle]:

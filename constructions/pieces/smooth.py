@@ -102,10 +102,7 @@ class Smooth:
 
     def complex(self, *arguments: acb) -> acb:
         """Enclose the analytic continuation on a box of complex balls; not finite where it may fail to be analytic."""
-        functions = {"exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": _complex_sqrt,
-                     "sin": acb.sin, "cos": acb.cos, "tanh": _complex_tanh, "neg": lambda u: -u,
-                     "sigmoid": lambda u: (_complex_tanh(u / 2) + 1) / 2}
-        return _run(self._steps, arguments, lambda q: acb(_arb(q)), acb(arb.pi()), functions, _complex_power)
+        return _run(self._steps, arguments, lambda q: acb(_arb(q)), acb(arb.pi()), _COMPLEX, _complex_power)
 
 
 Step = tuple[str, Any, int, int]  # kind, what it needs, the places of its operands
@@ -114,13 +111,13 @@ Step = tuple[str, Any, int, int]  # kind, what it needs, the places of its opera
 def _program(tree: ex.Expression) -> tuple[Step, ...]:
     """List the steps that evaluate a tree, operands first, each node once: walking a tree again and again costs more."""
     steps: list[Step] = []
-    places: dict[int, int] = {}  # by identity: hashing a tree costs more than evaluating it
+    places: dict[ex.Expression, int] = {}
 
     def place(node: ex.Expression) -> int:
-        if id(node) not in places:
+        if node not in places:
             steps.append(step(node))
-            places[id(node)] = len(steps) - 1
-        return places[id(node)]
+            places[node] = len(steps) - 1
+        return places[node]
 
     def step(node: ex.Expression) -> Step:
         match node:
@@ -226,3 +223,6 @@ _SERIES: Mapping[str, Callable[[Any], Any]] = {
 _BALLS: Mapping[str, Callable[[Any], Any]] = {
     "exp": _increasing(arb.exp), "log": _increasing(arb.log), "sqrt": _increasing(arb.sqrt), "sin": arb.sin, "cos": arb.cos,
     "tanh": _increasing(arb.tanh), "sigmoid": _increasing(lambda u: ((u / 2).tanh() + 1) / 2), "neg": lambda u: -u}
+_COMPLEX: Mapping[str, Callable[[acb], acb]] = {
+    "exp": acb.exp, "log": lambda u: u.log(analytic=True), "sqrt": _complex_sqrt, "sin": acb.sin, "cos": acb.cos,
+    "tanh": _complex_tanh, "neg": lambda u: -u, "sigmoid": lambda u: (_complex_tanh(u / 2) + 1) / 2}

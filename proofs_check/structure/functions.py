@@ -6,8 +6,10 @@ are finite only where the function is analytic.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -25,37 +27,43 @@ CONSTANT_BITS = 256
 PIECES = {0: 1, 1: 192, 2: 28, 3: 12, 4: 10}
 
 
-def walk(node: ex.Expression, leaves: Sequence[Any], constant: Callable[[Fraction], Any], pi: Any,
-         functions: Mapping[str, Callable[[Any], Any]], power: Callable[[Any, int], Any]) -> Any:
-    """Evaluate a tree in some arithmetic.
+def translated(node: ex.Expression, constant: Callable[[Fraction], Any], pi: Any, functions: Mapping[str, Callable[[Any], Any]],
+               power: Callable[[Any, int], Any]) -> Callable[[Sequence[Any]], Any]:
+    """Translate a tree into a function of its leaves, in some arithmetic; constants are rounded once.
 
     Raises:
         TypeError: the tree holds a kink, a reduction, or a power that is no integer.
     """
-    def value(node: ex.Expression) -> Any:
+    def function(node: ex.Expression) -> Callable[[Sequence[Any]], Any]:
         match node:
             case ex.Number(value=q):
-                return constant(q)
+                number = constant(q)
+                return lambda _: number
             case ex.Pi():
-                return pi
+                return lambda _: pi
             case ex.Own(coordinate=c):
-                return leaves[c]
+                return operator.itemgetter(c)
             case ex.Apply(function="neg", argument=argument):
-                return -value(argument)
+                u = function(argument)
+                return lambda leaves: -u(leaves)
             case ex.Apply(function=name, argument=argument) if name in functions:
-                return functions[name](value(argument))
+                u, g = function(argument), functions[name]
+                return lambda leaves: g(u(leaves))
             case ex.Power(base=base, exponent=exponent) if (k := ex.rational_value(exponent)) is not None and k.denominator == 1:
-                return power(value(base), int(k))
-            case ex.Binary(operator=operator, left=left, right=right) if operator in ex.ARITHMETIC:
-                return ex.ARITHMETIC[operator](value(left), value(right))
+                u, times = function(base), int(k)
+                return lambda leaves: power(u(leaves), times)
+            case ex.Binary(operator=sign, left=left, right=right) if sign in ex.ARITHMETIC:
+                u, v, join = function(left), function(right), ex.ARITHMETIC[sign]
+                return lambda leaves: join(u(leaves), v(leaves))
         raise TypeError(f"{node} is not an analytic function of variables")
 
-    return value(node)
+    return function(node)
 
 
 def on_boxes(tree: ex.Expression, leaves: Sequence[Interval]) -> Interval:
     """Enclose the values on boxes; the whole line where the function may be undefined."""
-    return walk(tree, leaves, Interval.constant, Interval.pi(), on_intervals.FUNCTIONS, lambda u, k: u**k)
+    found: Interval = translated(tree, Interval.constant, Interval.pi(), on_intervals.FUNCTIONS, lambda u, k: u**k)(leaves)
+    return found
 
 
 def value_range(tree: ex.Expression, box: Sequence[Range]) -> Range:
@@ -80,9 +88,14 @@ def cut(box: Sequence[Range], pieces: int) -> list[Interval]:
     return [Interval(a.ravel(), b.ravel()) for a, b in zip(low_mesh, high_mesh, strict=True)]
 
 
+def continued(tree: ex.Expression) -> Callable[[Sequence[acb]], acb]:
+    """Return the analytic continuation as a function of complex balls; not finite where it may fail to be analytic."""
+    return translated(tree, lambda q: acb(fmpq(q.numerator, q.denominator)), acb(arb.pi()), _COMPLEX, _complex_power)
+
+
 def on_complex_boxes(tree: ex.Expression, leaves: Sequence[acb]) -> acb:
     """Enclose the analytic continuation; not finite where it may fail to be analytic."""
-    return walk(tree, leaves, lambda q: acb(fmpq(q.numerator, q.denominator)), acb(arb.pi()), _COMPLEX, _complex_power)
+    return continued(tree)(leaves)
 
 
 def constant_ball(tree: ex.Expression) -> arb:
@@ -101,15 +114,21 @@ def largest_on_ellipse(tree: ex.Expression, box: Sequence[Variable], variable: i
 
     middle, half = (arb(fmpq(q.numerator, q.denominator)) for q in (box[variable].centre, box[variable].half))
     sides = [(float(scale.interval().lower), float(scale.interval().upper)) for scale in box]
-    others = [v for v in range(len(box)) if v != variable]
+    others, at = [v for v in range(len(box)) if v != variable], continued(tree)
+
+    @functools.cache
+    def rectangle(across: Range, up: Range) -> acb:
+        return acb(middle + half * _between(*across), half * _between(*up))
+
+    @functools.cache
+    def real(side: Range) -> acb:
+        return acb(_between(*side))
 
     def bound(cell: tuple[Range, ...]) -> float:
-        (a, b), (c, e), *rest = cell
-        leaves = [acb(0)] * len(box)
-        leaves[variable] = acb(middle + half * _between(a, b), half * _between(c, e))
-        for v, side in zip(others, rest, strict=True):
-            leaves[v] = acb(_between(*side))
-        value = on_complex_boxes(tree, leaves)
+        across, up, *rest = cell
+        leaves = list(map(real, rest))
+        leaves.insert(variable, rectangle(across, up))
+        value = at(leaves)
         return float(abs(value).upper()) if value.is_finite() else math.inf
 
     heap = [(-bound(cell), cell) for cell in _cover(rho, [sides[v] for v in others])]
