@@ -38,7 +38,8 @@ def function(given: Premises, entry: Entry, held: Content, of: list[Combination]
     exact = Interval.of(*value_range(g, [ends(argument.exact)]))
     own, relative, parts = _approximation(given, g, held, argument)
     at_held = relative
-    at = functools.partial(_on_part, given, g, held, argument) if held.main.variables & given.reading.bends.keys() else None
+    tables = _tables(given, held)
+    at = functools.partial(_on_part, given, g, held, argument, tables) if tables else None
     passed, factor = _passed(g, argument)
     error = own + passed
     known_relative = None
@@ -68,13 +69,17 @@ def _passed(g: ex.Expression, argument: Combination) -> tuple[Interval, float]:
 def _approximation(given: Premises, g: ex.Expression, held: Content, argument: Combination
                    ) -> tuple[Interval, Interval | None, dict[Part, float]]:
     """Enclose held - g(argument that the network holds), that over g, and say what it comes from."""
-    tables = [name for name in held.main.variables if name in given.reading.bends]
+    tables = _tables(given, held)
     if tables:
         return _by_table(given, g, held, argument, tables)
     exactly = _by_algebra(given, g, held, argument)
     if exactly is not None:
         return exactly, None, {FOLDS: magnitude(exactly)}
     return _by_polynomial(given, g, held, argument)
+
+
+def _tables(given: Premises, held: Content) -> list[str]:
+    return [name for name in held.main.variables if name in given.reading.bends]
 
 
 def _by_polynomial(given: Premises, g: ex.Expression, held: Content, argument: Combination
@@ -112,7 +117,7 @@ def _of_form(given: Premises, held: Content, argument: Combination) -> tuple[str
     return "form", Affine(fmpq(1), fmpq(0), form.sharp_spread()), Content(q, held.noise, held.rest + rational_up(lost))
 
 
-def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combination, tables: list[str]
+def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combination, tables: list[str], *, over: bool = True
               ) -> tuple[Interval, Interval | None, dict[Part, float]]:
     if len(tables) > 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
         raise NotUnderstood(f"{g}: its channels hold a table and something else")
@@ -127,16 +132,17 @@ def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combin
     missed *= ABOVE
     placed = Placed(bend.table, from_rational(place.scale), from_rational(place.shift), weight, constant)
     own = Interval.of(*table_deviation(placed, g, *ends(argument.actual))) + around(missed)
-    relative, values = None, Interval.of(*value_range(g, [ends(argument.actual)]))
+    relative, values = None, Interval.of(*value_range(g, [ends(argument.actual)])) if over else ZERO
     if float(values.lower) > 0:
         relative = Interval.of(*table_deviation(placed, g, *ends(argument.actual), relative=True)) + around(missed) / values
     what = f"{g} by {len(bend.table.knots)} hinges"
     return own, relative, {("interpolation-error", what): magnitude(own)}
 
 
-def _on_part(given: Premises, g: ex.Expression, held: Content, argument: Combination, low: float, high: float) -> Interval:
+def _on_part(given: Premises, g: ex.Expression, held: Content, argument: Combination, tables: list[str], low: float,
+             high: float) -> Interval:
     """Enclose table - g for arguments in a part of the range."""
-    return _approximation(given, g, held, replace(argument, actual=Interval.of(low, high)))[0]
+    return _by_table(given, g, held, replace(argument, actual=Interval.of(low, high)), tables, over=False)[0]
 
 
 def _by_algebra(given: Premises, g: ex.Expression, held: Content, argument: Combination) -> Interval | None:
@@ -181,7 +187,7 @@ def _without_hinge(given: Premises, held: Content, argument: Combination) -> Int
 
 def _by_hinge(given: Premises, held: Content, argument: Combination) -> Interval:
     """Enclose held - max(u', 0) for a table of one hinge, u' the argument that the network holds."""
-    tables = [name for name in held.main.variables if name in given.reading.bends]
+    tables = _tables(given, held)
     if len(tables) != 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
         raise NotUnderstood("a rectified form is not one hinge")
     bend, variable = given.reading.bends[tables[0]], given.reading.variables[tables[0]]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from proofs_check.structure.derivation import Derivation, Entry, Form
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.layers import through
 from proofs_check.structure.premises import enclosed
-from proofs_check.structure.quantity import Part, Quantity, around, combination, joined, magnitude, merged
+from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading
 from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
@@ -158,12 +157,10 @@ class Structure:
             p, q = names
             if p is None or q is None or r is None or (q, r) in reading.products:
                 continue
-            ratios = rules.ratios(entry)
-            ones = [Interval.of(1.0) + ratio.off for ratio in ratios]
-            quotients = [(ratio.exact + ratio.passed) * one for ratio, one in zip(ratios, ones, strict=True)]
-            for name, values in ((q, ones), (p, quotients)):
-                whole = functools.reduce(joined, values)
-                reading.know_product(name, r, float(whole.lower), float(whole.upper))
+            ratio = rules.ratios(entry)
+            one = Interval.of(1.0) + ratio.off
+            for name, values in ((q, one), (p, (ratio.exact + ratio.passed) * one)):
+                reading.know_product(name, r, float(values.lower.min()), float(values.upper.max()))
 
     def _ready(self, entry: Entry) -> bool:
         used = {name for form in entry.of for name in form.terms} | set(entry.tokens)

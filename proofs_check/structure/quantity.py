@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb, ctx
 
 from constructions.targets import expression as ex
-from proofs_check.enclosures.interval import Interval, down, hull, intersection, up
+from proofs_check.enclosures.interval import Interval, down, hull, intersection, up, where
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.derivation import Form, Held
 from proofs_check.structure.functions import CONSTANT_BITS, constant_ball
@@ -125,12 +125,23 @@ def common(a: Interval, b: Interval) -> Interval:
 
 def shared(a: Interval, b: Interval) -> Interval:
     """Return what two enclosures share that hold under a condition; if nothing, the condition is never met and either will do."""
-    return common(a, b) if float(a.lower) <= float(b.upper) and float(b.lower) <= float(a.upper) else a
+    meet = (a.lower <= b.upper) & (b.lower <= a.upper)
+    return where(meet, Interval(np.maximum(a.lower, b.lower), np.minimum(a.upper, b.upper)), a)
 
 
 def joined(a: Interval, b: Interval) -> Interval:
     """Return the hull."""
     return hull(a, b)
+
+
+def stacked(parts: Sequence[Interval]) -> Interval:
+    """Return several intervals as one array, along a new first axis."""
+    return Interval(np.stack([one.lower for one in parts]), np.stack([one.upper for one in parts]))
+
+
+def whole(parts: Interval) -> Interval:
+    """Return the hull of all entries of an array."""
+    return Interval.of(parts.lower.min(), parts.upper.max())
 
 
 def around(size: float) -> Interval:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from dataclasses import dataclass, field
@@ -22,14 +21,14 @@ from proofs_check.structure.premises import FOLDS, ONE, Premises, ends
 from proofs_check.structure.quantity import (
     Combination,
     Quantity,
-    around,
     combination,
     common,
-    joined,
     magnitude,
     merged,
     scaled,
     shared,
+    stacked,
+    whole,
 )
 from proofs_check.structure.ratio import Joint, MeanOfKernel, joint_errors, relative_error
 from proofs_check.structure.reading import NotUnderstood
@@ -54,7 +53,10 @@ def _times(p: Combination, q: Combination) -> Content:
 
 @dataclass(frozen=True)
 class Ratio:
-    """p/q, p'/q' - p/q, r' q' - 1 and r' - 1/q' for the reciprocal r' that the network holds."""
+    """p/q, p'/q' - p/q, r' q' - 1 and r' - 1/q' for the reciprocal r' that the network holds.
+
+    Arrays: one row for each part of the range of q', one column for each part of that of p/q; together they cover both.
+    """
 
     exact: Interval
     passed: Interval
@@ -81,22 +83,21 @@ class Quotients:
     def quotient(self, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
         """F = p/q and F' = p'/q'; with r' = (1 + lambda)/q' the network forms F' (1 + lambda), or c F' (1 - lambda^2)."""
         (p, q), r = of, self.given.known[entry.reciprocal]
-        ratios, single = self.ratios(entry), self._single(entry.reciprocal)
+        ratio, single = self.ratios(entry), self._single(entry.reciprocal)
         wanted = _times(p, single)
         if entry.refined:
             twice = affine([(Content.constant(fmpq(2)), fmpq(1)), (q.content * single.content, fmpq(-1))])
             wanted = Content.constant(rational(entry.refined)) * wanted * twice
-        own, exact = self.given.gap(held, wanted), functools.reduce(joined, (ratio.exact for ratio in ratios))
-        errors = [ratio.refined(entry.refined) if entry.refined else ratio.plain(p.actual) for ratio in ratios]
-        error = own + functools.reduce(joined, errors)
+        own, exact = self.given.gap(held, wanted), whole(ratio.exact)
+        error = own + whole(ratio.refined(entry.refined) if entry.refined else ratio.plain(p.actual))
         least = 1 / max(float(q.actual.mignitude()), 1e-300)
         local = {key: value for key, value in r.parts.items() if key not in q.parts}
-        rough = max(magnitude(ratio.off) for ratio in ratios) if entry.refined else 1.0  # it counts squared
+        rough = magnitude(ratio.off) if entry.refined else 1.0  # it counts squared
         parts = merged({FOLDS: magnitude(own)}, scaled(local, magnitude(p.actual) * rough), scaled(p.parts, least),
                        scaled(q.parts, magnitude(exact) * least))
         return Quantity(exact, error, ex.Binary("/", p.definition, q.definition), entry.held, None, None, parts)
 
-    def ratios(self, entry: Entry) -> list[Ratio]:
+    def ratios(self, entry: Entry) -> Ratio:
         """Return what is known of p/q, of p'/q' - p/q and of r' q' - 1, for parts of the ranges of p/q and q' that cover them."""
         p, q = (combination(form, self.given.known, self.given.reading) for form in entry.of)
         r = self.given.known[entry.reciprocal]
@@ -107,19 +108,23 @@ class Quotients:
         exact = common(exact, self._pointwise(entry))
         low, high = ends(q.actual)
         if not low > 0:
-            return [Ratio(exact, (p.error - exact * q.error) / q.actual, q.actual * r.local, r.local)]
+            return Ratio(exact, (p.error - exact * q.error) / q.actual, q.actual * r.local, r.local)
         joints, below = self._joint(entry, exact)
-        cuts = [low, *(float(cut) for cut in np.geomspace(low, high, PARTS + 1)[1:-1]), high]
-        found = []
-        for part in (Interval.of(a, max(a, b)) for a, b in itertools.pairwise(cuts)):
-            local = r.local if r.local_at is None else common(r.local, r.local_at(*ends(part)))
-            off = part * local if r.local_relative is None else common(part * local, r.local_relative)
-            for value, joint in joints:
-                passed = (p.error - value * q.error) / part
-                if joint is not None and below is not None:
-                    passed = shared(passed, joint.relative / (ONE + below) + around(joint.absolute) / part)
-                found.append(Ratio(value, passed, off, local))
-        return found
+        cuts = np.array([low, *np.geomspace(low, high, PARTS + 1)[1:-1], high])
+        part, local = Interval.of(cuts[:-1], np.maximum(cuts[1:], cuts[:-1])), r.local
+        if r.local_at is not None:
+            local_at = [r.local_at(float(a), float(b)) for a, b in zip(part.lower, part.upper, strict=True)]
+            local = common(local, stacked(local_at)[:, None])
+        part = part[:, None]
+        off = part * local if r.local_relative is None else common(part * local, r.local_relative)
+        value = stacked([one for one, _ in joints])
+        passed = (p.error - value * q.error) / part
+        known = [joint for _, joint in joints if joint is not None]
+        if below is not None and known:
+            absolute = np.array([joint.absolute for joint in known])
+            together = stacked([joint.relative for joint in known]) / (ONE + below) + Interval.of(-absolute, absolute) / part
+            passed = shared(passed, together)
+        return Ratio(value, passed, off, local)
 
     def _pointwise(self, entry: Entry) -> Interval:
         """Enclose mean K_p / mean K_q with K_q > 0, an average of K_p / K_q with the weights K_q; else the whole line."""

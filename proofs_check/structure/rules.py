@@ -47,7 +47,7 @@ class Rules:
         except NotAnalytic as reason:
             raise NotUnderstood(str(reason)) from None
 
-    def ratios(self, entry: Entry) -> list[Ratio]:
+    def ratios(self, entry: Entry) -> Ratio:
         """Return what is known of a quotient in parts, as soon as its arguments and a reciprocal are."""
         return self.quotients.ratios(entry)
 

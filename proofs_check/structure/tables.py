@@ -46,7 +46,7 @@ class Table:
     def pieces(self, low: Fraction, high: Fraction) -> list[tuple[Fraction, Fraction, Fraction, Fraction]]:
         """Return (a, b, value at a, slope) for the linear pieces of [low, high]."""
         found = []
-        cuts = [low, *(knot for knot in self.knots if low < knot < high), high]
+        cuts = [low, *self.knots[bisect.bisect_right(self.knots, low):bisect.bisect_left(self.knots, high)], high]
         for a, b in itertools.pairwise(cuts):
             found.append((a, b, *self._from(a)))
         return found
