@@ -163,7 +163,7 @@ def _rates(K: ex.Expression, box: tuple[Variable, ...], variable: int, fine: flo
     found: list[tuple[float, float]] = []
     best = math.inf
     for rho in RADII:
-        M = largest_on_ellipse(K, box, variable, rho, BUDGET.get(len(box), 3000))
+        M = _largest_on_ellipse(K, box, variable, rho, BUDGET.get(len(box), 3000))
         if not math.isfinite(M):
             break
         found.append((rho, M))
@@ -172,6 +172,9 @@ def _rates(K: ex.Expression, box: tuple[Variable, ...], variable: int, fine: flo
             break
         best = degree
     return tuple(found)
+
+
+_largest_on_ellipse = functools.lru_cache(maxsize=512)(largest_on_ellipse)  # the same, however fine errors matter
 
 
 def _degree(rho: float, M: float, tail: float) -> int:

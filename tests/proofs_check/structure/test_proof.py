@@ -94,7 +94,8 @@ def test_no_sequence_of_any_length_has_a_larger_error(name: str) -> None:
     construction, claim = built(name, "1e-2")
     found = proof(construction, claim)
     for n in LENGTHS:
-        tokens, at_n = sequences(1, n, 400), Target.from_text(construction.target.text, n=n, box=construction.target.box)
+        count = 400 if n < 100 else 100  # of a long one each token is an own token
+        tokens, at_n = sequences(1, n, count), Target.from_text(construction.target.text, n=n, box=construction.target.box)
         error = float(np.abs(construction.sumformer(tokens) - at_n.numpy(tokens)).max())
         assert 0.2 * found.bound < error <= found.bound
 
@@ -122,7 +123,8 @@ def test_the_most_sensitive_entry_of_each_array_moved_until_sampling_shows_it_is
     construction, claim = built("f", "5e-2")
     network, target = construction.sumformer, construction.target
     tokens = sequences(1, 3, 300)
-    wanted, before = target.numpy(tokens), network(tokens)
+    few = tokens[::6]  # only for the choice of an entry
+    wanted, before = target.numpy(tokens), network(few)
     bound = float(claim.bound)
     noticed = 0
     for place in arrays_of(network):
@@ -131,7 +133,7 @@ def test_the_most_sensitive_entry_of_each_array_moved_until_sampling_shows_it_is
         entries = [tuple(entry) for entry in np.argwhere(array)]
         if not entries:
             continue
-        effect = [float(np.abs(changed(network, place, entry, 1e-6)(tokens) - before).max()) for entry in entries[:12]]
+        effect = [float(np.abs(changed(network, place, entry, 1e-6)(few) - before).max()) for entry in entries[:12]]
         entry = entries[int(np.argmax(effect))]
         def contradicts(amount: float, place: tuple[str, int, str] = place, entry: tuple[int, ...] = entry) -> bool:
             return bool(np.abs(changed(network, place, entry, amount)(tokens) - wanted).max() > 1.01 * bound)
