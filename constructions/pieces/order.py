@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 from flint import arb
 
-from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, upward
+from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, sum_of, total, upward
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 
 
@@ -25,12 +26,12 @@ class Thermometer(Node):
         (form,), (a, b) = self.inputs, self.interval
         placed, extra = sweep.bottleneck(form)
         delta = (b - a) / self.cells
+        reads, first = {c: float(w / delta) for c, w in placed.channels.items()}, (placed.constant - a) / delta
+        mass, passed = (placed.mass + abs(a)) / delta, extra / float(delta)
         for j, output in enumerate(self.outputs):
             channel = sweep.wiring.channel()
-            sweep.wiring.unit({c: float(w / delta) for c, w in placed.channels.items()},
-                              float((placed.constant - a) / delta - j), {channel: 1.0})
-            mass = (placed.mass + abs(a)) / delta + j
-            off = upward(extra / float(delta) + (len(placed.channels) + 4) * sweep.unit * float(mass))
+            sweep.wiring.unit(reads, float(first - j), {channel: 1.0})
+            off = upward(passed + (len(placed.channels) + 4) * sweep.unit * float(mass + j))
             sweep.places[output] = Placed({channel: Fraction(1)}, Fraction(0), Fraction(self.cells - j + 1))
             sweep.errors[output] = arb(0, off)
 
@@ -93,17 +94,17 @@ class Sorted(Node):
         n, rank, output = self.exact.n, self.exact.rank, self.outputs[0]
         a, b = self.thermometer.interval
         delta, channel, lost = (b - a) / self.thermometer.cells, sweep.wiring.channel(), 0.0
-        for j, mean in enumerate(self.means):
-            form = Form.of(mean) * Fraction(n)
-            if j + 1 < len(self.means):
-                form = form - Form.of(self.means[j + 1]) * Fraction(n)
-            placed = sweep.places.form(form)
-            reads = {c: float(w) for c, w in placed.channels.items()}
-            for shift, weight in ((rank - 1, delta), (rank, -delta)):
-                sweep.wiring.unit(reads, float(placed.constant - shift), {channel: float(weight)})
+        height, dry = float(delta), sweep.wiring.dry
+        for two in itertools.pairwise((*self.means, None)):  # by hand: as forms they take most of the time of compiling
+            terms = [(mean, factor) for mean, factor in zip(two, (Fraction(n), Fraction(-n)), strict=True) if mean]
+            placed = sum_of((sweep.places[mean], factor) for mean, factor in terms)
+            reads = {} if dry else {c: float(w) for c, w in placed.channels.items()}
+            for shift, weight in ((rank - 1, height), (rank, -height)):
+                sweep.wiring.unit(reads, 0.0 if dry else float(placed.constant - shift), {channel: weight})
             mass = float(placed.mass) + rank
-            off = (len(placed.channels) + 4) * sweep.unit * mass + size(sweep.error(form))
-            lost += float(delta) * (off + 4 * sweep.unit * (mass + len(self.means)))
+            passed = size(total(ball(factor) * sweep.errors[mean] for mean, factor in terms))
+            off = (len(placed.channels) + 4) * sweep.unit * mass + passed
+            lost += height * (off + 4 * sweep.unit * (mass + len(self.means)))
         offset = delta / 2 * (Fraction(1, n - rank + 1) - Fraction(1, rank))
         sweep.places[output] = Placed({channel: Fraction(1)}, a + offset, (b - a) * 2 + abs(a + offset))
         sweep.local[output] = arb(0, upward(lost)) + arb(0, ball(delta * self.exact.factor).upper())
