@@ -10,9 +10,10 @@ What is checked here, exactly, is that the channels compute this sum: each unit 
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from flint import fmpq
@@ -22,7 +23,7 @@ from proofs_check.enclosures.interval import Interval
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, Definitions, affine, expanded
 from proofs_check.structure.derivation import Entry
-from proofs_check.structure.matching import compared
+from proofs_check.structure.matching import Affine, compared
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 from proofs_check.structure.premises import Premises, ends, with_other
 from proofs_check.structure.quantity import Combination, Quantity, magnitude, merged
@@ -43,6 +44,32 @@ class Clamp:
     left: Fraction
     right: Fraction
     missed: Fraction
+
+
+@dataclass(eq=False)
+class Counted:
+    """The values that are sorted, and how the hinges of their thermometer read them: two clamps share most."""
+
+    reading: Reading
+    u: Content
+    places: dict[str, Affine | None] = field(default_factory=dict)
+
+    @functools.cached_property
+    def at_other(self) -> Content:
+        """The values of another token."""
+        return self.reading.at_other(self.u)
+
+    @functools.cached_property
+    def whole(self) -> Content:
+        """The values, all names expanded."""
+        return expanded(self.u, self.reading.definitions)
+
+    def place(self, name: str) -> Affine | None:
+        """Return what a table reads as a function of the values."""
+        if name not in self.places:
+            argument = self.reading.bends[name].argument
+            self.places[name] = compared(expanded(argument, self.reading.definitions), self.whole)
+        return self.places[name]
 
 
 def order_statistic(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
@@ -71,7 +98,7 @@ def order_statistic_error(reading: Reading, held: Content, u: Content, rank: int
     Raises:
         NotUnderstood: the channels do not hold such a sum.
     """
-    constant, clamps = from_rational(held.main.at_zero), list[Clamp]()
+    constant, clamps, counted = from_rational(held.main.at_zero), list[Clamp](), Counted(reading, u)
     ends = Fraction(low), Fraction(high)
     for monomial, c in held.main.terms.items():
         if monomial != CONSTANT:
@@ -79,7 +106,7 @@ def order_statistic_error(reading: Reading, held: Content, u: Content, rank: int
             variable, bend = reading.variables[name], reading.bends[name]
             weight = from_rational(c) / variable.half
             constant -= weight * variable.centre
-            clamps.append(_clamp(reading, bend, weight, u, n, ends))
+            clamps.append(_clamp(counted, bend, weight, n, ends))
     if held.noise or not clamps:
         raise NotUnderstood("an order statistic is no sum of tables")
     clamps.sort(key=lambda clamp: clamp.left)
@@ -102,20 +129,20 @@ def _table_name(reading: Reading, monomial: Monomial) -> str:
     return name
 
 
-def _clamp(reading: Reading, bend: Bend, weight: Fraction, u: Content, n: int, ends: tuple[Fraction, Fraction]) -> Clamp:
+def _clamp(of: Counted, bend: Bend, weight: Fraction, n: int, ends: tuple[Fraction, Fraction]) -> Clamp:
     """Read height and start off a table, the ramp off what its argument averages: n times the ramp of one token."""
-    table, counted = bend.table, _at_token(reading, bend.argument)
-    ramp, cuts, blur = _piecewise(reading, counted, u)
+    table = bend.table
+    ramp, cuts, blur = _piecewise(of, _at_token(of.reading, bend.argument))
     inside = sorted({*ends, *(cut for cut in cuts if ends[0] < cut < ends[1])})
-    pairs = list(itertools.pairwise(inside))
-    a, b = max(pairs, key=lambda pair: (ramp(pair[1]) - ramp(pair[0])) / (pair[1] - pair[0]))
-    slope = (ramp(b) - ramp(a)) / (b - a)
+    points = [(t, ramp(t)) for t in inside]
+    rises = [((at_b - at_a) / (b - a), a, at_a) for (a, at_a), (b, at_b) in itertools.pairwise(points)]
+    slope, a, at_a = max(rises, key=lambda rise: rise[0])
     if not slope > 0:
         raise NotUnderstood("a step of an order statistic counts no tokens")
-    left = a - ramp(a) / slope
+    left = a - at_a / slope
     right = left + n / slope
-    points = {*inside, *(t for t in (left, right) if ends[0] < t < ends[1])}
-    off = max(abs(ramp(t) / n - min(max((t - left) / (right - left), Fraction(0)), ONE)) for t in points)
+    points += [(t, ramp(t)) for t in (left, right) if ends[0] < t < ends[1]]
+    off = max(abs(value / n - min(max((t - left) / (right - left), Fraction(0)), ONE)) for t, value in points)
     largest = n * (1 + off)
     first = table.knots[0]
     flat = len(table.knots) == 2 and table.slopes[1] == 0
@@ -136,9 +163,9 @@ def _at_token(reading: Reading, argument: Content) -> Content:
     return expanded(whole, Definitions({name: reading.averaged_noise(name) for name in means}))
 
 
-def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable[[Fraction], Fraction], set[Fraction], Fraction]:
+def _piecewise(of: Counted, content: Content) -> tuple[Callable[[Fraction], Fraction], set[Fraction], Fraction]:
     """Return a token function as a piecewise-linear function of u, the points between which it is linear, and what it misses."""
-    at_y = reading.at_other(u)
+    reading, at_y = of.reading, of.at_other
     parts: list[tuple[Fraction, Table | None, Fraction, Fraction]] = []
     constant, cuts, blur = from_rational(content.main.at_zero), set[Fraction](), Fraction(content.sharp_spread())
     linear: list[tuple[Content, fmpq]] = []
@@ -146,11 +173,12 @@ def _piecewise(reading: Reading, content: Content, u: Content) -> tuple[Callable
         if monomial == CONSTANT:
             continue
         name = monomial[0][0]
-        bend = reading.bends.get(name.removeprefix(OTHER))
+        own = name.removeprefix(OTHER)
+        bend = reading.bends.get(own)
         if bend is None or name in at_y.main.variables:  # u may itself be a table
             linear.append((Content(Polynomial({monomial: c})), fmpq(1)))
             continue
-        place = compared(expanded(bend.argument, reading.definitions), expanded(u, reading.definitions))
+        place = of.place(own)
         variable = reading.variables[name]
         if place is None or len(monomial) != 1 or monomial[0][1] != 1 or not name.startswith(OTHER):
             raise NotUnderstood("a thermometer that reads another form")
