@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 from uat import cli
 
@@ -39,6 +41,7 @@ class Answer:
 
 
 Uat = Callable[..., Answer]
+command_of = functools.cache(typer.main.get_command)  # the same each time, and made in 20 ms
 
 
 @pytest.fixture
@@ -57,6 +60,7 @@ def uat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def run_main(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> int:
     monkeypatch.setattr(sys, "argv", ["uat", *arguments])
+    monkeypatch.setattr(typer.main, "get_command", command_of)
     with pytest.raises(SystemExit) as leaving:
         cli.main()
     code = leaving.value.code
