@@ -63,11 +63,13 @@ def test_the_cube_of_the_paper_is_certified_within_a_twentieth_of_its_worst_erro
     assert isinstance(target, Target)
     compiled = compile_target(target, Fraction(1, 100), "sum-decomposition")[1]
     rng = np.random.default_rng(0)
-    best = np.concatenate([rng.random((1000, 3, 1)), rng.integers(0, 2, (500, 3, 1))])
+    best = np.concatenate([rng.random((4000, 3, 1)), rng.integers(0, 2, (500, 3, 1))])
     for k in range(40):  # climb from many sequences
         tried = np.clip(best[:, None] + rng.normal(0, 0.3 * 0.8**k, (len(best), 6, 3, 1)), 0, 1)
         tried[:, 0] = best
         flat = tried.reshape(-1, 3, 1)
         error = np.abs(compiled.sumformer(flat)[:, 0, 0] - target.numpy(flat)[:, 0, 0]).reshape(tried.shape[:2])
         best = tried[np.arange(len(best)), error.argmax(axis=1)]
+        if k == 4:  # the worst so far climb on, the very worst among them
+            best = best[np.argsort(error.max(axis=1))[-1000:]]
     assert 0.95 * float(compiled.bound) <= error.max() <= float(compiled.bound)
