@@ -34,21 +34,21 @@ from uat.experiments import figure_2, length
 from uat.request import Request
 
 CPU = torch.device("cpu")
-
+# Registered while tests are collected: torch counts its devices at the first gradient that is asked for in a process, and takes
+# none that comes later.
+PRETEND = pretend_device()
 
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch, one_torch_thread: None) -> torch.device:
     """The pretend device, in the place of the first GPU."""
-    device = pretend_device()
-
     def chosen(name: str) -> torch.device:
-        return CPU if name == "cpu" else device
+        return CPU if name == "cpu" else PRETEND
 
     monkeypatch.setattr(witness, "choose_device", chosen)
     monkeypatch.setattr(measuring, "choose_device", chosen)
     monkeypatch.setattr(commands, "check_device", lambda name: None)
-    return device
+    return PRETEND
 
 
 @cache

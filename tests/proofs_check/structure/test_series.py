@@ -33,13 +33,14 @@ def test_every_value_of_the_exact_expansion_is_in_the_range(a: Content, v: Conte
 
 @FEW
 @given(contents("vw", ()), contents("x", ("e1",)), contents("y", ("e2",)))
-def test_it_is_hardly_wider_than_through_the_exact_expansion(a: Content, v: Content, w: Content) -> None:
+def test_it_is_not_much_wider_than_through_the_exact_expansion(a: Content, v: Content, w: Content) -> None:
+    """In w^3 - v^2 w the noise of w has the factor 3 w^2 - v^2, at most 3; term by term that is 4."""
     definitions = _defined(v, w)
     exact = expanded(a, definitions)
     assume(len(exact.main.terms) > 1)
     low, high = SeriesOf(definitions).range(a)
     ends, spread = polynomial_range(exact.main), exact.sharp_spread()
-    slack = 1e-2 * spread + 1e-9 * (1 + float(Fraction(int(exact.main.l1().p), int(exact.main.l1().q))))
+    slack = spread / 2 + 1e-9 * (1 + float(Fraction(int(exact.main.l1().p), int(exact.main.l1().q))))
     assert ends[0] - spread - slack <= low
     assert high <= ends[1] + spread + slack
 
