@@ -11,12 +11,16 @@ from flint import arb
 
 from constructions.errors import Refused
 from constructions.pieces.smooth import Smooth
-from constructions.targets import expression as ex
-from constructions.targets.definedness import ROOT
 
 Interval = tuple[Fraction | float, Fraction | float]
+Side = tuple[Fraction, Fraction]
+Cell = tuple[Side, ...]
 PIECES = {0: 1, 1: 96, 2: 14, 3: 6, 4: 5}
-DEEPER = 4  # how often a piece that is not finite is halved before the function counts as undefined there
+# How often a piece that is not finite is halved before the function counts as undefined there, and how often where it is
+# finite on one half: it may be steep at an end.
+DEEPER, AT_AN_END = 4, 64
+# Cells are halved so often at most while a slope is bounded by more than so many times what occurs.
+STEEP, LOOSE = 200, 1.5
 
 
 def value_range(g: Smooth, box: Sequence[Interval]) -> arb:
@@ -31,8 +35,23 @@ def value_range(g: Smooth, box: Sequence[Interval]) -> arb:
 
 
 def slope_range(g: Smooth, interval: Interval) -> arb:
-    """Enclose g' on an interval, p = 1; raises like :func:`value_range`."""
-    return _hull(_enclosed(g, lambda ball: g.series(ball, 1)[1], (cell,), 0) for cell in _cut(interval, 64))
+    """Enclose g' on an interval, p = 1; raises like :func:`value_range`.
+
+    Cells where the ball is far larger than any slope at their ends are halved: a root near 0 is so steep on a part only.
+    """
+    def slope(ball: arb) -> arb:
+        return g.series(ball, 1)[1]
+
+    cells = _cut(interval, 64)
+    found = [(_enclosed(g, slope, (cell,), 0), cell) for cell in cells]
+    attained = max(float(slope(_balls([(end, end)])[0]).abs_upper()) for cell in cells for end in cell)
+    for _ in range(STEEP):
+        largest = max(range(len(found)), key=lambda k: float(found[k][0].abs_upper()))
+        if not float(found[largest][0].abs_upper()) > LOOSE * attained:
+            break
+        _, cell = found.pop(largest)
+        found += [(_enclosed(g, slope, (half,), 0), half) for half in _halved(cell)]
+    return _hull(enclosed for enclosed, _ in found)
 
 
 def partial_bound(g: Smooth, box: Sequence[Interval], variable: int) -> float:
@@ -43,37 +62,34 @@ def partial_bound(g: Smooth, box: Sequence[Interval], variable: int) -> float:
     return float(bound.abs_upper()) * (1 + 2.0**-40)
 
 
-def _cut(interval: Interval, pieces: int) -> list[arb]:
+def _cut(interval: Interval, pieces: int) -> list[Side]:
     a, b = (Fraction(end) for end in interval)
     if a == b:
-        return [_ball(a, b)]
+        return [(a, b)]
     step = (b - a) / pieces
-    return [_ball(a + k * step, a + (k + 1) * step) for k in range(pieces)]
+    return [(a + k * step, a + (k + 1) * step) for k in range(pieces)]
 
 
-def _ball(a: Fraction, b: Fraction) -> arb:
+def _balls(cell: Sequence[Side]) -> list[arb]:
     from constructions.pieces.forms import ball
 
-    return ball(a).union(ball(b))
+    return [ball(a).union(ball(b)) for a, b in cell]
 
 
-def _enclosed(g: Smooth, function: Callable[..., arb], cell: tuple[arb, ...], depth: int) -> arb:
-    value = function(*cell)
+def _enclosed(g: Smooth, function: Callable[..., arb], cell: Cell, depth: int) -> arb:
+    value = function(*_balls(cell))
     if value.is_finite():
         return value
-    if depth == DEEPER:
-        place = ", ".join(str(ball) for ball in cell)
-        hint = ROOT if any(isinstance(node, ex.Apply) and node.function == "sqrt" for node in g.tree.walk()) else ""
-        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {place}{hint}")
-    halves = [_halved(ball) for ball in cell]
-    return _hull(_enclosed(g, function, part, depth + 1) for part in itertools.product(*halves))
+    halves = list(itertools.product(*map(_halved, cell)))
+    if depth == AT_AN_END or (depth >= DEEPER and not any(function(*_balls(half)).is_finite() for half in halves)):
+        place = ", ".join(str(ball) for ball in _balls(cell))
+        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {place}")
+    return _hull(_enclosed(g, function, half, depth + 1) for half in halves)
 
 
-def _halved(ball: arb) -> tuple[arb, ...]:
-    if ball.rad() == 0:
-        return (ball,)
-    middle = arb(ball.mid())
-    return arb(ball.lower()).union(middle), middle.union(arb(ball.upper()))
+def _halved(side: Side) -> list[Side]:
+    """Halve an interval between exact ends: a ball around [0, b] reaches below 0, and its halves would."""
+    return _cut(side, 2)
 
 
 def _hull(values: Iterable[arb]) -> arb:

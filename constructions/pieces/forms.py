@@ -19,11 +19,17 @@ from constructions.targets import expression as ex
 
 @dataclass(eq=False)
 class Quantity:
-    """An exact value; ``token`` says that it is a function of the own token alone (no mean of the sequence enters)."""
+    """An exact value.
+
+    Attributes:
+        token: whether it is a function of the own token alone (no mean of the sequence enters).
+        positive_part: whether a network holds it as the output of one unit: in no arithmetic is that below 0.
+    """
 
     name: str
     range: arb
     token: bool
+    positive_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,12 @@ class Form:
         """Bound how far it is from the exact form."""
         return sum((abs(times) * number.off * (1 if q is None else Fraction(size(q.range)))
                     for (q, number), times in self.irrational.items()), Fraction(0))
+
+    @property
+    def positive_part(self) -> bool:
+        """Whether no network holds it below 0: a positive multiple of one unit."""
+        alone = len(self.terms) == 1 and not self.constant and not self.irrational
+        return alone and all(q.positive_part and c > 0 for q, c in self.terms.items())
 
     @property
     def slack_ball(self) -> arb:

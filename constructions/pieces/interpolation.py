@@ -15,9 +15,14 @@ from constructions.pieces.forms import ends, upward
 from constructions.pieces.smooth import Smooth
 
 MAX_KNOTS = 10_000
+# The grid is refined until no cell has more than so many times its share of the pieces, which takes longer where a root is steep.
+UNEVEN, MOST_REFINED = 4.0, 20
 FINE = 2048
 FEW = 64
 REFINED = 8
+HALVED = 8  # how often a piece is
+ATTEMPTS = 12
+CELLS_A_PIECE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +79,11 @@ def interpolate(g: Smooth, a: float, b: float, tolerance: float, *, weight: Smoo
     if not np.all(np.isfinite(g.numpy(grid[:, None]))):
         raise Refused(f"{g.tree} is not finite in float64 on [{a:.6g}, {b:.6g}]")
     unbounded: Refused | None = None
-    for _ in range(12):
+    for attempt in range(ATTEMPTS):
         if pieces > max_knots:
             raise Refused(f"{g.tree} to within {tolerance:.3g} needs more than {max_knots} hinges")
         try:
-            table = _certified(g, weight, _table(g, grid, cumulated, pieces, a, b), b)
+            table = _certified(g, weight, _table(g, grid, cumulated, pieces, a, b), b, tolerance)
         except Refused as refused:  # balls of long pieces may show no bound although there is one
             unbounded = unbounded or refused
             if pieces > FEW:
@@ -87,7 +92,8 @@ def interpolate(g: Smooth, a: float, b: float, tolerance: float, *, weight: Smoo
             continue
         if max(-table.lower, table.upper) <= tolerance:
             return table
-        pieces = max(pieces + 1, math.ceil(pieces * min(1.5, math.sqrt(max(-table.lower, table.upper) / tolerance))))
+        least = 1 if attempt < ATTEMPTS / 2 else pieces // 32  # the worst piece may hardly become shorter
+        pieces = max(pieces + least, math.ceil(pieces * min(1.5, math.sqrt(max(-table.lower, table.upper) / tolerance))))
     raise Refused(f"no table of {g.tree} reaches {tolerance:.3g} on [{a:.6g}, {b:.6g}]; the best had an error of "
                   f"{max(-table.lower, table.upper):.3g}")
 
@@ -96,16 +102,19 @@ def _density(g: Smooth, a: float, b: float, weight: Smooth | None, tolerance: fl
     """Return points and the number of pieces needed up to each, on a grid refined where they are dense."""
     grid = np.linspace(a, b, FINE + 1) if a <= 0 or b < 16 * a else np.geomspace(a, b, FINE + 1)
     grid[0], grid[-1] = a, b
-    for _ in range(3):
+    for refined in range(MOST_REFINED):
         cumulated = _pieces(g, grid, weight, tolerance)
         if not np.isfinite(cumulated[-1]):
             raise Refused(f"{g.tree} is not finite on [{a:.6g}, {b:.6g}]")
         if cumulated[-1] <= 0:
             return grid, np.zeros(len(grid))
+        cells = max(FINE, CELLS_A_PIECE * math.ceil(min(cumulated[-1], MAX_KNOTS)))
+        if refined >= 3 and np.diff(cumulated).max() * cells <= UNEVEN * cumulated[-1]:
+            break
         mixed = cumulated / cumulated[-1] + (grid - a) / (b - a)
-        grid = np.interp(np.linspace(0, 2, FINE + 1), mixed, grid)
+        grid = np.interp(np.linspace(0, 2, cells + 1), mixed, grid)
         grid[0], grid[-1] = a, b
-    return grid, _pieces(g, grid, weight, tolerance)
+    return grid, cumulated
 
 
 def _pieces(g: Smooth, grid: np.ndarray, weight: Smooth | None, tolerance: float) -> np.ndarray:
@@ -158,8 +167,8 @@ def _exact(value: float) -> fmpq:
     return fmpq(*value.as_integer_ratio())
 
 
-def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float) -> Table:
-    """Enclose the error piece by piece.
+def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float, tolerance: float) -> Table:
+    """Enclose the error piece by piece, of parts of a piece where its ends show little of what is between: a root is steep there.
 
     On [s, t] with middle m, table - g = (linear interpolation of its values at the ends) + (x - s)(t - x) g[s, x, t]. The
     divided difference has the slope g[s, x, x, t], a third of a half of a third derivative, so it is g[s, m, t], which three
@@ -170,15 +179,22 @@ def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float) -> T
     low, high = math.inf, -math.inf
     with ctx.workprec(106):  # second differences of values lose half the digits
         at = [g.ball(arb(t)) for t in points]
-        gaps = [arb(value) - exact for value, exact in zip(values, at, strict=True)]
         twisted = 1 / (12 * arb(3).sqrt())
-        for k, (s, t) in enumerate(itertools.pairwise(points)):
-            h, piece = arb(t) - arb(s), arb(s).union(arb(t))
-            sag = at[k] + at[k + 1] - 2 * g.ball((arb(s) + arb(t)) / 2)  # h^2/2 g[s, m, t]
-            twist = abs(g.series(piece, 3)[3]) * h**3 * twisted
-            error = gaps[k].union(gaps[k + 1]) + (sag / 2).union(arb(0)) + arb(0, twist.upper())
+        ends_of = zip(itertools.pairwise(points), itertools.pairwise(values), itertools.pairwise(at), strict=True)
+        pieces = [(*places, *held, *exact, 0) for places, held, exact in ends_of]
+        while pieces:
+            s, t, u, v, at_s, at_t, depth = pieces.pop()
+            h, piece, m = arb(t) - arb(s), arb(s).union(arb(t)), (s + t) / 2
+            sag = at_s + at_t - 2 * g.ball((arb(s) + arb(t)) / 2)  # h^2/2 g[s, m, t]
+            twist = (g.series(piece, 3)[3] * h**3 * twisted).abs_upper()
+            error = (arb(u) - at_s).union(arb(v) - at_t) + (sag / 2).union(arb(0)) + arb(0, twist)
             if weight is not None:
                 error = error / weight.ball(piece)
+            twisty = not error.is_finite() or (8 * twist > sag.abs_upper() and error.abs_upper() > tolerance)
+            if twisty and depth < HALVED and s < m < t:
+                middle, at_m = u + (v - u) * (_exact(m) - _exact(s)) / (_exact(t) - _exact(s)), g.ball(arb(m))
+                pieces += [(m, t, middle, v, at_m, at_t, depth + 1), (s, m, u, middle, at_s, at_m, depth + 1)]
+                continue
             if not error.is_finite():
                 raise Refused(f"the curvature of {g.tree} is not bounded on [{s:.6g}, {t:.6g}]")
             below, above = ends(error)

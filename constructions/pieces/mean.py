@@ -67,7 +67,7 @@ class Rectified(Node):
 
     def __init__(self, name: str, form: Form, values: arb) -> None:
         self.inputs = (form,)
-        self.outputs = (Quantity(name, values, form.token),)
+        self.outputs = (Quantity(name, values, form.token, positive_part=True),)
 
     def realise(self, sweep: Sweep) -> None:
         """|relu(a) - relu(b)| <= |a - b|, with the sign kept: the slope is between 0 and 1."""

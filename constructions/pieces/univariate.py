@@ -50,12 +50,17 @@ class Univariate(Node):
         self.relative_tolerance: float | None = None
         self.relative_margin: float | None = None
         self.known: dict[tuple[float, float], arb] = {}
-        exact = value_range(g, [ends(form.range())])
+        exact = value_range(g, [self.inside(form.range())])
         self.outputs = (Quantity(f"{g.tree}", exact if values is None else exact.intersection(values), form.token),)
+
+    def inside(self, argument: arb) -> tuple[float, float]:
+        """Return the ends of a ball of arguments, from 0 on where none is below: a ball of [0, b] reaches further."""
+        low, high = ends(argument)
+        return (max(low, 0.0) if self.inputs[0].positive_part else low), high
 
     def slope(self, argument: arb) -> arb:
         """Enclose g' on a ball."""
-        return slope_range(self.g, ends(argument))
+        return slope_range(self.g, self.inside(argument))
 
     def realise(self, sweep: Sweep) -> None:
         """Never: a tolerance is needed first."""
@@ -104,11 +109,11 @@ class Univariate(Node):
 
     def widened(self, margin: float) -> Interval:
         """Return the argument's range, wider by the margin on both sides."""
-        low, high = ends(self.inputs[0].range())
+        low, high = self.inside(self.inputs[0].range())
         if self.relative_margin is not None and low > 0:
             return Fraction(low * (1 - self.relative_margin)), Fraction(high * (1 + self.relative_margin))
         margin = max(margin, 2.0**-26 * (abs(low) + abs(high) + (high - low)))
-        return Fraction(low - margin), Fraction(high + margin)
+        return Fraction(0 if self.inputs[0].positive_part else low - margin), Fraction(high + margin)
 
     def hinges(self, tolerance: float, margin: float) -> tuple[float, Smooth | None, float]:
         """Predict the parameters of a table, absolute or relative; returns also the weight and the tolerance it is for."""
@@ -177,12 +182,11 @@ class Hinges(Node):
         sweep.errors[output] = sweep.local[output] + passed
         largest = Fraction(upward(size(output.range + sweep.errors[output]) + 2 * abs(table.base)))
         sweep.places[output] = Placed({channel: Fraction(1)}, base, largest)
-        _require_inside(argument, *self.interval, self.exact.g)
+        _require_inside(argument, *self.interval, self.exact)
 
     def _relative_to_held(self, sweep: Sweep, own: arb, lost: float) -> arb:
         """Enclose table / g - 1 at the value held: the table's own relative error, and rounding over the least of g."""
-        low, high = ends(sweep.actual(self.inputs[0]))
-        values = value_range(self.exact.g, [(low, high)])
+        values = value_range(self.exact.g, [self.exact.inside(sweep.actual(self.inputs[0]))])
         return own + arb(0, upward(lost / least_size(values))) if least_size(values) > 0 else arb("nan")
 
     def backward(self, sensitivities: Sensitivities) -> None:
@@ -204,7 +208,7 @@ class Polynomial(Node):
         """Error: that of the polynomials at the value held, of the expansion there, and slope times the argument's error."""
         output, form = self.outputs[0], self.exact.inputs[0]
         argument = sweep.actual(form)
-        _require_inside(argument, *self.basis.interval, self.exact.g)
+        _require_inside(argument, *self.basis.interval, self.exact)
         sweep.places[output] = sweep.places.form(self.combination)
         sweep.local[output] = sweep.error(self.combination) + arb(0, self.expansion.error)
         sweep.errors[output] = sweep.local[output] + self.exact.passed(sweep)
@@ -234,9 +238,11 @@ def _polynomial_cost(expansion: Expansion, tolerance: float) -> float:
     return float(sum(4 * folds_for(4 * tail[j], share) + 5 for j in range(2, degree + 1)) + degree)
 
 
-def _require_inside(argument: arb, low: Fraction, high: Fraction, g: Smooth) -> None:
-    if not (argument >= ball(low) and argument <= ball(high)):
-        raise TooWide(f"{g.tree} is approximated on [{float(low):.6g}, {float(high):.6g}], but its argument may be in {argument}")
+def _require_inside(argument: arb, low: Fraction, high: Fraction, exact: Univariate) -> None:
+    least, largest = exact.inside(argument)
+    if not low <= least <= largest <= high:
+        raise TooWide(f"{exact.g.tree} is approximated on [{float(low):.6g}, {float(high):.6g}], but its argument may be in "
+                      f"[{least:.6g}, {largest:.6g}]")
 
 
 class TooWide(ArithmeticError):

@@ -102,7 +102,7 @@ def _below_rounding(decomposition: Decomposition, tolerance: float, limits: Limi
     """Say so where rounding alone exceeds the tolerance: build for a larger one and look at what rounding adds."""
     largest = max(size(form.range()) for form in decomposition.outputs)
     larger = max(1e-5 * largest, 4 * tolerance)
-    if not tolerance < 1e-7 * largest < math.inf:
+    if not tolerance < 1e-4 * largest < math.inf:
         return None
     try:
         swept = _with_share(decomposition, larger, SHARES[0], limits, arithmetic)

@@ -36,6 +36,9 @@ MOST_DEGREE = 400
 LARGEST_GRID = 6_000_000
 CELLS_A_PIECE = 32
 _UNIT = 2.0**-52
+# Where a slope is looked at: even parts, and ever shorter ones at both ends, where a root may be steep.
+_SHORT = 2.0 ** -(np.arange(16, 128) / 2)
+PARTS = np.unique(np.concatenate([np.arange(193) / 192, _SHORT, 1 - _SHORT]))
 
 
 class NotAnalytic(Exception):
@@ -279,7 +282,7 @@ def slope_range(g: ex.Expression, low: float, high: float, *, logarithmic: bool 
     """Enclose g', or t g'(t), on an interval; infinite where it may be unbounded."""
     if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
         return -math.inf, math.inf
-    even = low + (high - low) * (np.arange(193) / 192)
+    even = low + (high - low) * PARTS
     ends = np.geomspace(low, high, 193) if logarithmic and low > 0 else even
     ends[0], ends[-1] = low, high
     cell = Interval(ends[:-1], np.maximum(ends[1:], ends[:-1]))

@@ -313,3 +313,18 @@ def test_a_network_that_reads_what_is_not_there_or_has_odd_shapes_is_no_network(
         MeanSumformer(("x.0",), (layer,), ("b",), (), ("a",), np.ones((1, 1)), np.zeros(1))
     with pytest.raises(ValueError, match="before they exist"):
         MeanSumformer(("y.0",), (layer,), (), (), ("a",), np.ones((1, 1)), np.zeros(1))
+
+
+@pytest.mark.parametrize("r", ["1/100", "1/10**6", "1/10**12"])
+def test_a_slope_that_is_steep_at_an_end_is_bounded_by_little_more(r: str) -> None:
+    """By balls alone the slope of sqrt(x + r) on [0, 1/64] is 1/(16 r), not 1/(2 sqrt(r))."""
+    g = Smooth(ex.specialise(parse(f"sqrt(x+{r})", 1)[0], 2))
+    true = 0.5 / float(g.numpy(np.zeros((1, 1)))[0])
+    assert true <= ends(slope_range(g, (0.0, 1.0)))[1] <= 1.6 * true
+
+
+@pytest.mark.parametrize("text", ["sqrt(x)", "log(x)", "1/x", "sqrt(x-1/3)", "1/(x-1/3)"])
+def test_what_is_undefined_at_a_point_or_on_a_part_is_refused(text: str) -> None:
+    g = Smooth(ex.specialise(parse(text, 1)[0], 2))
+    with pytest.raises(Refused, match="could be undefined"):
+        slope_range(g, (0.0, 1.0))
