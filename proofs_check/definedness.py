@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -89,14 +89,44 @@ def undefined_part(outputs: Sequence[ex.Expression], sides: Sides, n: int | None
     return f"{open_[0].argument} {open_[0].sign} in {open_[0].part} (column {open_[0].part.column})"
 
 
+def with_rounded_roots(target: Target) -> Target:
+    """Return f for rounded arithmetic: where u >= 0 is shown, but not by its parts, u**c as max(u, 0)**c.
+
+    mean(y**2) - mean(y)**2 is not negative, and often -1e-17 on equal tokens.
+    """
+    powers = [(node, power[1]) for output in target.outputs for node in output.walk()
+              if (power := ex.fractional_power(node)) is not None and _subtracts(power[1])]
+    open_ = {node for node, u in powers if not natural_range(u, target.box.sides, target.n)[0] > 0}
+    if not open_ or undefined_part(target.outputs, target.box.sides, target.n) is not None:
+        return target
+    return replace(target, outputs=tuple(_from_zero(output, open_) for output in target.outputs))
+
+
+def _subtracts(tree: ex.Expression) -> bool:
+    for node in tree.walk():
+        match node:
+            case ex.Binary(operator="-") | ex.Apply(function="neg"):
+                return True
+    return False
+
+
+def _from_zero(node: ex.Expression, roots: set[ex.Expression]) -> ex.Expression:
+    power = ex.fractional_power(node)
+    if power is None or node not in roots:
+        return ex.mapped(node, lambda child: _from_zero(child, roots))
+    c, u = power
+    return ex.raised(ex.Apply("relu", _from_zero(u, roots), column=node.column), c, node.column)
+
+
 def partial_nodes(tree: ex.Expression) -> Iterator[Needed]:
     """Yield what a tree needs to be defined, innermost first."""
-    for node in reversed(list(tree.walk())):
+    for node in reversed(list(ex.outside_powers(tree))):
+        power = ex.fractional_power(node)
+        if power is not None:
+            yield Needed(node, power[1], ">= 0")
         match node:
             case ex.Apply(function="log", argument=u):
                 yield Needed(node, u, "> 0")
-            case ex.Apply(function="sqrt", argument=u):
-                yield Needed(node, u, ">= 0")
             case ex.Binary(operator="/", right=u):
                 yield Needed(node, u, "!= 0")
             case ex.Power(base=u, exponent=exponent):
@@ -126,12 +156,14 @@ def is_positive(node: ex.Expression, sides: Sides, n: int | None) -> bool:
     def positive(node: ex.Expression) -> bool:
         return is_positive(node, sides, n)
 
+    if (power := ex.fractional_power(node)) is not None:
+        return positive(power[1])
     match node:
         case ex.Number(value=q):
             return q > 0
         case ex.Pi() | ex.Length() | ex.Apply(function="exp" | "sigmoid"):
             return True
-        case ex.Apply(function="sqrt" | "relu" | "abs", argument=u) | ex.Reduction(body=u):
+        case ex.Apply(function="relu" | "abs", argument=u) | ex.Reduction(body=u):
             return positive(u)
         case ex.Power(base=u):
             return positive(u)

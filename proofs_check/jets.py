@@ -117,6 +117,12 @@ def apply(name: str, a: Jet, *, second: bool) -> Jet:
     return compose(value, slope, curvature, a, second=second)
 
 
+def raised(a: Jet, exponent: Fraction, *, second: bool) -> Jet:
+    """Return u**c of a jet, c > 0 and u >= 0; no slope is known where u may be 0."""
+    u, value, c = a.value, functions.raised(a.value, exponent), Interval.constant(exponent)
+    return compose(value, c * value / u, lambda: c * (c - ONE) * value / u**2, a, second=second)
+
+
 def select(first: Booleans, both: Booleans, a: Jet, b: Jet) -> Jet:
     """Return a where ``first`` holds, b elsewhere, the hull of the two where ``both`` holds (then without a valid Hessian)."""
     if not both.any() and (first.all() or not first.any()):

@@ -80,6 +80,10 @@ class Walker:
                 return self._variable(token, c)
             case ex.OrderStatistic(rank=ex.Number(value=rank)):
                 return self._variable(int(rank) - 1, 0)
+            case ex.Apply(function="exp") if (power := ex.fractional_power(node)) is not None:
+                base = self.jet(power[1], token)
+                self._needs(base.value.lower >= 0)
+                return jets.raised(base, power[0], second=self.second)
             case ex.Apply(function=name, argument=argument):
                 return self._apply(name, self.jet(argument, token), (node, token))
             case ex.Binary(operator=operator, left=left, right=right):

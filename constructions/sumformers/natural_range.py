@@ -47,6 +47,9 @@ def natural_range(node: ex.Expression, tokens: Sequence[Quantity], n: int) -> ar
         case ex.Apply(function="abs", argument=argument):
             values = natural(argument)
             return arb(0).union(values.abs_upper()) if values.contains(0) else abs(values)  # abs of a ball around 0 is one, too
+        case ex.Apply() if (power := ex.fractional_power(node)) is not None and (values := natural(power[1])).contains(0):
+            # where it is defined: a ball around [0, b] reaches below 0
+            return arb(0).union(values.upper() ** ball(power[0])) if values.upper() > 0 else arb(0)
         case ex.Apply(function="relu", argument=argument):
             return natural(argument).max(arb(0))
         case ex.Binary(operator="maximum", left=left, right=right):

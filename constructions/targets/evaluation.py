@@ -41,6 +41,7 @@ class Algebra:
     sort: Callable[[Array], Array]
     stack: Callable[[Sequence[Array]], Array]
     power: Callable[[Array, int], Array] = lambda base, exponent: base**exponent
+    fractional_power: Callable[[Array, Fraction, bool], Array] | None = None  # of u or of max(u, 0), if not as it is written
 
 
 def evaluate(outputs: Sequence[ex.Expression], tokens: Array, algebra: Algebra, own: slice = slice(None),
@@ -134,7 +135,12 @@ class Walker:
             case ex.Apply(function="neg", argument=argument):
                 return -self.value(argument)
             case ex.Apply(function=name, argument=argument):
-                return algebra.functions[name](self.value(argument))
+                power = ex.fractional_power(node)
+                if power is None or algebra.fractional_power is None:
+                    return algebra.functions[name](self.value(argument))
+                exponent, u = power
+                positive_part = isinstance(u, ex.Apply) and u.function == "relu"
+                return algebra.fractional_power(self.value(next(u.children()) if positive_part else u), exponent, positive_part)
             case ex.Binary(operator=operator, left=left, right=right):
                 return self._binary(operator, self.value(left), self.value(right))
             case ex.Power(base=base, exponent=ex.Number(value=exponent)):
@@ -284,6 +290,18 @@ def ball_algebra() -> Algebra:
         ends = _multiplied(u.upper(), exponent).union(_multiplied(u.lower(), exponent))
         return ends.union(arb(0)) if u.contains(0) else ends
 
+    def fractional_power(u: Any, exponent: Fraction, positive_part: bool) -> Any:
+        """Enclose u**c, or max(u, 0)**c: a ball around 0 has negative numbers, and those no root."""
+        def of(v: Any) -> Any:
+            return v.sqrt() if exponent == Fraction(1, 2) else (v.log() * fmpq(exponent.numerator, exponent.denominator)).exp()
+
+        if u > 0:
+            return of(u)
+        top = u.upper()
+        if positive_part:
+            return arb(0).union(of(top)) if top > 0 else arb(0)
+        return arb(0) if u == 0 else arb("nan")
+
     def power(base: Array, exponent: int) -> Array:
         return np.frompyfunc(lambda u: integer_power(u, exponent), 1, 1)(base)
 
@@ -292,7 +310,8 @@ def ball_algebra() -> Algebra:
         {"exp": arb.exp, "log": arb.log, "sqrt": arb.sqrt, "sin": arb.sin, "cos": arb.cos, "tanh": arb.tanh,
          "sigmoid": lambda u: ((u * half).tanh() + 1) * half, "abs": abs, "relu": lambda u: u.max(arb(0))},
         lambda u, v: u.max(v), lambda u, v: u.min(v))
-    return replace(algebra, power=power)
+    return replace(algebra, power=power, fractional_power=lambda base, c, positive_part: np.frompyfunc(
+        lambda u: fractional_power(u, c, positive_part), 1, 1)(base))
 
 
 def _multiplied(u: Any, exponent: int) -> Any:

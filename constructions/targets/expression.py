@@ -208,6 +208,32 @@ def _rational_power(base: Fraction | None, exponent: Fraction | None) -> Fractio
     return Fraction(base ** int(exponent))
 
 
+def fractional_power(node: Expression) -> tuple[Fraction, Expression] | None:
+    """Return (c, u) of a node that stands for u**c, c > 0: a square root, or exp(c*log(u)), which is 0 where u = 0."""
+    match node:
+        case Apply(function="sqrt", argument=u):
+            return Fraction(1, 2), u
+        case Apply(function="exp", argument=Binary(operator="*", left=exponent, right=Apply(function="log", argument=u))):
+            c = rational_value(exponent)
+            return None if c is None or c <= 0 else (c, u)
+    return None
+
+
+def raised(base: Expression, exponent: Fraction, column: int) -> Expression:
+    """Return the node that stands for a fractional power."""
+    if exponent == Fraction(1, 2):
+        return Apply("sqrt", base, column=column)
+    return Apply("exp", Binary("*", Number(exponent), Apply("log", base, column=column), column=column), column=column)
+
+
+def outside_powers(expression: Expression) -> Iterator[Expression]:
+    """Yield this node and all below it but the logarithms that fractional powers are written with."""
+    yield expression
+    power = fractional_power(expression)
+    for child in expression.children() if power is None else [power[1]]:
+        yield from outside_powers(child)
+
+
 def specialise(expression: Expression, n: int | None) -> Expression:
     """Fix the sequence length: ``n`` becomes a number, ranks and exponents become constants.
 

@@ -8,6 +8,7 @@ tests compare with ball arithmetic. numpy's ``sqrt`` needs no assumption beyond 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 
 import numpy as np
 
@@ -60,6 +61,16 @@ def sqrt(a: Interval) -> Interval:
     below, above = (down, up) if is_numpy(a.lower) else (_below, _above)  # no other library's is known to be rounded correctly
     lower, upper = np.sqrt(a.lower), np.sqrt(a.upper)
     return _whole_where(_checked(np.maximum(below(np.minimum(lower, _LARGEST)), 0.0), above(upper)), a.lower < 0)
+
+
+@quiet
+def raised(a: Interval, exponent: Fraction) -> Interval:
+    """Enclose u**c, c > 0, which increases and is 0 where u = 0; the whole line unless the interval is >= 0."""
+    if exponent == Fraction(1, 2):
+        return sqrt(a)
+    c = Interval.constant(exponent)
+    lower, upper = (exp(log(Interval.of(np.where(end > 0, end, 1.0))) * c) for end in (a.lower, a.upper))
+    return _whole_where(_checked(np.where(a.lower > 0, lower.lower, 0.0), np.where(a.upper > 0, upper.upper, 0.0)), a.lower < 0)
 
 
 @quiet

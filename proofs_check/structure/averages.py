@@ -1,7 +1,7 @@
 """Range lemmas: what an expression shows of its own range where interval arithmetic on the parts shows less.
 
-*Average*: mean(w u)/mean(w) with w > 0 lies in the range of u. *Popoviciu*: mean((u - mean(u))^2) is at most a quarter of the
-squared width of u's range, and not negative.
+*Average*: mean(w u)/mean(w) with w > 0 lies in the range of u. *Popoviciu*: mean((u - mean(u))^2) = mean(u^2) - mean(u)^2 is at
+most a quarter of the squared width of u's range, and not negative.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
             values = _natural(body, sides, n)
             spread = _deviation(body)
             if spread is not None and kind != "max":  # the largest of them may be the whole square
-                whole = _natural(spread, sides, n)
-                width = Interval.of(whole.upper) - Interval.of(whole.lower)
-                values = minimum(maximum(values, Interval.of(0.0)), Interval.of((width * width * Interval.of(0.25)).upper))
+                values = _of_variance(values, spread, sides, n)
             return values * _natural(ex.Length(), sides, n) if kind == "sum" else values
         case ex.Apply(function="neg", argument=argument):
             return -_natural(argument, sides, n)
+        case ex.Apply(function="exp") if (power := ex.fractional_power(node)) is not None:
+            return on_intervals.raised(_natural(power[1], sides, n), power[0])
         case ex.Apply(function=name, argument=argument):
             return on_intervals.FUNCTIONS[name](_natural(argument, sides, n))
         case ex.Power(base=base, exponent=exponent) if (k := ex.rational_value(exponent)) is not None and k.denominator == 1:
@@ -82,7 +82,8 @@ def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
             a, b = _natural(left, sides, n), _natural(right, sides, n)
             if operator in ex.ARITHMETIC:
                 combined: Interval = ex.ARITHMETIC[operator](a, b)
-                return combined
+                spread = _variance(node)
+                return combined if spread is None else _of_variance(combined, spread, sides, n)
             return maximum(a, b) if operator == "maximum" else minimum(a, b)
     return Interval.of(*WHOLE)
 
@@ -94,6 +95,31 @@ def _deviation(body: ex.Expression) -> ex.Expression | None:
                       exponent=ex.Number(value=k)) if u == v and k == 2:
             return u
     return None
+
+
+def _variance(node: ex.Expression) -> ex.Expression | None:
+    """Return u where the node is mean(u**2) - mean(u)**2, squares written either way."""
+    match node:
+        case ex.Binary(operator="-", left=ex.Reduction(kind="mean", body=square), right=other):
+            u, mean = _root(square), _root(other)
+            return u if u is not None and mean == ex.Reduction("mean", u) else None
+    return None
+
+
+def _root(square: ex.Expression) -> ex.Expression | None:
+    match square:
+        case ex.Power(base=u, exponent=ex.Number(value=k)) if k == 2:
+            return u
+        case ex.Binary(operator="*", left=u, right=v) if u == v:
+            return u
+    return None
+
+
+def _of_variance(values: Interval, u: ex.Expression, sides: Sides, n: int | None) -> Interval:
+    """Cut the range of a variance of u: Popoviciu's inequality."""
+    whole = _natural(u, sides, n)
+    width = Interval.of(whole.upper) - Interval.of(whole.lower)
+    return minimum(maximum(values, Interval.of(0.0)), Interval.of((width * width * Interval.of(0.25)).upper))
 
 
 def quotient_range(p: ex.Expression, q: ex.Expression, sides: Sides) -> Range:

@@ -46,6 +46,8 @@ DEFINED = [
     ("log(mean(exp(1000*(y-1))))", "0,1"), ("log(exp(-2000*x))", "0,1"), ("1/(exp(x)-x)", "0,1"), ("sum(y)/sum(exp(y))", "-1,1"),
     ("1/(mean(y**2)-mean(y)**2+0.01)", "0,1"), ("log(mean((x-y)**2)-(x-mean(y))**2+0.05)", "0,1"), ("mean(1/(2+x-y))", "0,1"),
     ("sqrt(sum(y**2)/n-(sum(y)/n)**2+0.1)", "0,1"), ("log(mean(abs(y-mean(y)))+0.1)", "0,1"), ("1/(n+mean(y))", "0,1"),
+    ("x**0.3", "0,1"), ("1/(1+x**0.3)", "0,1"), ("log(0.1+mean(y**(1/3)))", "0,1"), ("(mean(y**2)-mean(y)**2)**0.3", "-1,1"),
+    ("1/x**0.3", "1/9,1"), ("max(y)**1.7", "0,2"),
 ]
 
 
@@ -66,6 +68,9 @@ UNDEFINED = [
     ("1/(x-1/3)", "0,1", "(x[0] - (1 / 3)) != 0"), ("1 + mean(1/(x-y))", "0,1", "(x[0] - y[0]) != 0"),
     ("(1/x)**0", "-1,1", "!= 0"),
     ("log(max(y)-min(y))", "0,1", "> 0"), ("sqrt(x-mean(y))", "0,1", ">= 0"), ("log(mean(y**2)-mean(y)**2)", "0,1", "> 0"),
+    ("x**0.3", "-1,1", "x[0] >= 0"), ("1/x**0.3", "0,1", "!= 0"), ("x**(-0.3)", "0,1", "x[0] > 0"), ("log(x**0.3)", "0,1", "> 0"),
+    ("exp(0.3*log(x))*log(x)", "0,1", "x[0] > 0"), ("exp(x*log(x))", "0,1", "x[0] > 0"), ("1/exp(2*log(x))", "0,1", "!= 0"),
+    ("mean(y**0.3)/mean(y**0.3)", "0,1", "!= 0"),
     ("relu(-exp(1/x))", "-1,1", "x[0] != 0"), ("maximum(sqrt(x), 2)", "-1,1", ">= 0"), ("max(1/y)-max(1/y)", "-1,1", "y[0] != 0"),
 ]
 
@@ -238,7 +243,7 @@ def test_subdivision_bounds_no_box_on_which_the_target_may_be_undefined() -> Non
 
 
 def test_an_unproved_sign_is_undecided_and_never_false(monkeypatch: pytest.MonkeyPatch) -> None:
-    target = Target.from_text("1/(mean(y**2)-mean(y)**2+0.01)", n=30, box=Box.parse("0,1", 1))
+    target = Target.from_text("1/(mean(y**3)-mean(y)**3+0.01)", n=30, box=Box.parse("0,1", 1))
     claim = Claim("t", target.text, 30, 1, 1, target.box.sides, ("sumformer",), Fraction(1))
     assert definedness_step(target, claim).status is Status.CERTIFIED
     monkeypatch.setattr(mean_hulls, "MOST_BOXES", 1)

@@ -131,6 +131,24 @@ def test_an_integer_power_contains_the_ball_result_and_even_ones_start_at_zero(e
         assert np.isinf(result.width()[a.contains(0.0)]).all()
 
 
+@pytest.mark.parametrize("exponent", ["1/7", "1/3", "1/2", "7/10", "1", "13/10", "5"])
+def test_a_fractional_power_contains_the_ball_result_and_starts_at_zero(exponent: str) -> None:
+    c = Fraction(exponent)
+    a, points = boxes(seed=c.numerator + 70, count=1500)
+    with ctx.workprec(PRECISION):
+        power = arb(c.numerator) / c.denominator
+        expected = [[arb(0) if t == 0 else arb(float(t)) ** power if t > 0 else arb("nan") for t in row] for row in points]
+    with np.errstate(all="raise"):
+        result = functions.raised(a, c)
+    assert not missed(result, expected)
+    assert 100 < (a.lower >= 0).sum() < 1400
+    assert (result.lower[a.lower >= 0] >= 0).all()
+    assert np.isinf(result.width()[a.lower < 0]).all()
+    narrow = functions.raised(Interval.of([0.0, 0.25, 0.0], [0.0, 0.25, 2.0]), c)
+    assert narrow.lower == pytest.approx([0.0, 0.25**float(c), 0.0], rel=1e-13)
+    assert narrow.upper == pytest.approx([0.0, 0.25**float(c), 2.0**float(c)], rel=1e-13)
+
+
 def test_the_comparison_notices_an_interval_that_is_one_unit_too_narrow() -> None:
     with ctx.workprec(PRECISION):
         third = arb(1) / 3

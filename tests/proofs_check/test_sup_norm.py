@@ -82,7 +82,8 @@ def test_claims_are_proved_again(name: str) -> None:
     assert search.occurs <= verdict.proved_bound <= Fraction(1, 50)
 
 
-@pytest.mark.parametrize("text", ["sqrt(mean(y**2))", "sqrt(mean((y-mean(y))**2)) + x", "sqrt(sum(abs(y-x)))"])
+@pytest.mark.parametrize("text", ["sqrt(mean(y**2))", "sqrt(mean((y-mean(y))**2)) + x", "sqrt(sum(abs(y-x)))",
+                                  "mean(abs(y)**3)**(1/3)", "abs(x)**0.3 - mean(abs(y)**1.3)"])
 def test_roots_are_defined_down_to_zero(text: str) -> None:
     """The sum below the root is 0 somewhere; rounded below 0 it would have none there, however small the boxes."""
     network = problem("product").network

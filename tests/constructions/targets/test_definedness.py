@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from constructions.domains import Box
-from constructions.errors import Refused
+from constructions.errors import Refused, Undefined
 from constructions.targets.definedness import refuse_undefined
 from constructions.targets.library import LIBRARY, resolve
 from constructions.targets.target import Target
@@ -52,7 +52,7 @@ UNDEFINED = [
     ("1/x", "0,1", "the divisor x[0] vanishes"), ("log(x)", "0,1", "log needs an argument > 0"),
     ("sqrt(x)", "-1,2", "sqrt needs an argument >= 0"), ("1/(x-mean(y))", "0,1", "the divisor (x[0] - mean(y[0])) vanishes"),
     ("sqrt(x-mean(y))", "0,1", "sqrt needs an argument >= 0"), ("1 + mean(1/(x-y))", "0,1", "the divisor (x[0] - y[0]) vanishes"),
-    ("x**-1", "-1,2", "not finite"), ("log(x-1/2)", "0,1", "log needs"), ("x**0.3", "-1,2", "log needs"),
+    ("x**-1", "-1,2", "not finite"), ("log(x-1/2)", "0,1", "log needs"), ("x**0.3", "-1,2", "base >= 0"),
     ("1/(x-1/2)", "0,1", "vanishes"), ("log(max(y)-min(y))", "0,1", "log needs"),
     ("exp(exp(exp(exp(99*x))))", "0,1", "not finite"),
 ]
@@ -84,9 +84,19 @@ def test_the_column_is_that_of_the_culprit() -> None:
 
 
 def test_a_root_of_what_reaches_zero_is_refused_with_what_is_defined_instead() -> None:
-    with pytest.raises(Refused, match=r"sqrt needs an argument >= 0 in .*sqrt\(maximum\(u, r\)\) is defined"):
+    with pytest.raises(Refused, match=r"sqrt needs an argument >= 0 in .*maximum\(u, r\)\*\*c is defined"):
         refuse_undefined(target_of("sqrt(mean(y**2))", "-1,1"), max_boxes=300)
     refuse_undefined(target_of("sqrt(maximum(mean(y**2), 1/100))", "-1,1"), max_boxes=300)
     with pytest.raises(Refused) as refused:
         refuse_undefined(target_of("1/mean((y-mean(y))**2 + 1/10**9*(x-1/3)**2)", "-1,1"), max_boxes=300)
     assert "sqrt" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["sqrt(mean(exp(y)**2)-mean(exp(y))**2)", "1/(exp(x)-exp(x)+sin(1)-sin(1))",
+                                  "log(exp(1+x)-exp(1+x))"])
+def test_what_balls_cannot_tell_is_not_called_undefined(text: str) -> None:
+    """At equal tokens the first is 0 and its ball reaches below; the others have no value, which their balls do not show."""
+    with pytest.raises(Refused) as caught:
+        refuse_undefined(target_of(text, "0,1"), max_boxes=50)
+    assert not isinstance(caught.value, Undefined)
+    assert "could not be shown to be defined" in str(caught.value)

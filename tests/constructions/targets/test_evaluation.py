@@ -276,3 +276,24 @@ def test_values_are_dropped_after_their_last_use_and_computed_once(text: str) ->
     assert np.array_equal(np.broadcast_to(values, (4, 3)), evaluate(target.outputs, tokens, numpy_algebra())[..., 0])
     assert not walker.known
     assert len(calls) == text.count("exp") / 2
+
+
+@pytest.mark.parametrize("text", ["x**0.3", "x**(1/3)", "sqrt(x)", "x**1.2", "exp(0.3*log(x))"])
+def test_a_fractional_power_is_zero_at_zero_in_every_field(text: str) -> None:
+    target = Target.from_text(text, n=2, box=Box.parse("0,1", 1))
+    assert target.numpy(np.zeros((2, 1))).tolist() == [[0.0], [0.0]]
+    assert target.torch(torch.zeros(2, 1, dtype=torch.float64)).tolist() == [[0.0], [0.0]]
+    zero, around = (target.balls(np.array([[ball], [ball]], dtype=object))[0, 0] for ball in (arb(0), arb(0, 1e-9)))
+    assert zero == 0
+    assert not around.is_finite()  # it may be undefined there
+
+
+@pytest.mark.parametrize(("text", "c"), [("relu(x)**0.3", 0.3), ("sqrt(relu(x))", 0.5)])
+def test_a_power_of_a_positive_part_is_enclosed_by_balls_around_zero(text: str, c: float) -> None:
+    target = Target.from_text(text, n=2, box=Box.parse("0,1", 1))
+    for low, high in ((-1.0, 0.5), (0.0, 1e-20), (-2.0, -1.0), (0.25, 0.5)):
+        ball = arb(low).union(arb(high))
+        value = target.balls(np.array([[ball], [ball]], dtype=object))[0, 0]
+        for x in np.linspace(low, high, 9):
+            assert value.contains(arb(max(float(x), 0.0)) ** arb(str(c))) or value.contains(float(max(x, 0.0) ** c))
+        assert float(value.upper()) <= max(high, 0.0) ** c * (1 + 1e-6) + 1e-12

@@ -55,6 +55,24 @@ def test_squares_of_deviations_contain_samples_whatever_is_done_with_them(kind: 
         assert high <= 3 * values.max()
 
 
+@pytest.mark.parametrize("u", ["y", "x*y", "exp(y) - x"])
+@pytest.mark.parametrize("text", ["mean(({u})**2) - mean({u})**2", "mean(({u})*({u})) - mean({u})*mean({u})"])
+def test_a_variance_written_out_is_not_negative(u: str, text: str) -> None:
+    text = text.format(u=u)
+    low, high = natural_range(tree(text), SIDES, 9)
+    values = np.concatenate([sampled(text, 9, seed).ravel() for seed in range(20)])
+    assert low == 0
+    assert values.max() <= high + 1e-12
+    assert high <= 3 * values.max()
+
+
+@pytest.mark.parametrize("text", ["mean(y)**2 - mean(y**2)", "mean(y**2) - mean(x*y)**2", "mean(y**2) - mean(y)",
+                                  "mean(y**4) - mean(y)**2", "max(y**2) - max(y)**2", "mean(y**2) - mean(y)**4",
+                                  "sum(y**2) - sum(y)**2"])
+def test_what_only_looks_like_a_variance_may_be_negative(text: str) -> None:
+    assert natural_range(tree(text), SIDES, 9)[0] < 0
+
+
 def test_a_variance_is_at_most_a_quarter_of_the_squared_width() -> None:
     low, high = natural_range(tree("mean((y - mean(y))**2)"), SIDES, None)
     assert low == 0
