@@ -3,7 +3,8 @@
 Both sides run interleaved in one process, so the ratio does not depend on what else the machine does for long.
 Run ``python -m tests.benchmarks.sampling [target] [eps] [n] [threads]`` for a discretised construction, and
 ``python -m tests.benchmarks.sampling continuous`` for continuous ones, one thread, in processor time: there f and T alone
-are each taken at the size of batch that is fastest.
+are each taken at the size of batch that is fastest, on tokens that are in the cache; and ``inside`` is the part of the search's
+own time that it spends in its forward passes, on its own sequences.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
@@ -85,13 +87,40 @@ def continuous(name: str, eps: str, n: int) -> str:
         "search": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0),
         "T": _fastest(network, target.d, n), "f": _fastest(target.torch, target.d, n)}
     seen: dict[str, list[float]] = {side: [] for side in sides}
+    inside = []
     for _ in range(REPETITIONS):
         for side, call in sides.items():
             seen[side].append(_seconds(call))
+        f, T = Forward(target.torch, target.pairs), Forward(network)
+        whole = _seconds(partial(sample, f, T, target.box, n, thresholds, samples, "cpu", 0))
+        inside.append((f.seconds + T.seconds) / whole)
     time_of = {side: statistics.median(seconds) for side, seconds in seen.items()}
     bare = time_of["T"] + time_of["f"]
     return (f"{name:15s} {float(Fraction(eps)):7.0e} {n:4d} " + " ".join(f"{TOKENS / time_of[side]:13,.0f}" for side in SIDES)
-            + f" {bare / time_of['uniform']:9.2f} {bare / time_of['search']:9.2f} {time_of['T'] / bare:9.2f}")
+            + f" {bare / time_of['uniform']:9.2f} {bare / time_of['search']:9.2f} {time_of['T'] / bare:9.2f}"
+            + f" {statistics.median(inside):8.2f}")
+
+
+@dataclass
+class Forward:
+    """f or T as the search sees it, and the processor time that its calls take."""
+
+    call: Callable[..., torch.Tensor]
+    pairs: bool = False
+    seconds: float = 0.0
+
+    def __call__(self, *arguments: object, **others: object) -> torch.Tensor:
+        """Evaluate."""
+        start = time.process_time()
+        try:
+            return self.call(*arguments, **others)
+        finally:
+            self.seconds += time.process_time() - start
+
+    @property
+    def torch(self) -> Callable[..., torch.Tensor]:
+        """Itself."""
+        return self
 
 
 def _fastest(call: Callable[[torch.Tensor], object], d: int, n: int) -> Callable[[], object]:
@@ -121,7 +150,8 @@ def _again(call: Callable[[], object], times: int) -> None:
 def print_continuous() -> None:
     """Print the table of continuous constructions: tokens a second, and ratios to f and T alone."""
     torch.set_num_threads(1)
-    print("tokens a second     eps    n       uniform        search        T bare        f bare   uniform    search   T share")
+    print("tokens a second     eps    n       uniform        search        T bare        f bare   uniform    search   T share"
+          "   inside")
     for name, eps, n in CONTINUOUS:
         print(continuous(name, eps, n), flush=True)
 
