@@ -19,15 +19,18 @@ from constructions.sumformers.bernstein import MAX_VALUES, bernstein, bernstein_
 from constructions.sumformers.compiler import compile_decomposition
 from constructions.sumformers.error_budget import Compiled
 from constructions.sumformers.fitted import fit
+from constructions.sumformers.lifted_roots import lifted
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
 from constructions.targets import expression as ex
+from constructions.targets.definedness import refuse_undefined_at_probes
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 
 # Tokens up to which floating-point evaluation is inside the bound, unless longer sequences are asked for; over the reals the
 # bound does not depend on n.
 EVALUATED_UP_TO = {"float64": 4096, "float32": 64}
+LIFTED = "lifted-root"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,7 @@ class ContinuousConstruction:
         compiled: phi, psi, the bound and its shares.
         architectures: the blocks for the target's n; another n changes the attention weights of some heads only.
         stands_in, missed: expressions that were built in the target's place, and their claimed distance, to be proved.
+        lifted: the text with the roots lifted that was built in the target's place, "" for the target itself.
     """
 
     target: Target
@@ -53,6 +57,7 @@ class ContinuousConstruction:
     architectures: tuple[Architecture, ...]
     stands_in: tuple[ex.Expression, ...] = ()
     missed: Fraction = Fraction(0)
+    lifted: str = ""
 
     @property
     def sumformer(self) -> MeanSumformer:
@@ -150,13 +155,35 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: t
     if isinstance(target, CallableTarget):
         raise Refused(f"{method} rewrites an expression; {target.name} is an opaque callable")
     try:
+        return _compiled(target, tolerance, method, heads, limits, number_format)
+    except Refused as refused:
+        try:
+            instead = None if method == "fit" else lifted(target, tolerance / 2)
+        except Refused as neither:
+            raise Refused(f"{refused}; {neither}") from None
+        if instead is None:
+            raise
+    refuse_undefined_at_probes(target)  # with its roots lifted it would have values there
+    left = tolerance - instead.missed
+    try:
+        decomposition, compiled = _compiled(instead.target, left, method, heads, limits, number_format)
+    except Refused as refused:
+        raise Refused(f"with {instead.what}, which leaves {float(left):.3g} of eps: {refused}") from None
+    every_n = decomposition.every_n and instead.every_n
+    return (replace(decomposition, every_n=every_n, lifted=instead.target.text),
+            compiled.beyond(LIFTED, instead.what, instead.missed))
+
+
+def _compiled(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,
+              number_format: NumberFormat) -> tuple[Decomposition, Compiled]:
+    try:
         with np.errstate(all="ignore"):  # design by estimates may overflow; what is certified is finite
             decomposition = CONSTRUCTIONS[method](target, tolerance)
             longest = evaluated_up_to(target, decomposition.every_n, number_format)
             roundings = 64 + max((head.roundings(longest) for head in heads), default=longest)
             compiled = compile_decomposition(decomposition, _below(tolerance - decomposition.missed), limits=limits,
                                              bits=number_format.bits, roundings=roundings)
-            return decomposition, compiled.beyond(decomposition.density, decomposition.missed)
+            return decomposition, compiled.beyond("polynomial-density", decomposition.density, decomposition.missed)
     except OverflowError:
         raise Refused(f"{target.name} has values on {target.box} that float64 cannot hold") from None
 
@@ -170,7 +197,7 @@ def construct_continuous(target: Target, tolerance: Fraction, method: str, heads
     architectures = tuple(assemble_mean(compiled.sumformer, head, target.n, number_format) for head in heads)
     longest = evaluated_up_to(target, decomposition.every_n, number_format)
     return ContinuousConstruction(target, tolerance, method, decomposition.every_n, longest, number_format, compiled,
-                                  architectures, decomposition.stands_in, decomposition.missed)
+                                  architectures, decomposition.stands_in, decomposition.missed, decomposition.lifted)
 
 
 def _below(tolerance: Fraction) -> float:

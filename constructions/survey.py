@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,7 @@ from constructions.targets.target import AnyTarget, Target
 
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
 LARGE = 10**999  # entries: beyond that a number says no more, and its digits may not fit into the memory
+SHOWN = 160  # characters of what is built in the target's place
 NUMBERS = 2**22  # of one array, where f compares each token with all others
 
 
@@ -39,6 +41,8 @@ def automatic() -> tuple[str, ...]:
 @dataclass(frozen=True)
 class Candidate:
     """One construction and what it would cost; where it does not apply ``reason`` says why and the figures are None.
+
+    Where it applies, ``reason`` may say what is built in the target's place.
 
     ``at_least`` marks a lower bound: the table of the grid is not planned in full when it cannot be the cheapest. ``undefined``
     marks a reason that excludes every construction: the target has no value at the place that it names.
@@ -97,7 +101,8 @@ def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequ
     except Refused as refused:
         return Candidate(method, str(refused))
     network = compiled.sumformer
-    return Candidate(method, "", network.d_latent, network.n_nonzero, network.depth, decomposition.every_n)
+    instead = textwrap.shorten(f"with lifted roots: {decomposition.lifted}", SHOWN) if decomposition.lifted else ""
+    return Candidate(method, instead, network.d_latent, network.n_nonzero, network.depth, decomposition.every_n)
 
 
 def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], modulus: Modulus | None, code: str,

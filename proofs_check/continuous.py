@@ -29,6 +29,8 @@ from proofs_check.decimals import counted
 from proofs_check.definedness import defined_by, definedness_step
 from proofs_check.floating_point import numbers_of
 from proofs_check.kernel import Claim, Status, Step, derive, reached
+from proofs_check.lifted_roots import ID as LIFTED_ROOT
+from proofs_check.lifted_roots import lifted_steps, lifted_target, steepness
 from proofs_check.mean_architectures import architecture_steps, slots
 from proofs_check.propositions import TARGET, Evaluated, Near
 from proofs_check.quantity_steps import quantity_steps
@@ -59,9 +61,15 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     fitted = "missed" in run.plan  # then the network is held against a polynomial p, and p against f
     if fitted and (claim.every_n or target.positional):
         return [Step("claim", "a fitted polynomial is about one length, without positions", Status.REFUTED)]
+    defined = definedness_step(target, claim)
+    lifted = lifted_target(str(run.plan["lifted"]), target) if "lifted" in run.plan else None  # or against f with lifted roots
+    if lifted is not None and (fitted or lifted.d_out != target.d_out):
+        return [Step("claim", "what is said to be f with lifted roots has other outputs, or a polynomial in its place",
+                     Status.REFUTED)]
     report("reading the network", 0, 0)
     try:
-        proved = prove(network, run.network.get("derivation", {}), target, claim, elsewhere=fitted)
+        proved = prove(network, run.network.get("derivation", {}), lifted or target, claim, elsewhere=fitted,
+                       steep=steepness(lifted.outputs) if lifted else 1.0)
     except NotUnderstood as not_read:
         report("deriving the network again", 0, 0)
         return _by_derivation(run, claim, target, heads, str(not_read), report)
@@ -69,7 +77,8 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
         why = "algebra did not show that what the network was held against is the target"
         return _by_derivation(run, claim, target, heads, why, report)
     found = polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report) if fitted else []
-    steps = _by_structure(run, claim, target, network, heads, proved, found)
+    found = lifted_steps(target, lifted, claim, defined) if lifted else found
+    steps = _by_structure(run, claim, _defined(defined, claim, found), network, heads, proved, found)
     total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound:  # the builder's own analysis may be the sharper one
         derived = _by_derivation(run, claim, target, heads, "by structure the bound is not reached", report)
@@ -77,13 +86,16 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     return steps
 
 
-def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumformer, heads: list[Step],
-                  proved: Proved, polynomial: list[Step]) -> list[Step]:
-    """Return the steps f = h or |f - p| <= .. with p = h, |h - S| <= .., and what follows for every network."""
-    scope = "every n >= 2" if claim.every_n else f"n = {target.n}"
-    of, name = ("a polynomial p", POLYNOMIAL) if polynomial else ("f", TARGET)
-    made = f"{of} is a function of the own token and {counted(network.d_latent, 'mean')}, for {scope}"
-    shown = "read from the network" if polynomial else "shown by algebra"
+def _by_structure(run: RunFiles, claim: Claim, defined: Step, network: MeanSumformer, heads: list[Step],
+                  proved: Proved, instead: list[Step]) -> list[Step]:
+    """Return the steps f = h, or |f - p| <= .. and p = h, then |h - S| <= .., and what follows for every network.
+
+    Args:
+        instead: that bound |f - p|, none where the network was held against f itself; p is a polynomial or f with lifted roots.
+    """
+    name = _stands_in(instead)
+    of, shown = ("a polynomial p", "read from the network") if name == POLYNOMIAL else (name, "shown by algebra")
+    made = f"{of} is a function of the own token and {counted(network.d_latent, 'mean')}, for {claim.scope}"
     identity = Step("sum-decomposition", f"{made}; {shown}", Status.PROVED, says=Near(name, OF_MEANS, Fraction(0), claim.scope))
     parts_of = _above_rounding({key: Fraction(part) for key, part in proved.parts.items()})
     whole, bound = sum(parts_of.values(), Fraction(0)), Fraction(proved.bound)
@@ -92,8 +104,12 @@ def _by_structure(run: RunFiles, claim: Claim, target: Target, network: MeanSumf
     if not shares and bound:
         shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound)]
     parts = [*shares, *quantity_steps(proved, claim.scope)]
-    return _joined(_defined(target, claim, polynomial), polynomial, identity, parts, bound, heads,
-                   _evaluation(run, claim, network, proved), claim)
+    return _joined(defined, instead, identity, parts, bound, heads, _evaluation(run, claim, network, proved), claim)
+
+
+def _stands_in(instead: list[Step]) -> str:
+    """Name the function that the network is held against."""
+    return instead[-1].says.second if instead and isinstance(instead[-1].says, Near) else TARGET
 
 
 def _above_rounding(parts: Mapping[Part, Fraction]) -> dict[Part, Fraction]:
@@ -102,22 +118,21 @@ def _above_rounding(parts: Mapping[Part, Fraction]) -> dict[Part, Fraction]:
     return {key: part for key, part in parts.items() if part > least}
 
 
-def _defined(target: Target, claim: Claim, polynomial: list[Step]) -> Step:
+def _defined(step: Step, claim: Claim, instead: list[Step]) -> Step:
     """Show that f is defined; a subdivision that bounds |f - p| shows it too."""
-    step = definedness_step(target, claim)
-    if step.status is Status.UNDECIDED and polynomial and polynomial[-1].says is not None:
-        return defined_by(polynomial[-1], "a model of f was found on every box", claim.scope)
+    if step.status is Status.UNDECIDED and _stands_in(instead) == POLYNOMIAL:
+        return defined_by(instead[-1], "a model of f was found on every box", claim.scope)
     return step
 
 
-def _joined(defined: Step, polynomial: list[Step], identity: Step, parts: list[Step], bound: Fraction, heads: list[Step],
+def _joined(defined: Step, instead: list[Step], identity: Step, parts: list[Step], bound: Fraction, heads: list[Step],
             evaluation: Step, claim: Claim) -> list[Step]:
     """Join f = h (or f near p = h), h near the Sumformer, and the rest; where a premise failed, return what there is."""
     held = Step("error-budget", "the error of each quantity, through h: the shares above add up to it", Status.CERTIFIED,
                 says=Near(OF_MEANS, SUMFORMER, bound, claim.scope), premises=tuple(parts))
-    steps = [defined, *polynomial, identity, held, *heads, evaluation]
+    steps = [defined, *instead, identity, held, *heads, evaluation]
     if all(step.status.rank <= Status.ASSUMED.rank for step in reached(steps)):
-        steps += for_every_network(derive("triangle inequality", [*polynomial, identity, held]), heads, evaluation)
+        steps += for_every_network(derive("triangle inequality", [*instead, identity, held]), heads, evaluation)
     return steps
 
 
@@ -156,18 +171,22 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step
                      Status.UNDECIDED)]
     if built.every_n != claim.every_n:
         return [Step("claim", "the claim is about other lengths than those the derivation covers", Status.REFUTED)]
-    scope = "every n >= 2" if built.every_n else f"n = {target.n}"
-    found = polynomial_steps(target, built.stands_in, built.missed, report) if built.stands_in else []
-    made = f"f is a function of the own token and {counted(built.sumformer.d_latent, 'mean')}, for {scope}"
+    defined = definedness_step(target, claim)
+    found, proved = list[Step](), ""  # the share that these steps prove
+    if built.stands_in:
+        found, proved = polynomial_steps(target, built.stands_in, built.missed, report), CLAIMED
+    elif built.lifted:
+        found, proved = lifted_steps(target, lifted_target(built.lifted, target), claim, defined), LIFTED_ROOT
+    made = f"f is a function of the own token and {counted(built.sumformer.d_latent, 'mean')}, for {claim.scope}"
     identity = Step("sum-decomposition", made, Status.CERTIFIED, assumption=A_PRIORI,
-                    says=Near(POLYNOMIAL if found else TARGET, OF_MEANS, Fraction(0), claim.scope))
-    shares = [share for share in built.compiled.shares if not (found and share.id == CLAIMED)]
+                    says=Near(_stands_in(found), OF_MEANS, Fraction(0), claim.scope))
+    shares = [share for share in built.compiled.shares if share.id != proved]
     parts = [Step(share.id, share.what, Status.CERTIFIED, share.bound) for share in shares if share.id != EVALUATION]
     (rounding,) = (share for share in shares if share.id == EVALUATION)
     evaluation = Step(EVALUATION, f"{rounding.what}, n <= {built.evaluated_up_to}", Status.CERTIFIED, rounding.bound,
                       says=Evaluated(claim.networks, rounding.bound, built.evaluated_up_to))
     bound = sum((part.bound for part in parts), Fraction(0))
-    return _joined(_defined(target, claim, found), found, identity, parts, bound, heads, evaluation, claim)
+    return _joined(_defined(defined, claim, found), found, identity, parts, bound, heads, evaluation, claim)
 
 
 def rebuilt(plan: Mapping[str, Any], target: Target, architectures: Sequence[str]) -> ContinuousConstruction:

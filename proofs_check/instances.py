@@ -23,6 +23,7 @@ from constructions.targets.target import Target
 from proofs_check.architecture_check import pooling_factor, pooling_step
 from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Verdict, decimal_above
+from proofs_check.lifted_roots import heights, lifted_target
 from proofs_check.modulus import check_lipschitz
 from proofs_check.path_sums import lipschitz_of_phi, lipschitz_of_psi
 from proofs_check.propagate import Parts
@@ -103,6 +104,9 @@ def _of_means(run: RunFiles, claim: Claim) -> Iterator[Constant]:
     target = read_target(run.plan, import_callable=False)
     if isinstance(target, Target) and target.n * target.d <= FEW_COORDINATES:
         yield _lipschitz(target)
+    if "lifted" in run.plan and isinstance(target, Target):
+        lifted = heights(lifted_target(str(run.plan["lifted"]), target).outputs) - heights(target.outputs)
+        yield Constant("lifted-root", "r", ", ".join(map(str, sorted({r for _, r in lifted}))))
     scope = "every n >= 2" if run.plan.get("every_n") else f"n = {run.plan['n']}"
     yield Constant("sum-decomposition", "d', holds for", f"{network.d_latent}, {scope}")
     for name, bound in (("Lip(phi)", lipschitz_of_phi(network)), ("Lip_mu(psi)", lipschitz_of_psi(network))):

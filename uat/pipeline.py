@@ -183,8 +183,9 @@ def plan_record(construction: AnyConstruction, request: Request) -> dict[str, An
 
 
 def _instead(construction: ContinuousConstruction) -> dict[str, Any]:
-    """Return what the polynomial that the network is built for is claimed to miss, nothing where there is none."""
-    return {"missed": str(construction.missed)} if construction.stands_in else {}
+    """Return what was built in the target's place: f with lifted roots, or what a polynomial is claimed to miss."""
+    lifted = {"lifted": construction.lifted} if construction.lifted else {}
+    return lifted | ({"missed": str(construction.missed)} if construction.stands_in else {})
 
 
 def default_name(request: Request, construction: AnyConstruction) -> str:

@@ -83,12 +83,14 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
 
     from constructions.adapters import CompiledMeanSumformer
     from proofs_check.bandwidth import copy_bandwidth
+    from proofs_check.definedness import with_rounded_roots
     from proofs_check.draws import Space
     from proofs_check.sampling import sample
     from proofs_check.streamed import stream
     from proofs_check.witness import choose_device, confirmed, evaluator, is_exact, repetition, thresholds_of
 
     place = choose_device(device)
+    target = with_rounded_roots(target) if isinstance(target, Target) else target
     evaluate, repeated = evaluator(sumformer, target, place), repetition(target, sumformer)
     length = target.n if repeated is None else repeated.different
     count = _affordable(usual, sumformer, length, is_exact(evaluate)) if samples is None else samples

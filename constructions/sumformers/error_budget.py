@@ -44,11 +44,11 @@ class Compiled:
     shares: tuple[Share, ...]
     derivation: Mapping[str, Any] = field(default_factory=dict)
 
-    def beyond(self, what: str, missed: Fraction) -> Compiled:
-        """Add how far the decomposition itself is from the target."""
+    def beyond(self, id: str, what: str, missed: Fraction) -> Compiled:
+        """Add how far what was compiled is from the target, by the statement of this id."""
         if not missed:
             return self
-        return replace(self, bound=self.bound + missed, shares=(Share("polynomial-density", what, missed), *self.shares))
+        return replace(self, bound=self.bound + missed, shares=(Share(id, what, missed), *self.shares))
 
     def rounded(self, kind: type[np.float32]) -> Compiled:
         """Round the weights; the bound must have been proved for weights of that format."""

@@ -41,6 +41,7 @@ class Decomposition:
         missed: how far it is from the target (0 unless a polynomial stands in for it).
         density: what stands in.
         stands_in: its expressions, where ``missed`` is estimated and the checker has to prove it.
+        lifted: the text with the roots lifted that was decomposed in the place of the target, "" for the target itself.
     """
 
     tokens: tuple[Quantity, ...]
@@ -50,6 +51,7 @@ class Decomposition:
     missed: Fraction = Fraction(0)
     density: str = ""
     stands_in: tuple[ex.Expression, ...] = ()
+    lifted: str = ""
 
 
 def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:

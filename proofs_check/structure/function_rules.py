@@ -7,6 +7,7 @@ functions, the second is at most a slope of g times the error of u, or a logarit
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -168,13 +169,17 @@ def _over(own: Interval, g: ex.Expression, argument: Combination) -> Interval | 
 
 
 def rectified(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
-    """Return what holds for max(form, 0): one hinge, or none where the sign is known; errors do not grow."""
+    """Return what holds for max(form, 0): one hinge, or none where the sign is known; errors do not grow.
+
+    The hinge itself is not negative, however far its argument is off: what follows may be undefined below 0.
+    """
     (argument,) = of
     hinged = any(name in given.reading.bends for name in held.main.variables - argument.content.main.variables)
     own = _by_hinge(given, held, argument) if hinged else _without_hinge(given, held, argument)
     exact = on_intervals.relu(argument.exact)
     error = own + joined(argument.error, ZERO)
-    return Quantity(exact, error, ex.Apply("relu", argument.definition), entry.held, own, None, argument.parts)
+    return Quantity(exact, error, ex.Apply("relu", argument.definition), entry.held, own, None, argument.parts,
+                    shown=Interval.of(given.reading.least(entry.held), math.inf))
 
 
 def _without_hinge(given: Premises, held: Content, argument: Combination) -> Interval:

@@ -102,7 +102,8 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
     # relu(z) = z + relu(-z): a copy that is negative by a little, or by as much as its noise may be, is off by as little
     least = float(low + layer.bias[units[0]])
     below = math.nextafter(-least, math.inf) if len(units) == 1 and least < 0 else 0.0
-    below = below if below <= max(ALMOST * (high - low), bounds.spread) else 0.0
+    copies = below <= max(ALMOST * (high - low), bounds.spread) and reading.hinges.isdisjoint(_written(layer, units[0]))
+    below = below if copies else 0.0
     active = [unit for unit in units if low + layer.bias[unit] >= -below]
     bent = [unit for unit in units if unit not in active and high + layer.bias[unit] > 0]
     written: list[tuple[str, Content]] = []
@@ -120,6 +121,10 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
         reading.copied[held] = bounds.of_copy(slope, middle, off)
         written.append((channel, held))
     return written
+
+
+def _written(layer: ReluLayer, unit: int) -> list[str]:
+    return [layer.writes[k] for k in np.flatnonzero(layer.W_2[unit])]
 
 
 def _tabulated(reading: Reading, argument: Content, table: Table, ends: Range, name: str) -> Content:

@@ -63,8 +63,12 @@ class Proved:
         return f"{counted(self.squares, 'square')} by {counted(self.folds, 'fold')}"
 
 
-def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim, *, elsewhere: bool = False) -> Proved:
+def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim, *, elsewhere: bool = False,
+          steep: float = 1.0) -> Proved:
     """Return the bound of ||f - S|| over the reals; with ``elsewhere`` of ||p - S||, p the expressions that the network is about.
+
+    What is called f here is the target that is given, whatever the claim is about. ``steep`` says how many times larger an error
+    may become in it: what is much smaller than the bound over that is not looked at closely.
 
     Raises:
         NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
@@ -73,7 +77,7 @@ def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim
         raise NotUnderstood("the network has other inputs or outputs than the target")
     try:
         derivation = Derivation.read(hint, target.d)
-        n, fine = None if claim.every_n else target.n, max(float(claim.bound), 1e-300) / 1000
+        n, fine = None if claim.every_n else target.n, max(float(claim.bound), 1e-300) / 1000 / steep
         structure = Structure(network, derivation, target.box.sides, n, fine)
         return structure.prove(None if elsewhere else target.symbolic if claim.every_n else target.outputs)
     except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError, RecursionError) as error:
@@ -106,6 +110,8 @@ class Structure:
         for entry in self.derivation.entries:
             _refuse_wide(entry)
         reading.start(network)
+        reading.hinges |= {channel for entry in self.derivation.entries if entry.kind == "rectified"
+                           for channel in entry.held.channels}
         self.complete |= set(network.tokens)
         in_psi = [channel for layer in network.psi for channel in layer.reads]
         self._resolve(reading, anchored=False)

@@ -39,6 +39,7 @@ class Quantity:
         local_at: ``local`` for arguments in a part of the range.
         kernel: for a mean of a kernel of exact arguments, what the network averages in its place.
         parts: by statement, about how much it contributes to the error; for the budget, no proof rests on it.
+        shown: an enclosure of what the network holds, from its channels alone.
     """
 
     exact: Interval
@@ -53,6 +54,7 @@ class Quantity:
     local_at: Callable[[float, float], Interval] | None = None
     kernel: MeanOfKernel | None = None
     function: ex.Expression | None = None
+    shown: Interval | None = None
 
     @property
     def actual(self) -> Interval:
@@ -60,7 +62,7 @@ class Quantity:
         values = self.exact + self.error
         if self.relative is not None:
             values = common(values, self.exact * (Interval.of(1.0) + self.relative))
-        return values
+        return values if self.shown is None else common(values, self.shown)
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,6 +65,8 @@ class Reading:
         copied: bounds of contents that copy what a unit read; used as long as no facts are known.
         folds: of each square.
         seen: by layer and unit, the range of what the unit rectifies; folds are left out.
+        positive: channels to which units are added with weights that are not negative, and nothing else.
+        hinges: channels said to hold a rectified form: a unit that writes to one is no copy, however little it bends.
     """
 
     sides: Sequence[tuple[Fraction, Fraction]]
@@ -80,6 +82,8 @@ class Reading:
     copied: dict[Content, Bounds] = field(default_factory=dict)
     folds: list[int] = field(default_factory=list)
     seen: dict[Place, Range] = field(default_factory=dict)
+    positive: set[str] = field(default_factory=set)
+    hinges: set[str] = field(default_factory=set)
     products: dict[tuple[str, str], str] = field(default_factory=dict)
     soft: dict[str, Soft] = field(default_factory=dict)
 
@@ -92,6 +96,15 @@ class Reading:
             name = TOKEN + str(network.tokens.index(channel))
             self.variables[name] = self.variables[name.replace(TOKEN, OTHER)] = Variable.of(low, high)
             self.contents[channel] = self.variables[name].content(name)
+        added = [(channel, bool((column >= 0).all())) for layer in (*network.phi, *network.psi)
+                 for channel, column in zip(layer.writes, layer.W_2.T, strict=True)]
+        before = {*network.tokens, *map(mean_of, network.pooled)}
+        self.positive = {channel for channel, _ in added} - before - {channel for channel, positive in added if not positive}
+
+    def least(self, held: Held) -> float:
+        """Return a number that a combination of channels is never below, from the signs of weights alone."""
+        positive = all(channel in self.positive and weight >= 0 for channel, weight in held.channels.items())
+        return rational_down(rational(held.constant)) if positive else -math.inf
 
     def pool(self, channels: Iterable[str]) -> None:
         """Name the means: each lies in the range of what is averaged."""

@@ -67,7 +67,7 @@ BAD = [
 REFUSED = [
     (("--target", "log(x)", *E), ["log(x)"]),
     (("--target", "1/(x-1/2)", *E), ["x"]),
-    (("--target", "sqrt(x)", *E), ["sqrt(x)"]),
+    (("--target", "1/sqrt(x)", *E), ["sqrt(x", "vanishes"]),
     (("--target", "f", "--eps", "1e-6", *GRID), ["--max-table", "table entries", "fits"]),
     (("--target", "f", *E, *GRID, "--max-table", "10"), ["--max-table 10", "fits"]),
     (("--target", "own-times-mean", "--n", "2", "--eps", "1/60", "--code", "positional"),

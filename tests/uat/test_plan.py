@@ -116,14 +116,19 @@ def test_a_bernstein_polynomial_is_not_built_only_to_be_compared(uat: Uat) -> No
     assert "--method power-sums goes through its Bernstein polynomial of degree 3 or more" in " ".join(answer.out.split())
 
 
-def test_a_root_that_reaches_zero_is_refused_with_what_can_be_built_instead(uat: Uat) -> None:
-    def asked(text: str) -> tuple[str, ...]:
-        return "plan", "--target", text, "--domain=-1,1", "--eps", "1e-2", "--method", "sum-decomposition"
+def test_a_root_that_reaches_zero_is_lifted_and_one_that_the_grid_meets_is_refused_with_that(uat: Uat) -> None:
+    def asked(text: str, method: str = "sum-decomposition") -> tuple[str, ...]:
+        return "plan", "--target", text, "--domain=-1,1", "--eps", "1e-2", "--method", method
 
-    refused = uat(*asked("sqrt(mean(y**2))"))
+    planned = " ".join(uat(*asked("sqrt(mean(y**2))")).out.split())
+    assert "chosen" in planned
+    assert "with lifted roots: sqrt(maximum(mean(y[0]**2), (1/" in planned
+    refused = uat(*asked("sqrt(mean(y))", "grid"))
     assert refused.code == 1
-    assert "sqrt(maximum(u, r))" in " ".join((refused.out + refused.message).split())
-    assert uat(*asked("sqrt(maximum(mean(y**2),1/40000))")).code == 0
+    assert "undefined at X" in refused.message
+    refused = uat(*asked("sqrt(mean(y**2))", "grid"))
+    assert refused.code == 1
+    assert "maximum(u, r)**c" in " ".join(refused.message.split())
     reciprocal = uat(*asked("1/mean(y**2)"))
     assert reciprocal.code == 1
     assert "sqrt" not in reciprocal.out + reciprocal.message

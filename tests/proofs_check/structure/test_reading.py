@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of, run
 from proofs_check.folds import chains
 from proofs_check.structure.content import expanded
+from proofs_check.structure.derivation import Held
 from proofs_check.structure.layers import through
 from proofs_check.structure.reading import NotUnderstood, Reading
 from tests.proofs_check.structure.handmade import Unit, exact, folds, layer, square, stacked, sumformer
@@ -214,3 +215,27 @@ def test_a_fold_at_less_than_the_least_number_is_no_fold() -> None:
     layers = stacked(folds({"x.0": 1.0}, 0.0, {"c": [1.0, *[0.0] * 1075, 1e300]}))
     assert len(chains(layers[:-1], ["x.0"], [])) == 1
     assert not chains(layers, ["x.0"], [])
+
+
+@pytest.mark.parametrize(("layers", "pooled", "least"), [
+    ([layer(({"x.0": 1.0}, -0.5, {"c": 1.0}))], [], 0.25),
+    ([layer(({"x.0": 1.0}, -0.5, {"c": 1.0}), ({"x.0": -1.0}, 0.5, {"c": 2.0}))], [], 0.25),
+    ([layer(({"x.0": 1.0}, -0.5, {"c": 1.0}), ({"x.0": -1.0}, 0.5, {"c": -2.0}))], [], -np.inf),
+    ([layer(({"x.0": 1.0}, -0.5, {"c": 1.0})), layer(({"x.0": 1.0}, 0.0, {"c": -1.0}))], [], -np.inf),
+    ([layer(({"x.0": 1.0}, -0.5, {"x.0": 1.0, "c": 0.0}))], [], 0.25),
+    ([layer(({"x.0": 1.0}, -0.5, {"d": 1.0}))], [], -np.inf)])
+def test_a_channel_is_not_negative_if_its_weights_show_it(layers: list[ReluLayer], pooled: list[str], least: float) -> None:
+    network = sumformer(layers, pooled, [], {"x.0": 1.0})
+    reading = Reading([(Fraction(0), Fraction(1))])
+    reading.start(network)
+    assert reading.least(Held({"c": Fraction(2)}, Fraction(1, 4))) == pytest.approx(least)
+    assert reading.least(Held({"c": Fraction(-2)}, Fraction(1, 4))) == -np.inf
+    assert reading.least(Held({"x.0": Fraction(1)}, Fraction(1, 4))) == -np.inf
+
+
+def test_a_mean_that_psi_adds_to_is_no_sum_of_units() -> None:
+    phi, psi = layer(({"x.0": 1.0}, -2.0, {"c": 1.0})), layer(({"x.0": 1.0}, 0.0, {"mean.c": 1.0}))
+    network = sumformer([phi], ["c"], [psi], {"mean.c": 1.0})
+    reading = Reading([(Fraction(0), Fraction(1))])
+    reading.start(network)
+    assert reading.least(Held({"mean.c": Fraction(1)}, Fraction(0))) == -np.inf
