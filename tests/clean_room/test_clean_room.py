@@ -44,6 +44,8 @@ CASES = (
     continuous("moments", "1e-2", (3, 2)),
     continuous("x*mean(y)", "1e-2", (2, 64), "--precision", "float32"),
     continuous("mean(x[0]*y[1]**2)", "1e-1", (2, 64), "--d", "2", "--domain", "-1,1;0,2"),
+    continuous("x*sqrt(mean(y**2))", "1e-1", (3, 64)),
+    continuous("mean(y**3)**(1/3)-abs(x-mean(y))**0.7", "1e-1", (2, 64)),
     continuous("mean(y)*i/n", "1e-2", (4, 3), "--positional"),
     continuous("x**3*mean(y**2)", "1/10", (3,), "--method", "power-sums"),
     continuous("median", "1/4", (3,), "--method", "order-statistics", "--linformer-k", "2"),
