@@ -10,6 +10,7 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.errors import Refused
+from constructions.pieces.forms import ball
 from constructions.pieces.smooth import Smooth
 
 Interval = tuple[Fraction | float, Fraction | float]
@@ -44,7 +45,9 @@ def slope_range(g: Smooth, interval: Interval) -> arb:
 
     cells = _cut(interval, 64)
     found = [(_enclosed(g, slope, (cell,), 0), cell) for cell in cells]
-    attained = max(float(slope(_balls([(end, end)])[0]).abs_upper()) for cell in cells for end in cell)
+    attained = max(float(enclosed.abs_lower()) for enclosed, _ in found)
+    if max(float(enclosed.abs_upper()) for enclosed, _ in found) > LOOSE * attained:  # few functions need more than that
+        attained = max(float(slope(_balls([(end, end)])[0]).abs_upper()) for end in {end for cell in cells for end in cell})
     for _ in range(STEEP):
         largest = max(range(len(found)), key=lambda k: float(found[k][0].abs_upper()))
         if not float(found[largest][0].abs_upper()) > LOOSE * attained:
@@ -71,8 +74,6 @@ def _cut(interval: Interval, pieces: int) -> list[Side]:
 
 
 def _balls(cell: Sequence[Side]) -> list[arb]:
-    from constructions.pieces.forms import ball
-
     return [ball(a).union(ball(b)) for a, b in cell]
 
 
