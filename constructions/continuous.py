@@ -19,7 +19,7 @@ from constructions.sumformers.bernstein import MAX_VALUES, bernstein, bernstein_
 from constructions.sumformers.compiler import compile_decomposition
 from constructions.sumformers.error_budget import Compiled
 from constructions.sumformers.fitted import fit
-from constructions.sumformers.lifted_roots import lifted
+from constructions.sumformers.lifted_roots import Lifted, lifted
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
@@ -30,7 +30,6 @@ from constructions.targets.target import AnyTarget, CallableTarget, Target
 # Tokens up to which floating-point evaluation is inside the bound, unless longer sequences are asked for; over the reals the
 # bound does not depend on n.
 EVALUATED_UP_TO = {"float64": 4096, "float32": 64}
-LIFTED = "lifted-root"
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,13 +156,7 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: t
     try:
         return _compiled(target, tolerance, method, heads, limits, number_format)
     except Refused as refused:
-        try:
-            instead = None if method == "fit" else lifted(target, tolerance / 2)
-        except Refused as neither:
-            raise Refused(f"{refused}; {neither}") from None
-        if instead is None:
-            raise
-    refuse_undefined_at_probes(target)  # with its roots lifted it would have values there
+        instead = _instead(target, tolerance, method, refused)
     left = tolerance - instead.missed
     try:
         decomposition, compiled = _compiled(instead.target, left, method, heads, limits, number_format)
@@ -171,7 +164,19 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: t
         raise Refused(f"with {instead.what}, which leaves {float(left):.3g} of eps: {refused}") from None
     every_n = decomposition.every_n and instead.every_n
     return (replace(decomposition, every_n=every_n, lifted=instead.target.text),
-            compiled.beyond(LIFTED, instead.what, instead.missed))
+            compiled.beyond("lifted-root", instead.what, instead.missed))
+
+
+def _instead(target: Target, tolerance: Fraction, method: str, refused: Refused) -> Lifted:
+    """Lift the roots of a target that was refused, for half of the tolerance; raises the refusal where that does not help."""
+    try:
+        instead = None if method == "fit" else lifted(target, tolerance / 2)
+    except Refused as neither:
+        raise Refused(f"{refused}; {neither}") from None
+    if instead is None:
+        raise refused
+    refuse_undefined_at_probes(target)  # with its roots lifted it would have values there
+    return instead
 
 
 def _compiled(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,

@@ -72,16 +72,16 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
                        steep=steepness(lifted.outputs) if lifted else 1.0)
     except NotUnderstood as not_read:
         report("deriving the network again", 0, 0)
-        return _by_derivation(run, claim, target, heads, str(not_read), report)
+        return _by_derivation(run, claim, target, defined, heads, str(not_read), report)
     if not proved.identities:
         why = "algebra did not show that what the network was held against is the target"
-        return _by_derivation(run, claim, target, heads, why, report)
+        return _by_derivation(run, claim, target, defined, heads, why, report)
     found = polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report) if fitted else []
     found = lifted_steps(target, lifted, claim, defined) if lifted else found
     steps = _by_structure(run, claim, _defined(defined, claim, found), network, heads, proved, found)
     total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound:  # the builder's own analysis may be the sharper one
-        derived = _by_derivation(run, claim, target, heads, "by structure the bound is not reached", report)
+        derived = _by_derivation(run, claim, target, defined, heads, "by structure the bound is not reached", report)
         return derived if all(step.status.rank <= Status.ASSUMED.rank for step in reached(derived)) else steps
     return steps
 
@@ -158,7 +158,7 @@ def _factor(run: RunFiles, largest: float) -> float:
     return min(largest, max([1.0, *heads]) ** 3)
 
 
-def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step], reason: str,
+def _by_derivation(run: RunFiles, claim: Claim, target: Target, defined: Step, heads: list[Step], reason: str,
                    report: Report) -> list[Step]:
     try:
         built = rebuilt(run.plan, target, list(run.network["architectures"]))
@@ -171,7 +171,6 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, heads: list[Step
                      Status.UNDECIDED)]
     if built.every_n != claim.every_n:
         return [Step("claim", "the claim is about other lengths than those the derivation covers", Status.REFUTED)]
-    defined = definedness_step(target, claim)
     found, proved = list[Step](), ""  # the share that these steps prove
     if built.stands_in:
         found, proved = polynomial_steps(target, built.stands_in, built.missed, report), CLAIMED

@@ -99,7 +99,8 @@ def with_rounded_roots(target: Target) -> Target:
     open_ = {node for node, u in powers if not natural_range(u, target.box.sides, target.n)[0] > 0}
     if not open_ or undefined_part(target.outputs, target.box.sides, target.n) is not None:
         return target
-    return replace(target, outputs=tuple(_from_zero(output, open_) for output in target.outputs))
+    return replace(target, outputs=tuple(ex.with_bases(output, open_, lambda u: ex.Apply("relu", u, column=u.column))
+                                         for output in target.outputs))
 
 
 def _subtracts(tree: ex.Expression) -> bool:
@@ -108,14 +109,6 @@ def _subtracts(tree: ex.Expression) -> bool:
             case ex.Binary(operator="-") | ex.Apply(function="neg"):
                 return True
     return False
-
-
-def _from_zero(node: ex.Expression, roots: set[ex.Expression]) -> ex.Expression:
-    power = ex.fractional_power(node)
-    if power is None or node not in roots:
-        return ex.mapped(node, lambda child: _from_zero(child, roots))
-    c, u = power
-    return ex.raised(ex.Apply("relu", _from_zero(u, roots), column=node.column), c, node.column)
 
 
 def partial_nodes(tree: ex.Expression) -> Iterator[Needed]:

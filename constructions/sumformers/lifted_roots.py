@@ -45,12 +45,7 @@ class Lifted:
     @property
     def what(self) -> str:
         """Say what was done."""
-        return f"roots of max(u, {short(self.height)}) in place of roots of u"
-
-
-def short(height: Fraction) -> str:
-    """Write r as a short number."""
-    return f"{float(height):.3g}"
+        return f"roots of max(u, {float(self.height):.3g}) in place of roots of u"
 
 
 def lifted(target: Target, tolerance: Fraction) -> Lifted | None:
@@ -87,7 +82,8 @@ def lifted(target: Target, tolerance: Fraction) -> Lifted | None:
 
 def _at(target: Target, roots: frozenset[ex.Expression], height: float, missed: Fraction) -> Lifted:
     r = 1 / short_decimal_above(1 / Fraction(height), 3)  # rounded down
-    text = ", ".join(str(_with(output, roots, r)) for output in target.symbolic)
+    raised = (ex.with_bases(output, roots, lambda u: ex.Binary("maximum", u, ex.Number(r))) for output in target.symbolic)
+    text = ", ".join(map(str, raised))
     try:
         trees = Target.from_text(text, n=target.n, box=target.box, name=target.name)
     except BadInput as too_long:
@@ -103,14 +99,6 @@ def _counts(node: ex.Expression) -> bool:
         case ex.Length() | ex.Reduction(kind="sum"):
             return True
     return any(map(_counts, node.children()))
-
-
-def _with(node: ex.Expression, roots: frozenset[ex.Expression], r: Fraction) -> ex.Expression:
-    power = ex.fractional_power(node)
-    if power is None or node not in roots:
-        return ex.mapped(node, lambda child: _with(child, roots, r))
-    c, u = power
-    return ex.raised(ex.Binary("maximum", _with(u, roots, r), ex.Number(r)), c, node.column)
 
 
 def _reaching_zero(outputs: Sequence[ex.Expression], tokens: Sequence[Quantity], n: int) -> frozenset[ex.Expression]:

@@ -9,7 +9,7 @@ function is defined, and every node remembers its column so that a refusal can p
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from operator import add, mul, sub, truediv
@@ -224,6 +224,15 @@ def raised(base: Expression, exponent: Fraction, column: int) -> Expression:
     if exponent == Fraction(1, 2):
         return Apply("sqrt", base, column=column)
     return Apply("exp", Binary("*", Number(exponent), Apply("log", base, column=column), column=column), column=column)
+
+
+def with_bases(expression: Expression, powers: Container[Expression], change: Callable[[Expression], Expression]) -> Expression:
+    """Change the bases of these fractional powers, those inside a base first."""
+    power = fractional_power(expression)
+    if power is None or expression not in powers:
+        return mapped(expression, lambda child: with_bases(child, powers, change))
+    c, u = power
+    return raised(change(with_bases(u, powers, change)), c, expression.column)
 
 
 def outside_powers(expression: Expression) -> Iterator[Expression]:
