@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from constructions.architectures import Architecture, assemble
-from constructions.errors import Refused
+from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus, derived
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.planner import MAX_TABLE, GridPlan, plan_grid
@@ -15,6 +15,7 @@ from constructions.pooling import PoolingHead
 from constructions.progress import Report, counting, silent
 from constructions.sumformers import Sumformer
 from constructions.sumformers.grid import construct_grid
+from constructions.sumformers.lifted_roots import Lifted, lifted_instead
 from constructions.targets.definedness import refuse_undefined
 from constructions.targets.target import AnyTarget, Target
 
@@ -23,7 +24,7 @@ MAX_COORDINATES = 256
 
 @dataclass(frozen=True, eq=False)
 class Construction:
-    """What was built, and the shares of the claimed bound: w_f(radius) and the rounding of table values."""
+    """What was built, and the shares of the claimed bound: w_f(radius), the rounding of table values, and lifted roots."""
 
     target: AnyTarget
     plan: GridPlan
@@ -46,7 +47,12 @@ class Construction:
     @property
     def bound(self) -> Fraction:
         """The claimed bound of ||f - T||, exact; it is at most the tolerance."""
-        return self.plan.modulus_term + self.value_radius
+        return self.plan.missed + self.plan.modulus_term + self.value_radius
+
+    @property
+    def lifted(self) -> str:
+        """The text with the roots lifted that was tabulated in the target's place, "" for the target itself."""
+        return self.plan.lifted.target.text if self.plan.lifted else ""
 
 
 def plan(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
@@ -55,13 +61,26 @@ def plan(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *
     if target.n * target.d > MAX_COORDINATES:
         raise Refused(f"n * d = {target.n * target.d} coordinates are more than {MAX_COORDINATES}: the discretised construction "
                       f"is for short sequences")
+    lifted = None
     if isinstance(target, Target):
-        refuse_undefined(target)
-        modulus = modulus or derived(target)
+        modulus, lifted = _modulus(target, tolerance, modulus)
     if modulus is None:
         raise ValueError("a callable target needs a declared modulus")
     return plan_grid(target.box, target.n, target.d_out, tolerance, modulus, code=code, number_format=number_format,
-                     roundings=roundings(heads, target.n), pooled_in_floats=bool(heads), max_table=max_table)
+                     roundings=roundings(heads, target.n), pooled_in_floats=bool(heads), max_table=max_table,
+                     lifted=lifted)
+
+
+def _modulus(target: Target, tolerance: Fraction, declared: Modulus | None) -> tuple[Modulus, Lifted | None]:
+    """Return w_f; or, where a root of f reaches 0, that of f with its roots lifted for half of the tolerance."""
+    try:
+        refuse_undefined(target)
+        return declared or derived(target), None
+    except Undefined:
+        raise
+    except Refused as refused:  # balls around 0 reach below it: that f is defined there the checker can show
+        lifted = lifted_instead(target, tolerance, refused)
+    return (declared, None) if declared else (derived(lifted.target), lifted)
 
 
 def roundings(heads: Sequence[PoolingHead], n: int) -> int:
@@ -77,6 +96,7 @@ def construct(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead]
     piecewise-constant-error, decode-left-inverse, step-network and the poolings.
     """
     counted = counting(report, "value table", planned.table_entries)
-    grid = construct_grid(target, planned.grid, planned.code, planned.number_format, counted)
+    tabulated = planned.lifted.target if planned.lifted else target
+    grid = construct_grid(tabulated, planned.grid, planned.code, planned.number_format, counted)
     architectures = tuple(assemble(grid.sumformer, head) for head in heads)
     return Construction(target, planned, grid.sumformer, architectures, grid.value_radius)

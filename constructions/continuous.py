@@ -19,12 +19,11 @@ from constructions.sumformers.bernstein import MAX_VALUES, bernstein, bernstein_
 from constructions.sumformers.compiler import compile_decomposition
 from constructions.sumformers.error_budget import Compiled
 from constructions.sumformers.fitted import fit
-from constructions.sumformers.lifted_roots import Lifted, lifted
+from constructions.sumformers.lifted_roots import lifted_instead
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
 from constructions.targets import expression as ex
-from constructions.targets.definedness import refuse_undefined_at_probes
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 
 # Tokens up to which floating-point evaluation is inside the bound, unless longer sequences are asked for; over the reals the
@@ -156,7 +155,9 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: t
     try:
         return _compiled(target, tolerance, method, heads, limits, number_format)
     except Refused as refused:
-        instead = _instead(target, tolerance, method, refused)
+        if method == "fit":
+            raise
+        instead = lifted_instead(target, tolerance, refused)
     left = tolerance - instead.missed
     try:
         decomposition, compiled = _compiled(instead.target, left, method, heads, limits, number_format)
@@ -165,18 +166,6 @@ def compile_target(target: AnyTarget, tolerance: Fraction, method: str, heads: t
     every_n = decomposition.every_n and instead.every_n
     return (replace(decomposition, every_n=every_n, lifted=instead.target.text),
             compiled.beyond("lifted-root", instead.what, instead.missed))
-
-
-def _instead(target: Target, tolerance: Fraction, method: str, refused: Refused) -> Lifted:
-    """Lift the roots of a target that was refused, for half of the tolerance; raises the refusal where that does not help."""
-    try:
-        instead = None if method == "fit" else lifted(target, tolerance / 2)
-    except Refused as neither:
-        raise Refused(f"{refused}; {neither}") from None
-    if instead is None:
-        raise refused
-    refuse_undefined_at_probes(target)  # with its roots lifted it would have values there
-    return instead
 
 
 def _compiled(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,

@@ -14,6 +14,7 @@ from constructions.encodings.bose_chowla import MAX_FIELD, field_size
 from constructions.errors import BadInput, Refused, nearest
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat, short_decimal_above
+from constructions.sumformers.lifted_roots import Lifted
 
 CODES = ("auto", "positional", "bose-chowla", "packed")
 MAX_TABLE = 2**24
@@ -25,7 +26,12 @@ SECONDS_PER_ENTRY_TOKEN = 1e-6
 
 @dataclass(frozen=True)
 class GridPlan:
-    """A grid construction that fits: what will be built and what it will cost."""
+    """A grid construction that fits: what will be built and what it will cost.
+
+    Attributes:
+        lifted: what is tabulated in the target's place, None for the target itself.
+        modulus: of what is tabulated.
+    """
 
     tolerance: Fraction
     modulus: Modulus
@@ -34,6 +40,7 @@ class GridPlan:
     number_format: NumberFormat
     n: int
     d_out: int
+    lifted: Lifted | None = None
 
     @property
     def cells(self) -> int:
@@ -70,10 +77,15 @@ class GridPlan:
         """w_f(radius), exact."""
         return self.modulus(self.grid.radius)
 
+    @property
+    def missed(self) -> Fraction:
+        """How far what is tabulated is from the target."""
+        return _missed_by(self.lifted)
+
 
 def plan_grid(box: Box, n: int, d_out: int, tolerance: Fraction, modulus: Modulus, *, code: str = "auto",
               number_format: NumberFormat = FLOAT64, roundings: int, pooled_in_floats: bool = True,
-              max_table: int = MAX_TABLE) -> GridPlan:
+              max_table: int = MAX_TABLE, lifted: Lifted | None = None) -> GridPlan:
     """Choose the coarsest grid whose modulus term leaves room for rounding, and a code for it.
 
     Args:
@@ -85,17 +97,18 @@ def plan_grid(box: Box, n: int, d_out: int, tolerance: Fraction, modulus: Modulu
         roundings: rounded operations in the pooling head (``PoolingHead.roundings``).
         pooled_in_floats: False when only exact integers are summed (a Sumformer without attention head).
         max_table: largest number of table entries.
+        lifted: what is tabulated in the target's place, and has this modulus.
 
     Raises:
         Refused: the table would be larger, or no code survives, with the prediction.
     """
     if tolerance <= 0 or max_table < 1:
         raise BadInput(f"eps = {tolerance}, max_table = {max_table}: expected eps > 0 and max_table >= 1")
-    radius = _cell_radius(box, tolerance, modulus)
-    _refuse_large(box, n, radius, tolerance, modulus, max_table)
+    radius = _cell_radius(box, tolerance - _missed_by(lifted), modulus)
+    _refuse_large(box, n, radius, tolerance, modulus, max_table, lifted)
     grid = Grid.with_radius(box, radius, number_format)
     chosen = choose_code(code, grid.cells, n, number_format, roundings, pooled_in_floats)
-    plan = GridPlan(tolerance, modulus, grid, chosen, number_format, n, d_out)
+    plan = GridPlan(tolerance, modulus, grid, chosen, number_format, n, d_out, lifted)
     if plan.table_entries > max_table:  # a grid of a coarse format may need a cell more than the forecast
         raise Refused(f"{plan.table_entries} table entries are more than --max-table {max_table}")
     if pooled_in_floats and plan.table_entries * 4 > number_format.largest_integer:
@@ -140,6 +153,11 @@ def code_comparison(plan: GridPlan, roundings: int) -> list[tuple[str, int | Non
     return rows
 
 
+def _missed_by(lifted: Lifted | None) -> Fraction:
+    """Return how far f with lifted roots is from f, 0 for f itself."""
+    return lifted.missed if lifted else Fraction(0)
+
+
 def _cell_radius(box: Box, tolerance: Fraction, modulus: Modulus) -> Fraction:
     if modulus.lipschitz == 0:
         return max(b - a for a, b in box.sides)
@@ -151,17 +169,19 @@ def _entries(box: Box, n: int, radius: Fraction) -> int:
     return cells * math.comb(cells + n - 2, n - 1)
 
 
-def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modulus: Modulus, max_table: int) -> None:
+def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modulus: Modulus, max_table: int,
+                  lifted: Lifted | None) -> None:
     entries = _entries(box, n, radius)
     if entries <= max_table:
         return
-    larger = max(tolerance, Fraction(1, 10**9))
-    while _entries(box, n, _cell_radius(box, larger, modulus)) > max_table:
+    larger, share = max(tolerance, Fraction(1, 10**9)), Fraction(1, 2) if lifted else 1  # a larger eps lifts roots higher
+    while _entries(box, n, _cell_radius(box, larger * share, modulus)) > max_table:
         larger = short_decimal_above(larger * Fraction(21, 20), 3)
     fewer = next((m for m in range(n - 1, 1, -1) if _entries(box, m, radius) <= max_table), None)
     advice = f"eps = {_decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
     cells = [cells_needed(a, b, radius) for a, b in box.sides]
-    raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g} needs "
+    instead = f", for {lifted.what}," if lifted else ""
+    raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g}{instead} needs "
                   f"{' x '.join(map(_counted, cells))} cells and {_counted(entries)} table entries for n = {n}, "
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
 

@@ -101,8 +101,12 @@ def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequ
     except Refused as refused:
         return Candidate(method, str(refused))
     network = compiled.sumformer
-    instead = textwrap.shorten(f"with lifted roots: {decomposition.lifted}", SHOWN) if decomposition.lifted else ""
+    instead = _built_instead(decomposition.lifted)
     return Candidate(method, instead, network.d_latent, network.n_nonzero, network.depth, decomposition.every_n)
+
+
+def _built_instead(lifted: str) -> str:
+    return textwrap.shorten(f"with lifted roots: {lifted}", SHOWN) if lifted else ""
 
 
 def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], modulus: Modulus | None, code: str,
@@ -116,7 +120,8 @@ def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], 
         planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table)
     except Refused as refused:
         return Candidate("grid", str(refused), undefined=isinstance(refused, Undefined))
-    return Candidate("grid", "", planned.code.d_latent, PARAMETERS_PER_ENTRY * planned.table_entries, 4)
+    instead = _built_instead(planned.lifted.target.text if planned.lifted else "")
+    return Candidate("grid", instead, planned.code.d_latent, PARAMETERS_PER_ENTRY * planned.table_entries, 4)
 
 
 def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:

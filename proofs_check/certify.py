@@ -26,6 +26,7 @@ from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.definedness import ID, defined_by, definedness_step
 from proofs_check.floating_point import evaluation_gap
 from proofs_check.kernel import Claim, Status, Step, Verdict, conclude, decimal_above, derive
+from proofs_check.lifted_roots import LIFTED, lifted_steps, stored_lifted
 from proofs_check.modulus import check_lipschitz
 from proofs_check.propositions import SEQUENCE, TARGET, Defined, Evaluated, Lipschitz, Near
 from proofs_check.run_files import RunFiles, understanding
@@ -107,6 +108,10 @@ class _Checker:
     max_boxes: int
     steps: list[Step] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.lifted = stored_lifted(self.plan, self.target)
+        self.tabulated, self.name = (self.lifted, LIFTED) if self.lifted else (self.target, TARGET)
+
     def run_all(self) -> None:
         """Run every step; the first rejection ends the run, what it would have fed is then missing."""
         self._check_claim()
@@ -119,13 +124,14 @@ class _Checker:
             self._found(Step("network", str(rejected), Status.REFUTED))
             return
         radius, modulus = max(axis.radius for axis in axes), self._modulus()
-        self._defined(modulus)
+        defined = self._defined(modulus)
+        instead = self._lifted(defined)
         moved = self._found(derive("composition", [covers, modulus], id="piecewise-constant-error",
                                    statement=f"every token is within {decimal_above(radius)} of its cell's middle"))
         below = (decoded,) if evaluation.says else (decoded, evaluation)  # where nothing is claimed the proof says so
         values = self._values(axes, enumeration, below)
-        if values.says is not None:
-            self.steps += for_every_network(derive("triangle inequality", [moved, values]), heads, evaluation)
+        if all(step.says is not None for step in (*instead, values)):
+            self.steps += for_every_network(derive("triangle inequality", [*instead, moved, values]), heads, evaluation)
 
     def _found(self, step: Step) -> Step:
         self.steps.append(step)
@@ -177,12 +183,12 @@ class _Checker:
 
     def _modulus(self) -> Step:
         lipschitz = exact_number(self.plan["lipschitz"])
-        says = Lipschitz(TARGET, lipschitz, self.claim.scope)
-        if self.plan["lipschitz_declared"] or isinstance(self.target, CallableTarget):
+        says = Lipschitz(self.name, lipschitz, self.claim.scope)
+        if isinstance(self.tabulated, CallableTarget) or (self.plan["lipschitz_declared"] and not self.lifted):
             return self._found(Step("modulus", f"Lipschitz constant {lipschitz} as declared", Status.ASSUMED, assumption=(
                 f"{self.target.name} has Lipschitz constant at most {lipschitz} (declared, max norm to max norm)"), says=says))
-        box = self.target.box
-        found = check_lipschitz(self.target.outputs, self.target.n, self.target.d, box.lower, box.upper, lipschitz,
+        box = self.tabulated.box
+        found = check_lipschitz(self.tabulated.outputs, self.tabulated.n, self.tabulated.d, box.lower, box.upper, lipschitz,
                                 max_boxes=self.max_boxes,
                                 progress=lambda done, waiting: self.report("Lipschitz constant", done, done + waiting))
         status = {"certified": Status.CERTIFIED, "refuted": Status.REFUTED}.get(found.status, Status.UNDECIDED)
@@ -197,19 +203,25 @@ class _Checker:
                                     Fraction(0), f"{self.target.name} has a value for every sequence of the domain",
                                     Defined(TARGET, self.claim.scope)))
         step = definedness_step(self.target, self.claim)
-        if step.status is Status.UNDECIDED and modulus.status is Status.CERTIFIED:
+        if step.status is Status.UNDECIDED and modulus.status is Status.CERTIFIED and not self.lifted:
             step = defined_by(modulus, "the slopes of f were enclosed on every box", self.claim.scope)
         return self._found(step)
+
+    def _lifted(self, defined: Step) -> list[Step]:
+        """Return the step |f - f with lifted roots| <= .., none where f itself is tabulated."""
+        if self.lifted is None or not isinstance(self.target, Target):
+            return []
+        return list(map(self._found, lifted_steps(self.target, self.lifted, self.claim, defined)))
 
     def _values(self, axes: list[Axis], enumeration: Enumeration, below: tuple[Step, ...]) -> Step:
         mesh = np.meshgrid(*(axis.middles for axis in axes), indexing="ij")
         middles = np.stack([m.ravel() for m in mesh], axis=-1)
         claimed, total = exact_number(self.plan["value_radius"]), len(enumeration.cells)
-        if isinstance(self.target, CallableTarget):
+        if isinstance(self.tabulated, CallableTarget):
             return self._callable_values(middles, enumeration, claimed, below)
         counted = counting(self.report, "table values", total)
         try:
-            error = largest_value_error(self.target.outputs, middles, enumeration.cells, enumeration.outputs, counted)
+            error = largest_value_error(self.tabulated.outputs, middles, enumeration.cells, enumeration.outputs, counted)
         except ArithmeticError as problem:
             return self._found(Step("value-rounding", str(problem), Status.UNDECIDED))
         return self._compare_values(error, claimed, f"{total} table values enclosed in balls", Status.CERTIFIED, "", below)
@@ -230,7 +242,7 @@ class _Checker:
     def _compare_values(self, error: Fraction, claimed: Fraction, what: str, status: Status, assumption: str,
                         below: tuple[Step, ...]) -> Step:
         if error > claimed:
-            return self._found(Step("value-rounding", f"a table value is {decimal_above(error)} away from f at its cell middle, "
-                                    f"claimed {decimal_above(claimed)}", Status.UNDECIDED))
-        return self._found(Step("value-rounding", f"{what}: within {decimal_above(claimed)} of f", status, claimed, assumption,
-                                Near(f"{TARGET}({MIDDLES})", SUMFORMER, claimed, self.claim.scope), below))
+            return self._found(Step("value-rounding", f"a table value is {decimal_above(error)} away from {self.name} at its "
+                                    f"cell middle, claimed {decimal_above(claimed)}", Status.UNDECIDED))
+        return self._found(Step("value-rounding", f"{what}: within {decimal_above(claimed)} of {self.name}", status, claimed,
+                                assumption, Near(f"{self.name}({MIDDLES})", SUMFORMER, claimed, self.claim.scope), below))

@@ -30,7 +30,7 @@ from proofs_check.definedness import defined_by, definedness_step
 from proofs_check.floating_point import numbers_of
 from proofs_check.kernel import Claim, Status, Step, derive, reached
 from proofs_check.lifted_roots import ID as LIFTED_ROOT
-from proofs_check.lifted_roots import lifted_steps, lifted_target, steepness
+from proofs_check.lifted_roots import lifted_steps, lifted_target, steepness, stored_lifted
 from proofs_check.mean_architectures import architecture_steps, slots
 from proofs_check.propositions import TARGET, Evaluated, Near
 from proofs_check.quantity_steps import quantity_steps
@@ -62,10 +62,9 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     if fitted and (claim.every_n or target.positional):
         return [Step("claim", "a fitted polynomial is about one length, without positions", Status.REFUTED)]
     defined = definedness_step(target, claim)
-    lifted = lifted_target(str(run.plan["lifted"]), target) if "lifted" in run.plan else None  # or against f with lifted roots
-    if lifted is not None and (fitted or lifted.d_out != target.d_out):
-        return [Step("claim", "what is said to be f with lifted roots has other outputs, or a polynomial in its place",
-                     Status.REFUTED)]
+    lifted = stored_lifted(run.plan, target)  # or against f with lifted roots
+    if lifted is not None and fitted:
+        return [Step("claim", "a polynomial is said to be in the place of f, and f with lifted roots too", Status.REFUTED)]
     report("reading the network", 0, 0)
     try:
         proved = prove(network, run.network.get("derivation", {}), lifted or target, claim, elsewhere=fitted,

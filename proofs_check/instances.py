@@ -23,7 +23,7 @@ from constructions.targets.target import Target
 from proofs_check.architecture_check import pooling_factor, pooling_step
 from proofs_check.certify import read_target
 from proofs_check.kernel import Certificate, Claim, Verdict, decimal_above
-from proofs_check.lifted_roots import heights, lifted_target
+from proofs_check.lifted_roots import heights, stored_lifted
 from proofs_check.modulus import check_lipschitz
 from proofs_check.path_sums import lipschitz_of_phi, lipschitz_of_psi
 from proofs_check.propagate import Parts
@@ -62,7 +62,15 @@ def _of_target(run: RunFiles, claim: Claim, discretised: bool) -> Iterator[Const
     yield Constant("symmetry-reduction", "(n - 1)!", f"{math.factorial(claim.n - 1):,}")
     if "lipschitz" in run.plan and discretised:
         declared = " (declared)" if run.plan["lipschitz_declared"] else ""
-        yield Constant("modulus", "L", f"{decimal_above(exact_number(run.plan['lipschitz']))}{declared}")
+        of = ", of f with lifted roots" if "lifted" in run.plan else ""
+        yield Constant("modulus", f"L{of}", f"{decimal_above(exact_number(run.plan['lipschitz']))}{declared}")
+    if "lifted" in run.plan:
+        target = read_target(run.plan, import_callable=False)
+        lifted = stored_lifted(run.plan, target)
+        assert lifted is not None
+        assert isinstance(target, Target)
+        roots = heights(lifted.outputs) - heights(target.outputs)
+        yield Constant("lifted-root", "r", ", ".join(map(str, sorted({r for _, r in roots}))))
     yield Constant("latent-dimension", "binom(n-1+d, d) - 1", f"{sharpened_dimension(claim.n, claim.d):,}")
     yield Constant("printed-latent-dimension", "binom(n+d, d) - 1", f"{printed_dimension(claim.n, claim.d):,}")
 
@@ -104,9 +112,6 @@ def _of_means(run: RunFiles, claim: Claim) -> Iterator[Constant]:
     target = read_target(run.plan, import_callable=False)
     if isinstance(target, Target) and target.n * target.d <= FEW_COORDINATES:
         yield _lipschitz(target)
-    if "lifted" in run.plan and isinstance(target, Target):
-        lifted = heights(lifted_target(str(run.plan["lifted"]), target).outputs) - heights(target.outputs)
-        yield Constant("lifted-root", "r", ", ".join(map(str, sorted({r for _, r in lifted}))))
     scope = "every n >= 2" if run.plan.get("every_n") else f"n = {run.plan['n']}"
     yield Constant("sum-decomposition", "d', holds for", f"{network.d_latent}, {scope}")
     for name, bound in (("Lip(phi)", lipschitz_of_phi(network)), ("Lip_mu(psi)", lipschitz_of_psi(network))):

@@ -118,21 +118,34 @@ def apply(name: str, a: Jet, *, second: bool) -> Jet:
 
 
 def raised(a: Jet, exponent: Fraction, *, second: bool) -> Jet:
-    """Return u**c of a jet, c > 0 and u >= 0; no slope is known where u may be 0."""
-    u, value, c = a.value, functions.raised(a.value, exponent), Interval.constant(exponent)
-    return compose(value, c * value / u, lambda: c * (c - ONE) * value / u**2, a, second=second)
+    """Return u**c of a jet, c > 0 and u >= 0; for c < 1 no slope is known where u may be 0."""
+    if exponent == Fraction(1, 2):
+        return apply("sqrt", a, second=second)
+    slope, curvature = Interval.constant(exponent), Interval.constant(exponent * (exponent - 1))
+    return compose(_to(a.value, exponent), slope * _to(a.value, exponent - 1), lambda: curvature * _to(a.value, exponent - 2), a,
+                   second=second)
 
 
-def select(first: Booleans, both: Booleans, a: Jet, b: Jet) -> Jet:
-    """Return a where ``first`` holds, b elsewhere, the hull of the two where ``both`` holds (then without a valid Hessian)."""
+def _to(u: Interval, exponent: Fraction) -> Interval:
+    """Enclose u**c, u >= 0, for c of any sign; the whole line where that is not finite."""
+    if exponent < 0:
+        return ONE / functions.raised(u, -exponent)
+    return functions.raised(u, exponent) if exponent else ONE
+
+
+def select(first: Booleans, both: Booleans, a: Jet, b: Jet, of: Callable[[Interval, Interval], Interval]) -> Jet:
+    """Return a where ``first`` holds, b elsewhere; where ``both`` holds, values ``of`` both and slopes in the hull of the two.
+
+    There the Hessian is not valid, and the slopes are those at points where their branch is taken: values are never another's.
+    """
     if not both.any() and (first.all() or not first.any()):
         return a if first.all() else b
 
-    def pick(left: Interval, right: Interval) -> Interval:
+    def pick(left: Interval, right: Interval, together: Callable[[Interval, Interval], Interval] = hull) -> Interval:
         chosen = where(first, left, right)
-        return where(both, hull(left, right), chosen) if both.any() else chosen
+        return where(both, together(left, right), chosen) if both.any() else chosen
 
-    return Jet(pick(a.value, b.value), _join(pick, a.gradient, b.gradient), _join(pick, a.hessian, b.hessian))
+    return Jet(pick(a.value, b.value, of), _join(pick, a.gradient, b.gradient), _join(pick, a.hessian, b.hessian))
 
 
 def _merge(*parts: Mapping[K, Interval]) -> dict[K, Interval]:

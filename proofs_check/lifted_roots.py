@@ -12,12 +12,13 @@ nothing is asked of the ranges of f. How the lifted tree was made does not matte
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from constructions.targets import expression as ex
-from constructions.targets.target import Target
+from constructions.targets.target import AnyTarget, Target
 from proofs_check.decimals import counted
 from proofs_check.enclosures import functions as on_intervals
 from proofs_check.enclosures.interval import Interval, quiet
@@ -32,6 +33,23 @@ ID = "lifted-root"
 LIFTED = "f with lifted roots"
 T = ex.Own(0)
 TINY = 1e-300
+
+
+def stored_lifted(plan: Mapping[str, Any], target: AnyTarget) -> Target | None:
+    """Read the lifted tree that a run was built for, None where it was built for f itself.
+
+    Raises:
+        BadInput: the text is outside the language.
+        ValueError: it has other outputs, or the target is no expression.
+    """
+    if "lifted" not in plan:
+        return None
+    if not isinstance(target, Target):
+        raise ValueError("a callable has no roots to lift")
+    lifted = lifted_target(str(plan["lifted"]), target)
+    if lifted.d_out != target.d_out:
+        raise ValueError(f"f has {target.d_out} outputs, and with lifted roots {lifted.d_out}")
+    return lifted
 
 
 def lifted_target(text: str, target: Target) -> Target:

@@ -1,8 +1,8 @@
 """Which branch of ``abs relu maximum minimum max min`` a walk over the tree takes, where the argument's sign is open.
 
-Every such kink is "u >= 0 or u <= 0" for some u. A *selection* fixes the answer for every kink; the selected function is
-smooth on the whole box, and at every point f is one of finitely many selected functions. So a bound over all selections
-bounds the Lipschitz constant (mathematics: modulus).
+Every such kink is "u >= 0 or u <= 0" for some u. A *selection* fixes the answer for every kink; the selected function is smooth,
+and f is one of finitely many selected functions on the closed set where its answers are right. So a bound on the gradients of
+all selections, each on its own set, bounds the Lipschitz constant (mathematics: modulus).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Key = Hashable
 class Selector(Protocol):
     """Answers kinks; ``both`` marks boxes where neither branch may be dropped."""
 
-    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
-        """Return (u >= 0 taken, both branches needed) for the kink ``key`` with argument u."""
+    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
+        """Return (u >= 0 taken, both branches needed) for the kink ``key`` with argument u; no new decision but to ``fork``."""
         ...
 
 
@@ -35,13 +35,13 @@ class Forking:
         self.rough: Booleans = np.zeros(boxes, dtype=bool)
         self.taken: dict[Key, tuple[Booleans, Booleans]] = {}
 
-    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
         positive = as_array(argument.lower >= 0)
         open_ = ~positive & ~as_array(argument.upper <= 0)
         both = np.zeros_like(open_)
         if open_.any():
-            if key not in self.decisions and len(self.decisions) < self.max_open:
+            if fork and key not in self.decisions and len(self.decisions) < self.max_open:
                 self.decisions[key] = True
                 self.opened.append((key, np.broadcast_to(open_, self.rough.shape)))
             if key in self.decisions:
@@ -59,7 +59,7 @@ class Replay:
     def __init__(self, taken: Mapping[Key, tuple[Booleans, Booleans]]) -> None:
         self.taken = taken
 
-    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
         return self.taken[key]
 
@@ -70,7 +70,7 @@ class Strict:
     def __init__(self, points: int) -> None:
         self.rough: Booleans = np.zeros(points, dtype=bool)
 
-    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
         positive = as_array(argument.lower > 0)
         self.rough = self.rough | (~positive & ~as_array(argument.upper < 0))

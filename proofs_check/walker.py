@@ -7,7 +7,7 @@ as ``y - x`` is known although the ranges overlap. Variable number ``token * d +
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -80,8 +80,8 @@ class Walker:
                 return self._variable(token, c)
             case ex.OrderStatistic(rank=ex.Number(value=rank)):
                 return self._variable(int(rank) - 1, 0)
-            case ex.Apply(function="exp") if (power := ex.fractional_power(node)) is not None:
-                base = self.jet(power[1], token)
+            case ex.Apply() if (power := ex.fractional_power(node)) is not None:
+                base = self._base(power[1], token)
                 self._needs(base.value.lower >= 0)
                 return jets.raised(base, power[0], second=self.second)
             case ex.Apply(function=name, argument=argument):
@@ -117,8 +117,6 @@ class Walker:
                 return self._kink(key, a, a, self._affine(Affine(Fraction(0))))
             case "log":
                 self._needs(a.value.lower > 0)
-            case "sqrt":
-                self._needs(a.value.lower >= 0)
         return jets.apply(name, a, second=self.second)
 
     def _binary(self, operator: str, a: Jet, b: Jet, key: Key) -> Jet:
@@ -161,19 +159,28 @@ class Walker:
                 else self._plus(total, term)
         return self._times(total, self._affine(Affine(Fraction(1, self.chamber.n)))) if kind == "mean" else total
 
-    def _larger(self, a: Jet, b: Jet, key: Key) -> Jet:
-        return self._kink(key, self._plus(a, jets.negative(b)), a, b)
+    def _larger(self, a: Jet, b: Jet, key: Key, fork: bool = True) -> Jet:
+        return self._kink(key, self._plus(a, jets.negative(b)), a, b, fork=fork)
 
     def _smaller(self, a: Jet, b: Jet, key: Key) -> Jet:
-        return self._kink(key, self._plus(a, jets.negative(b)), b, a)
+        return self._kink(key, self._plus(a, jets.negative(b)), b, a, minimum)
 
-    def _kink(self, key: Key, argument: Jet, positive: Jet, negative: Jet) -> Jet:
-        """Return the first branch where the argument is >= 0 and the second where it is <= 0."""
+    def _base(self, node: ex.Expression, token: int | None) -> Jet:
+        """Return the jet of what a root is taken of: of a maximum both branches, as one may have no root beyond its own part."""
+        match node:
+            case ex.Binary(operator="maximum", left=left, right=right):
+                a, b = self.jet(left, token), self.jet(right, token)
+                return self._larger(a, b, (node, token, "base"), fork=False)
+        return self.jet(node, token)
+
+    def _kink(self, key: Key, argument: Jet, positive: Jet, negative: Jet,
+              of: Callable[[Interval, Interval], Interval] = maximum, fork: bool = True) -> Jet:
+        """Return the first branch where the argument is >= 0 and the second where it is <= 0: the maximum ``of`` both."""
         sign = self.chamber.sign(argument.affine) if argument.affine is not None else 0
         if sign:
             return positive if sign > 0 else negative
-        first, both = self.selector.choose(key, argument.value)
-        return jets.select(first, both, positive, negative)
+        first, both = self.selector.choose(key, argument.value, fork)
+        return jets.select(first, both, positive, negative, of)
 
 
 @lru_cache(maxsize=4096)

@@ -174,7 +174,7 @@ def plan_record(construction: AnyConstruction, request: Request) -> dict[str, An
     planned = construction.plan
     exact_only = any(array.dtype == object for node in construction.sumformer.psi.nodes
                      for array in (node.table.thresholds, node.table.values))
-    return common | {
+    return common | _instead(construction) | {
         "code": planned.code.name, "number_format": "exact" if exact_only else planned.number_format.name,
         "lipschitz": str(planned.modulus.lipschitz), "lipschitz_declared": bool(planned.modulus.assumption),
         "slope_attained": planned.modulus.attained, "cells": planned.cells, "multisets": planned.multisets,
@@ -182,10 +182,12 @@ def plan_record(construction: AnyConstruction, request: Request) -> dict[str, An
     }
 
 
-def _instead(construction: ContinuousConstruction) -> dict[str, Any]:
+def _instead(construction: AnyConstruction) -> dict[str, Any]:
     """Return what was built in the target's place: f with lifted roots, or what a polynomial is claimed to miss."""
     lifted = {"lifted": construction.lifted} if construction.lifted else {}
-    return lifted | ({"missed": str(construction.missed)} if construction.stands_in else {})
+    if isinstance(construction, ContinuousConstruction) and construction.stands_in:
+        return lifted | {"missed": str(construction.missed)}
+    return lifted
 
 
 def default_name(request: Request, construction: AnyConstruction) -> str:

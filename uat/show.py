@@ -94,7 +94,7 @@ def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_
         "d_latent": planned.code.d_latent, "bits": planned.code.bits, "information_bits": planned.information_bits,
         "codes": [{"code": name, "d_latent": d, "bits": bits, "survives_pooling": ok} for name, d, bits, ok in codes],
         "seconds": planned.seconds,
-    }
+    } | ({"lifted": planned.lifted.target.text} if planned.lifted else {})
     if as_json:
         print_json(record)
         return
@@ -104,15 +104,16 @@ def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_
     table = _table("quantity", "value")
     slope = "declared" if planned.modulus.assumption else f"a slope of {found_text(planned.modulus.attained, 5)} occurs"
     counts = [str(axis.cells) for axis in planned.grid.axes]
+    lifted = (("roots lifted", planned.lifted.target.text),) if planned.lifted else ()
     for name, value in (
-            ("construction", "grid: quantise, encode, sum, decode, look up"),
+            ("construction", "grid: quantise, encode, sum, decode, look up"), *lifted,
             ("Lipschitz constant", f"{shortest_above(planned.modulus.lipschitz)}   ({slope})"),
             ("cells K", " x ".join(counts) + (f" = {planned.cells}" if len(counts) > 1 else "")),
             ("multisets of the others R", f"{planned.multisets:,}"),
             ("table entries K R", f"{planned.table_entries:,}"),
             ("table bytes", f"{planned.table_bytes:,}"),
             ("forecast seconds", f"{planned.seconds:.1f}")):
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     out.print(table)
     table = _table("code", "d'", "bits of Sigma", f"survives pooling in {planned.number_format.name}")
     for name, d, bits, ok in codes:

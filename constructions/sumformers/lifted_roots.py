@@ -19,6 +19,7 @@ from constructions.number_formats import short_decimal_above
 from constructions.pieces.forms import Quantity, ball, ends, size
 from constructions.sumformers.natural_range import natural_range
 from constructions.targets import expression as ex
+from constructions.targets.definedness import refuse_undefined_at_probes
 from constructions.targets.target import Target
 
 LEAST, LARGEST = 1e-200, 1e6  # heights
@@ -46,6 +47,18 @@ class Lifted:
     def what(self) -> str:
         """Say what was done."""
         return f"roots of max(u, {float(self.height):.3g}) in place of roots of u"
+
+
+def lifted_instead(target: Target, tolerance: Fraction, refused: Refused) -> Lifted:
+    """Lift the roots of a target that was refused, for half of the tolerance; raises the refusal where that does not help."""
+    try:
+        instead = lifted(target, tolerance / 2)
+    except Refused as neither:
+        raise Refused(f"{refused}; {neither}") from None
+    if instead is None:
+        raise refused
+    refuse_undefined_at_probes(target)  # with its roots lifted it would have values there
+    return instead
 
 
 def lifted(target: Target, tolerance: Fraction) -> Lifted | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
@@ -152,6 +153,16 @@ def _sigmoid(u: BallArray) -> Derivatives:
     return s, slope, slope * (ONE - TWO * s)
 
 
+def _raised(u: BallArray, c: Fraction) -> Derivatives:
+    """u**c and its derivatives, each through its ends: tighter than those of exp and log in a chain."""
+    logarithm = u.increasing(np.log, 0.0)
+
+    def to(exponent: Fraction) -> BallArray:
+        return (BallArray.constant(exponent) * logarithm).increasing(np.exp)
+
+    return to(c), BallArray.constant(c) * to(c - 1), BallArray.constant(c * (c - 1)) * to(c - 2)
+
+
 _SMOOTH: dict[str, Callable[[BallArray], Derivatives]] = {
     "exp": _exp, "log": _log, "sqrt": _sqrt, "sin": _sin, "cos": _cos, "tanh": _tanh, "sigmoid": _sigmoid}
 
@@ -186,6 +197,9 @@ class JetWalker:
                 return self.tokens[self.own][c]
             case ex.Other(coordinate=c) if other is not None:
                 return self.tokens[other][c]
+            case ex.Apply(function="exp") if (power := ex.fractional_power(node)) is not None:
+                base = self.jet(power[1], other)
+                return base.chain(*_raised(base.value, power[0]))
             case ex.Apply(function=name, argument=argument):
                 return self._apply(name, self.jet(argument, other))
             case ex.Binary(operator=operator, left=left, right=right):
@@ -203,9 +217,9 @@ class JetWalker:
             case "neg":
                 return -u
             case "abs":
-                return u.where(self._positive(u), -u)
+                return self._larger(u, -u, u)
             case "relu":
-                return u.where(self._positive(u), Jet(ZERO))
+                return self._larger(u, Jet(ZERO), u)
         return u.chain(*_SMOOTH[name](u.value))
 
     def _binary(self, operator: str, a: Jet, b: Jet) -> Jet:
@@ -219,8 +233,8 @@ class JetWalker:
             case "/":
                 return a / b
             case "maximum":
-                return a.where(self._positive(_difference(a, b)), b)
-        return b.where(self._positive(_difference(a, b)), a)
+                return self._larger(a, b, _difference(a, b))
+        return -self._larger(-a, -b, _difference(b, a))
 
     def _reduce(self, kind: str, body: ex.Expression) -> Jet:
         n = len(self.tokens)
@@ -232,23 +246,25 @@ class JetWalker:
             total = total + term if kind in ("sum", "mean") else self._binary(f"{kind}imum", total, term)
         return total / Jet(BallArray.constant(n)) if kind == "mean" else total
 
-    def _positive(self, difference: Jet) -> np.ndarray:
-        """Decide box by box which side of a kink is taken; fork for the boxes where both are possible.
+    def _larger(self, a: Jet, b: Jet, difference: Jet) -> Jet:
+        """Decide box by box which of two is the larger, by a - b or a multiple of it; fork for the boxes where both are possible.
 
-        A forked branch is evaluated on the whole box as if it were active everywhere; where it is not, the other fork counts.
+        A forked branch is evaluated with the values of the maximum, as it has where it counts: elsewhere the other fork does.
         """
         ball = difference.value
         if difference.sign or not (np.any(ball.mid) or np.any(ball.rad)):
-            return np.full(self.undecided.shape, difference.sign >= 0)
+            return a.where(np.full(self.undecided.shape, difference.sign >= 0), b)
         positive, negative = ball.lower >= 0, ball.upper <= 0
         open_ = ~positive & ~negative
         if not np.any(open_):
-            return positive
+            return a.where(positive, b)
         self.undecided = self.undecided | open_
         index, self.forks = self.forks, self.forks + 1
         if index == len(self.decisions):
             self.decisions.append(True)
-        return positive | (open_ & self.decisions[index])
+        taken = a.where(positive | (open_ & self.decisions[index]), b)
+        larger = BallArray.between(np.maximum(a.value.lower, b.value.lower), np.maximum(a.value.upper, b.value.upper))
+        return replace(taken, value=larger.where(open_, taken.value))
 
 
 def _difference(a: Jet, b: Jet) -> Jet:

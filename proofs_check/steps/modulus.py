@@ -19,7 +19,7 @@ KNOWN = (("own-times-mean", "201/100"), ("max", "101/100"), ("range", "201/100")
 
 
 def hoelder(given: Given) -> Evidence:
-    """Along a segment f changes by the mean of grad . v; |sum g_c v_c| <= sum |g_c| max |v|, by one coordinate more at a time."""
+    """In the direction v the slope is grad . v; |sum g_c v_c| <= sum |g_c| max |v|, by one coordinate more at a time."""
     G, g, v, most = sympy.symbols("G g v V", nonnegative=True)  # norm so far; sizes of a derivative, its move, any move
     change = sympy.Symbol("c", real=True)  # |sum g_c v_c| so far
     bound = given["share"] * given["norm"]([G, g]) * most
@@ -84,11 +84,11 @@ def _not_found(name: str, constant: str, wanted: str) -> str:
 
 STEP = ProofStep(
     id="modulus", section=1,
-    plain="|f(X) - f(X')| <= L max_k |x_k - x'_k| if the l1 norm of the gradient is at most L for each piece of f.",
+    plain="|f(X) - f(X')| <= L max_k |x_k - x'_k| if the l1 norm of the gradient of each piece of f is at most L on its set.",
     latex=r"|f(X)-f(X')|\le w_f(\max_k|x_k-x_k'|),\qquad w_f(t)\le t\,\sup_g\|\nabla g\|_1",
-    source="ours, by the mean value theorem",
-    hypotheses=("the domain is convex, and a finite union of closed convex sets",
-                "f is continuous; on each set its outputs are selected from finitely many continuously differentiable g"),
+    source="ours",
+    hypotheses=("the domain is convex, and for each output a finite union of closed sets",
+                "f is continuous; on each set the output is a function g that is continuously differentiable around it"),
     constants={"norm": sum, "share": 1, "before": 1, "stop": lambda s, t: s / (s + t)},
     checks=(Check("the l1 norm bounds what a move changes", Method.SYMBOLIC, hoelder),
             Check("linear functions", Method.EXHAUSTIVE, linear_functions, support=True),

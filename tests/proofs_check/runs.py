@@ -29,6 +29,7 @@ REQUESTS = {
     "huge integers": Request("own-times-mean", "1/60", n=2, code="positional", architecture="sumformer"),
     "sumformer": Request("x*mean(y)", "1/4", n=3, architecture="sumformer"),
     "eighths": Request("x*mean(y)", "101/400", n=2, architecture="sumformer"),
+    "lifted": Request("sqrt(mean(y**2))", "1/4", n=3, method="grid", architecture="linformer"),
     "thirds": Request("max", "1/20", n=3, domain="1/3,2/3"),
     "wide": Request("x*mean(y)", "2", n=3, domain="-1,2"),
     "declared": Request("x*mean(y)", "1/4", n=3, lipschitz="2", architecture="transformer"),

@@ -21,6 +21,8 @@ SMOOTH = (("x*mean(y)", 1), ("sum(exp(2*x*y)*y)/sum(exp(2*x*y))", 1), ("tanh(3*x
           ("sin(3*x)*cos(mean(y**2)) + pi/3*x", 1), ("log(1 + x)*sqrt(x + 1) - (x + 2)**-3", 1),
           ("mean((y[0]-x[0])/((y[0]-x[0])**2+(y[1]-x[1])**2+0.1)**1.5)", 2), ("(1 + x)**mean(y)", 1))
 KINKED = (("mean(abs(y - x))", 1), ("relu(x - mean(y)) + maximum(x**2, 1/3)", 1), ("max(sin(4*y)) - min(x*y)", 1),
+          ("sqrt(maximum(x - mean(y), 1/50))", 1), ("maximum(abs(x - mean(y)), 1/20)**0.3", 1),
+          ("maximum(mean(y**2) - mean(y)**2, 1/100)**1.5 - mean(maximum(y, x)**2.5)", 1),
           ("order(2)*minimum(x, 0.4) + max(y) - min(y)", 1), ("mean(abs(y[1] - x[1])*relu(y[0] - 0.3))", 2))
 
 

@@ -51,6 +51,7 @@ SMOOTH: dict[str, tuple[int, Callable[[Any, list[Any]], Any]]] = {
     "log(3+sum(y*x))*sin(x)": (3, lambda x, ys: sympy.log(3 + sum(ys) * x) * sympy.sin(x)),
     "mean(tanh(y-x)*cos(pi*y))": (3, lambda x, ys: sum(sympy.tanh(y - x) * sympy.cos(sympy.pi * y) for y in ys) / 3),
     "sum(sigmoid((x-y)/0.1))": (2, lambda x, ys: sum(1 / (1 + sympy.exp(-10 * (x - y))) for y in ys)),
+    "(1+x*mean(y))**0.3": (2, lambda x, ys: (1 + x * sum(ys) / 2) ** sympy.Rational(3, 10)),
     "(2+x)**-1.5 * order(1)": (2, lambda x, ys: (2 + x) ** sympy.Rational(-3, 2) * ys[0]),
 }
 
