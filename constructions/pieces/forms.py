@@ -164,6 +164,11 @@ class Placed:
     constant: Fraction
     mass: Fraction | float
 
+    @property
+    def unscaled(self) -> bool:
+        """Whether a unit reads one channel as it is or its negative: the product is not rounded."""
+        return [abs(weight) for weight in self.channels.values()] == [1]
+
 
 def sum_of(parts: Iterable[tuple[Placed, Fraction]]) -> Placed:
     """Return a combination of places with factors."""

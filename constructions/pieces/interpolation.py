@@ -23,6 +23,7 @@ REFINED = 8
 HALVED = 8  # how often a piece is
 ATTEMPTS = 12
 CELLS_A_PIECE = 16
+BETTER = 4.0  # hinges that look the other way have to add up to so much less
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,10 @@ class Table:
         """Number of hidden units."""
         return len(self.knots)
 
+    def mass(self, last: float) -> float:
+        """Return about how much its hinges add up to without their signs, at most: what rounding is in proportion to."""
+        return float(np.abs(self.weights) @ np.maximum(last - self.knots, 0.0))
+
     def values(self, last: float) -> list[Fraction]:
         """Return the exact values at the knots and at one more point beyond them."""
         value, slope = Fraction(self.base), Fraction(0)
@@ -55,6 +60,28 @@ class Table:
             value += slope * (b - a)
             result.append(value)
         return result
+
+
+def conditioned(table: Table, last: float) -> tuple[Table, int]:
+    """Return the table and 1, or its mirror image and -1 where the hinges of that add up to much less.
+
+    A root is steep at its left end. Hinges that start there carry the steepest slope to the other end, where others take it back;
+    relu(knot - t) with the same knots has ended where the root is flat.
+    """
+    ends_at = abs(float(table.weights.sum())) * (last - float(table.knots[0]))
+    mirrored = ends_at + float(np.abs(table.weights[1:]) @ (table.knots[1:] - table.knots[0]))
+    return (_mirrored(table, last), -1) if BETTER * mirrored < table.mass(last) else (table, 1)
+
+
+def _mirrored(table: Table, last: float) -> Table:
+    """Return the table in s = -t, its bounds wider by what rounding base and weights changes: a maximum over the knots, exact."""
+    knots = -np.append(table.knots, last)[::-1]
+    points, values = [Fraction(float(s)) for s in knots], table.values(last)[::-1]
+    slopes = [(v - u) / (t - s) for (s, t), (u, v) in zip(itertools.pairwise(points), itertools.pairwise(values), strict=True)]
+    weights = np.array([float(slopes[0]), *(float(after - before) for before, after in itertools.pairwise(slopes))])
+    image = Table(float(values[0]), knots[:-1], weights, table.lower, table.upper)
+    changed = upward(max(abs(float(v - u)) for u, v in zip(values, image.values(float(knots[-1])), strict=True)))
+    return Table(image.base, image.knots, weights, -upward(changed - table.lower), upward(changed + table.upper))
 
 
 def predicted_units(g: Smooth, a: float, b: float, tolerance: float, weight: Smooth | None = None) -> float:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.network.relu import mean_of
-from constructions.pieces.forms import Form, Placed, Quantity, upward
+from constructions.pieces.forms import Form, Placed, Quantity, ends, upward
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.product import least_size
 
@@ -35,6 +35,10 @@ class Mean(Node):
         sweep.places[self.outputs[0]] = held
         rounding = upward(sweep.pooling * float(placed.mass))
         sweep.errors[self.outputs[0]] = sweep.errors[quantity] + arb(0, rounding)
+        if quantity in sweep.proportional and placed.unscaled and not placed.constant:
+            (A, G), below = sweep.proportional[quantity], max(0.0, -ends(quantity.range)[0])  # mean |v| <= mean v + 2 below
+            G = upward(G + sweep.pooling * (1 + G))
+            sweep.proportional[self.outputs[0]] = upward(A * (1 + sweep.pooling) + 2 * G * below), G
         if quantity in sweep.relative:
             least = least_size(quantity.range)
             sweep.relative[self.outputs[0]] = sweep.relative[quantity] + arb(0, upward(rounding / least))
@@ -78,6 +82,10 @@ class Rectified(Node):
         mass = Fraction(upward(float(sweep.actual(form).abs_upper()) * 1.001 + rounding))
         sweep.places[output] = Placed({channel: Fraction(1)}, Fraction(0), mass)
         sweep.errors[output] = (sweep.error(form) + arb(0, rounding)).union(arb(0))
+        (quantity, *others) = form.terms
+        if not others and quantity in sweep.proportional and placed.unscaled:
+            (A, G), shift = sweep.proportional[quantity], abs(float(form.constant))  # |quantity| is at most the output + shift
+            sweep.proportional[output] = upward(A + (G + 2 * sweep.unit) * shift), upward(G + 2 * sweep.unit)
 
     def backward(self, sensitivities: Sensitivities) -> None:
         """Slope at most 1."""

@@ -58,6 +58,7 @@ class Sweep:
         local: for nodes that approximate a function of an inexact argument, the part of the error made by the node itself.
         local_relative: the same for a reciprocal with relative error: held * argument held - 1.
         relative: where it is known, an enclosure of network/exact - 1, for positive quantities.
+        proportional: where they are known, A and G: the error is at most A + G times the size of the value held.
         joint: for two quantities made together, what is known of error(first) - F error(second) for F in a ball.
         pooled: channels whose means are taken.
     """
@@ -70,6 +71,7 @@ class Sweep:
     local: dict[Quantity, arb] = field(default_factory=dict)
     local_relative: dict[Quantity, arb] = field(default_factory=dict)
     relative: dict[Quantity, arb] = field(default_factory=dict)
+    proportional: dict[Quantity, tuple[float, float]] = field(default_factory=dict)
     joint: dict[tuple[Quantity, Quantity], Callable[[arb], Joint]] = field(default_factory=dict)
     pooled: list[str] = field(default_factory=list)
 

@@ -120,7 +120,7 @@ class Program:
         sweep = Sweep(arithmetic.unit, arithmetic.pooling, Wiring.of([q.name for q in tokens], "phi", dry))
         for q in tokens:
             sweep.places[q] = Placed({q.name: Fraction(1)}, Fraction(0), Fraction(size(q.range)))
-            sweep.errors[q] = arb(0)
+            sweep.errors[q], sweep.proportional[q] = arb(0), (0.0, 0.0)
         for node in (*self.before, *self.means):
             node.realise(sweep)
         phi = sweep.wiring

@@ -5,6 +5,8 @@
     units that read one form:                 slope of their sum * error of the form + their own roundings
     a chain of folds:                         |W - real W| grows by the roundings alone, each fold being 1-Lipschitz
     a mean in a head:                         errors are averaged; its roundings and its defect are relative
+    what is proportional to the value:        A + G |value|, kept for tokens, their means, one unit; a steep table near 0 then
+                                              passes on the largest of slope times value, not the largest slope
     a product that is subnormal:              one more ``tiny``, whatever its size
     a soft extremum:                          hinges of one sign, so all is relative to values that span hundreds of orders
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
@@ -25,10 +28,13 @@ from proofs_check.folds import Chain, chains
 from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import quadratic
 from proofs_check.structure.tables import Soft
+from proofs_check.structure.variable import Variable
 
 _UP = 1 + 2.0**-30
 UNKNOWN = (np.inf, np.inf, np.inf)
 LARGEST_SUM = 0.01  # gamma_k <= 1.02 k u as long as k u stays below it
+SMALL = 0.002  # relative errors, so that 1.01 is above 1 + 2 G and the like
+_SECOND_ORDER = 1.01
 
 
 @dataclass(frozen=True)
@@ -66,20 +72,27 @@ class Arithmetic:
 
 @dataclass
 class Running:
-    """Bounds of the error and of the size of every channel; no intermediate number is larger than ``greatest``."""
+    """Bounds of the error and of the size of every channel; no intermediate number is larger than ``greatest``.
+
+    Attributes:
+        proportional: where it is known, A and G: the error is at most A + G |value|.
+        hinges: of sums of hinges of one sign, see ``_one_sided``.
+    """
 
     reading: Reading
     arithmetic: Arithmetic
     error: dict[str, float] = field(default_factory=dict)
     size: dict[str, float] = field(default_factory=dict)
     greatest: float = 0.0
-    hinges: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # see _one_sided
+    proportional: dict[str, tuple[float, float]] = field(default_factory=dict)
+    hinges: dict[str, tuple[float, float, float]] = field(default_factory=dict)
 
     @quiet
     def output_error(self, network: MeanSumformer) -> float:
         """Bound the error of the computed outputs; infinite where the analysis does not apply, or a number may overflow."""
         for channel, (low, high) in zip(network.tokens, self.reading.sides, strict=True):
             self.error[channel], self.size[channel] = 0.0, float(max(abs(low), abs(high))) * _UP
+            self.proportional[channel] = 0.0, 0.0
         in_psi = [channel for layer in network.psi for channel in layer.reads]
         self._through(network.phi, list(network.tokens), [*network.pooled, *in_psi, *network.readout])
         for channel in network.pooled:
@@ -88,6 +101,8 @@ class Running:
             before = self.error.get(channel, 0.0)
             self.error[mean] = (before + self.arithmetic.mean(self.size[mean] + before)) * _UP
             self._meets((self.size[mean] + before) * self.arithmetic.roundings * self.arithmetic.factor)
+            if channel in self.proportional:
+                self.proportional[mean] = self._averaged(*self.proportional[channel], self.reading.variables[mean])
             moved, relative, lost = self.hinges.get(channel, UNKNOWN)
             underflow = self.arithmetic.mean(0.0)
             self.hinges[mean] = moved, relative + self.arithmetic.gamma(self.arithmetic.roundings), lost + underflow
@@ -99,6 +114,13 @@ class Running:
         self._meets(float(products.max()))
         total = weights.T @ read + self._dot(len(network.readout) + 2, products)
         return float(total.max()) * _UP if self.greatest * _UP <= self.arithmetic.largest else np.inf
+
+    def _averaged(self, A: float, G: float, values: Variable) -> tuple[float, float]:
+        """Bound the error of a mean of numbers v >= -b, mean |v| <= mean v + 2 b, by A' + G' |mean v|."""
+        below = float(max(Fraction(0), values.half - values.centre)) * _UP
+        gamma = self.arithmetic.gamma(self.arithmetic.roundings)
+        G = (G + gamma) * _SECOND_ORDER
+        return A * _SECOND_ORDER + 2 * G * below + self.arithmetic.mean(0.0), G
 
     def _dot(self, terms: int, products: float) -> float:
         """Bound the error of a sum of so many products, which add up to at most ``products`` in size."""
@@ -115,14 +137,18 @@ class Running:
             for chain in found:
                 if chain.members[0][0] == at:
                     self._chain(layers, chain, added)
+            alone: dict[str, tuple[float, float]] = {}  # of the one unit that writes to a channel: see ``proportional``
             groups: dict[bytes, list[int]] = {}
             for unit in range(layer.units):
                 if (at, unit) not in member:
                     groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
             for units in groups.values():
-                self._group(layer, units, added[at])
+                self._group(layer, units, added[at], alone)
             summands = dict(zip(layer.writes, np.count_nonzero(layer.W_2, axis=0).tolist(), strict=True))
             for channel, (error, size) in added[at].items():
+                self.proportional.pop(channel, None)
+                if channel in alone and summands[channel] == 1 and channel not in self.size:
+                    self.proportional[channel] = alone[channel]
                 self.size[channel] = (self.size.get(channel, 0.0) + size) * _UP
                 total = self.error.get(channel, 0.0) + error
                 summed = self._dot(summands.get(channel, 0) + 1, size)
@@ -138,13 +164,14 @@ class Running:
         sizes = np.array([self.size.get(layer.reads[j], 0.0) for j in used])
         return float(weights @ errors) * _UP, float(weights @ (sizes + errors)) * _UP
 
-    def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]]) -> None:
+    def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]],
+               alone: dict[str, tuple[float, float]]) -> None:
         taken, products = self._read(layer, units[0])
-        terms = int(np.count_nonzero(layer.W_1[:, units[0]]))
         common = taken
-        own = {unit: self._dot(terms + 1, products + abs(layer.bias[unit])) for unit in units}  # each in an order of its own
         self._meets(products + float(np.abs(layer.bias[units]).max()))
         high = {unit: max(0.0, self.reading.seen[layer, unit][1]) for unit in units}
+        A, G = self._proportional(layer, units[0])
+        own = {unit: self._own(layer, unit, products, high[unit] + common) for unit in units}  # each in an order of its own
         for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
             weights, channel = layer.W_2[units, k], layer.writes[k]
             self._one_sided(channel, weights, common + max(own.values()))
@@ -154,10 +181,39 @@ class Running:
                 _put(added, channel, error, soft.largest + error)
                 continue
             order = np.argsort(-layer.bias[units])
-            slope = float(np.abs(np.cumsum(weights[order])).max())
+            slopes, knots = np.abs(np.cumsum(weights[order])), -layer.bias[units][order]
+            last = max(self.reading.seen[layer, unit][1] - layer.bias[unit] for unit in units)
+            furthest = np.maximum(np.abs(knots), np.abs(np.append(knots[1:], last + common)))  # of each linear piece
             sizes = np.abs(weights) * np.array([high[unit] + common + own[unit] for unit in units])
-            error = slope * common + float(np.abs(weights) @ np.array([own[unit] for unit in units]))
+            passed = min(slopes.max() * common, (slopes.max() * A + G * float((slopes * furthest).max())) * _SECOND_ORDER)
+            error = float(passed) + float(np.abs(weights) @ np.array([own[unit] for unit in units]))
             _put(added, channel, error, float(sizes.sum()))
+            if len(units) == 1 and np.isfinite(A):
+                # where the unit is not 0, what it reads is at most its value + |bias|
+                weight, bias = abs(float(weights[0])), abs(float(layer.bias[units[0]]))
+                more = (G + self.arithmetic.gamma(8)) * _SECOND_ORDER
+                alone[channel] = (weight * (A * _SECOND_ORDER + 2 * more * bias) + (1 + weight) * self._dot(8, 0.0)) * _UP, more
+
+    def _proportional(self, layer: ReluLayer, unit: int) -> tuple[float, float]:
+        """Bound the error of what a unit of one channel reads by A + G |product|; infinite where that is not known."""
+        used = np.flatnonzero(layer.W_1[:, unit])
+        if len(used) != 1 or layer.reads[used[0]] not in self.proportional:
+            return np.inf, np.inf
+        A, G = self.proportional[layer.reads[used[0]]]
+        return (abs(float(layer.W_1[used[0], unit])) * A * _UP, G) if G <= SMALL else (np.inf, np.inf)
+
+    def _own(self, layer: ReluLayer, unit: int, products: float, high: float) -> float:
+        """Bound the rounding of what a unit rectifies, which is at most ``high``.
+
+        A single product t is at most high + |bias| where t + bias >= 0, and where it is less by more than three roundings of
+        t and bias, what is computed is not above 0. A product with a power of two is exact: then the sum is rounded once.
+        """
+        used, bias = np.flatnonzero(layer.W_1[:, unit]), abs(float(layer.bias[unit]))
+        if len(used) > 1:
+            return self._dot(len(used) + 1, products + bias)
+        if len(used) == 1 and abs(np.frexp(layer.W_1[used[0], unit])[0]) == 0.5:
+            return self._dot(1, high)
+        return self._dot(2, min(products, (bias + high) * _UP) + bias)
 
     def _one_sided(self, channel: str, weights: Floats, moved: float) -> None:
         """Remember of a sum of hinges of one sign: how far they are moved, its relative rounding, and what underflows."""

@@ -149,3 +149,62 @@ def test_a_mean_of_subnormal_numbers_is_off_by_some_of_them() -> None:
     network = sumformer([layer(({"x.0": 2.0**-75}, 0.0, {"c": 2.0**-75}))], ["c"],
                         [layer(({"mean.c": 2.0**75}, 0.0, {"o": 2.0**75}))], {"o": 1.0})
     assert bound(network, np.float64, 3) < 1e-14 < 0.5 < bound(network, np.float32, 3)
+
+
+def steep(weight: float, mean: bool, below: float, knots: list[float], slopes: list[float]) -> MeanSumformer:
+    """A table of hinges that end at their knots, in relu(weight t - below), t the token or the mean: steep near 0."""
+    unit = ({"mean.x.0" if mean else "x.0": weight}, -below, {"h": 1.0})
+    table = layer(*[({"h": -1.0}, knot, {"o": slope}) for knot, slope in zip(knots, slopes, strict=True)])
+    return sumformer([], ["x.0"] if mean else [], [layer(unit), table], {"o": 1.0}).rounded(np.float32)
+
+
+def tiny_tokens(knots: list[float], seed: int, kind: type[np.floating]) -> np.ndarray:
+    """Return sequences of numbers of all sizes, at knots and next to them."""
+    rng = np.random.default_rng(seed)
+    tokens = np.minimum(2.0 ** -rng.uniform(0, 45, (60, 3, 1)), 1).astype(kind)
+    tokens[:20] = rng.choice(np.array([*knots, 0.0, 1.0]), (20, 1, 1)).astype(kind)
+    tokens[20:30, :1] = 0
+    return np.nextafter(tokens, tokens + kind(rng.choice([-1, 0, 1])), dtype=kind).clip(0, 1)
+
+
+ROOT = [2.0**-k for k in range(41)]  # of the square root: chords between 4^-k are its slopes, about
+
+
+@pytest.mark.parametrize("kind", UNITS)
+@pytest.mark.parametrize("mean", [False, True])
+def test_a_steep_table_near_zero_errs_in_proportion_to_what_it_reads(mean: bool, kind: type[np.floating]) -> None:
+    """Its slope of a million, times the rounding of a number near 1, would be far more than the root itself errs by."""
+    slopes = [-(2.0 ** (k / 2)) for k in range(41)]
+    network = steep(1.0, mean, 2.0**-40, ROOT, slopes)
+    found, claimed = gap(network, tiny_tokens(ROOT, 3, kind)), bound(network, kind, 3)
+    assert 0 < found <= claimed < 2000 * UNITS[kind]
+    assert abs(sum(slopes)) > 1e6
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([1.0, -1.0, 0.5, 0.75, 1.3]), st.booleans(), st.sampled_from([0.0, 2.0**-40, 1e-9, -(2.0**-30), 0.3]),
+       st.dictionaries(st.integers(0, 45), st.floats(-1, 1, width=32), min_size=1, max_size=12),
+       st.floats(0, 1.5), st.integers(0, 2**32 - 1))
+def test_random_steep_tables_err_by_no_more(weight: float, mean: bool, below: float, pieces: dict[int, float], power: float,
+                                            seed: int) -> None:
+    knots = [2.0**-k for k in pieces]
+    network = steep(weight, mean, below, knots, [share * 2.0 ** (power * k) for k, share in pieces.items()])
+    for kind in UNITS:
+        assert gap(network, tiny_tokens(knots, seed, kind)) <= bound(network, kind, 3)
+
+
+def test_an_error_in_proportion_that_was_forgotten_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Running, "_own", lambda *_: 0.0)
+    monkeypatch.setattr(Arithmetic, "gamma", lambda *_: 0.0)
+    network = steep(0.75, True, 1e-9, ROOT, [-(2.0 ** (k / 2)) for k in range(41)])
+    assert gap(network, tiny_tokens(ROOT, 3, np.float32)) > bound(network, np.float32, 3)
+
+
+def test_a_channel_that_is_added_to_is_in_proportion_to_nothing() -> None:
+    """h = t - 0.7 t - 0.3 t, about, in two layers is rounded next to numbers near 1, and the steep table sees it."""
+    twice = [layer(({"x.0": 1.0}, 0.0, {"h": 1.0})), layer(({"x.0": 1.0}, 0.0, {"h": -0.7}), ({"x.0": 1.0}, 1 / 9, {"h": -0.3}))]
+    twice.append(layer(({"x.0": 0.0}, 1 / 30 + 2.0**-20, {"h": 1.0})))
+    table = layer(*[({"h": -1.0}, knot, {"o": -(2.0 ** (k / 2))}) for k, knot in enumerate(ROOT)])
+    network = sumformer([], [], [*twice, table], {"o": 1.0}).rounded(np.float32)
+    tokens = np.random.default_rng(0).random((30, 3, 1)).astype(np.float32)
+    assert 2.0**-12 < gap(network, tokens) <= bound(network, np.float32, 3)
