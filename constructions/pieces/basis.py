@@ -87,7 +87,8 @@ class ChebyshevBasis(Node):
         channel, scale = sweep.wiring.channel(), Fraction(square.half) ** 2
         constant = scale * square.emit(sweep.wiring, form, {channel: scale})
         lost = float(scale) * (square.error + square.rounding(sweep.unit)) + 4 * square.half * sweep.rounding(form)
-        return Placed({channel: Fraction(1)}, constant, 10 * scale + abs(constant)), upward(lost)
+        largest = max(abs(constant), scale - constant) + Fraction(upward(lost))  # the square lies in [0, scale]
+        return Placed({channel: Fraction(1)}, constant, largest + abs(constant)), upward(lost)
 
     def _odd(self, sweep: Sweep, k: int, held: dict[int, Placed], off: dict[int, float],
              square_of: dict[int, tuple[Placed, float]]) -> tuple[Placed, float]:

@@ -24,6 +24,7 @@ from flint import acb, arb
 
 from constructions.errors import Refused
 from constructions.pieces.forms import ball, size, upward
+from constructions.pieces.polynomials import chebyshev_coefficients
 from constructions.pieces.smooth import Smooth
 from constructions.targets import expression as ex
 from constructions.targets.ball_arrays import BallArray
@@ -65,6 +66,9 @@ def expand(g: Smooth, box: Box, tolerance: float, max_degree: int = 64) -> Expan
     """
     if not tolerance > 0 or g.p != 1:
         raise Refused(f"an expansion needs one variable and a tolerance > 0, got {g.p} and {tolerance}")
+    exact = _of_polynomial(g, box, tolerance, max_degree)
+    if exact is not None:
+        return exact
     near = nearby(g, box, tolerance / 100, 4 * max_degree)
     grid = Grid.of(g, box, near)
     full = grid.coefficients()
@@ -77,6 +81,25 @@ def expand(g: Smooth, box: Box, tolerance: float, max_degree: int = 64) -> Expan
         if error <= tolerance:
             return Expansion(_trimmed(kept), tuple(box), error)
     raise Refused(f"{g.tree} needs a polynomial of degree above {min(len(full) - 1, max_degree)} for {tolerance:.3g}")
+
+
+def _of_polynomial(g: Smooth, box: Box, tolerance: float, max_degree: int) -> Expansion | None:
+    """Return the expansion of a polynomial, which misses what is cut off and what rounding changes: both by exact sums.
+
+    None if g is none, or if a grid might show a lower degree to do.
+    """
+    exact = chebyshev_coefficients(g.tree, box[0], max_degree)
+    if exact is None:
+        return None
+    rounded = np.array([float(c) for c in exact])
+    beyond = [*np.cumsum(np.abs(rounded)[:0:-1])[::-1], 0.0]  # after each degree
+    D = next(D for D in range(len(rounded)) if beyond[D] <= tolerance / 2)
+    if D and 0.5 * beyond[D - 1] <= tolerance:
+        return None
+    changed = [abs(c - Fraction(float(r))) for c, r in zip(exact, rounded[: D + 1], strict=False)]
+    missed = sum((*changed, *map(abs, exact[D + 1:])), Fraction(0))
+    error = upward(float(missed)) if missed else 0.0
+    return Expansion(_trimmed(rounded[: D + 1]), tuple(box), error) if error <= tolerance else None
 
 
 def nearby(g: Smooth, box: Box, tail: float, largest: int) -> Degrees:

@@ -33,7 +33,7 @@ class Mean(Node):
                 sweep.pooled.append(channel)
         held = Placed({mean_of(c): w for c, w in placed.channels.items()}, placed.constant, placed.mass)
         sweep.places[self.outputs[0]] = held
-        rounding = upward(sweep.pooling * float(placed.mass))
+        rounding = upward(sweep.pooling * (float(placed.mass) - abs(float(placed.constant))))  # a constant is not averaged
         sweep.errors[self.outputs[0]] = sweep.errors[quantity] + arb(0, rounding)
         if quantity in sweep.proportional and placed.unscaled and not placed.constant:
             (A, G), below = sweep.proportional[quantity], max(0.0, -ends(quantity.range)[0])  # mean |v| <= mean v + 2 below

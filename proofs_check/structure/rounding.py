@@ -97,12 +97,13 @@ class Running:
         self._through(network.phi, list(network.tokens), [*network.pooled, *in_psi, *network.readout])
         for channel in network.pooled:
             mean = mean_of(channel)
-            self.size[mean] = self.size.get(channel, 0.0)
+            values = self.reading.variables[mean]
+            self.size[mean] = min(self.size.get(channel, 0.0), float(abs(values.centre) + values.half) * _UP)
             before = self.error.get(channel, 0.0)
             self.error[mean] = (before + self.arithmetic.mean(self.size[mean] + before)) * _UP
             self._meets((self.size[mean] + before) * self.arithmetic.roundings * self.arithmetic.factor)
             if channel in self.proportional:
-                self.proportional[mean] = self._averaged(*self.proportional[channel], self.reading.variables[mean])
+                self.proportional[mean] = self._averaged(*self.proportional[channel], values)
             moved, relative, lost = self.hinges.get(channel, UNKNOWN)
             underflow = self.arithmetic.mean(0.0)
             self.hinges[mean] = moved, relative + self.arithmetic.gamma(self.arithmetic.roundings), lost + underflow
