@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from constructions.construct import plan
-from constructions.survey import entries_at_least
+from constructions.planner import entries_at_least
 from constructions.targets.library import LIBRARY, resolve
 from constructions.targets.target import Target
 from tests.strategies import fuzz, mutated
