@@ -10,7 +10,7 @@ from constructions.architectures import Architecture, assemble
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus, derived
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE, GridPlan, entries_at_least, plan_grid, rounded
+from constructions.planner import MAX_TABLE, GridPlan, entries_at_least, plan_grid
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, counting, silent
 from constructions.sumformers import Sumformer
@@ -18,6 +18,7 @@ from constructions.sumformers.grid import construct_grid
 from constructions.sumformers.lifted_roots import Lifted, lifted_instead
 from constructions.targets.definedness import refuse_undefined
 from constructions.targets.target import AnyTarget, Target
+from constructions.wording import rounded
 
 MAX_COORDINATES = 256
 FINER = 4  # grids that are tried where a coarse format rounds the values by more than was kept for it

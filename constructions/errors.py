@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 
 class BadInput(ValueError):
@@ -20,15 +20,6 @@ class Undefined(Refused):
 
 class Interrupted(Exception):
     """The user stopped it: says what is kept and how to go on (exit code 130)."""
-
-
-def some(parts: Sequence[str], most: int = 8) -> str:
-    """Return the first of many parts of a message, and how many there are.
-
-    >>> some(["a", "b"]), some(list("abcdefgh"), 3)
-    ('a, b', 'a, b, c, .. (8 in all)')
-    """
-    return ", ".join(parts) if len(parts) <= most else f"{', '.join(parts[:most])}, .. ({len(parts)} in all)"
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

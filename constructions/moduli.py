@@ -11,10 +11,11 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from constructions.errors import Refused, some
+from constructions.errors import Refused
 from constructions.number_formats import short_decimal_above
 from constructions.targets.slopes import steepest
 from constructions.targets.target import Target
+from constructions.wording import some
 
 SLACK = Fraction(1, 100)
 NOTHING = 1e-60  # a constant function may seem to have a slope of this size when its gradient is a rounded 1 - 1

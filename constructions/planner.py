@@ -18,6 +18,7 @@ from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat, short_decimal_above
 from constructions.sumformers.lifted_roots import Lifted
 from constructions.targets.target import Target
+from constructions.wording import counted, decimal
 
 CODES = ("auto", "positional", "bose-chowla", "packed")
 MAX_TABLE = 2**24
@@ -188,11 +189,11 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
     while _entries(box, n, _cell_radius(box, larger * share * (1 - VALUE_SHARE), modulus)) > max_table:
         larger = short_decimal_above(larger * Fraction(21, 20), 3)
     fewer = next((m for m in range(n - 1, 1, -1) if _entries(box, m, radius) <= max_table), None)
-    advice = f"eps = {_decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
+    advice = f"eps = {decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
     cells = [cells_needed(a, b, radius) for a, b in box.sides]
     instead = f", for {lifted.what}," if lifted else ""
     raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g}{instead} needs "
-                  f"{' x '.join(map(_counted, cells))} cells and {_counted(entries)} table entries for n = {n}, "
+                  f"{' x '.join(map(counted, cells))} cells and {counted(entries)} table entries for n = {n}, "
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
 
 
@@ -219,23 +220,3 @@ def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) ->
     if math.lgamma(cells + target.n - 1) - math.lgamma(cells) - math.lgamma(target.n) > math.log(LARGE) + 1:
         return LARGE
     return cells * math.comb(cells + target.n - 2, target.n - 1)
-
-
-def _counted(count: int) -> str:
-    """Return a count in full while it is short, in powers of ten beyond: it may be too large for a float."""
-    digits = str(count)
-    return digits if len(digits) <= 7 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
-
-
-def rounded(count: int) -> str:
-    """Return three digits of a count that may be too large for a float.
-
-    >>> rounded(269001), rounded(10**120)
-    ('2.69e+05', '1.00e120')
-    """
-    return f"{count:.3g}" if count < 10**100 else _counted(count)
-
-
-def _decimal(value: Fraction) -> str:
-    """Return three digits of a number that may be too large for a float."""
-    return f"{float(value):.3g}" if value < 10**300 else _counted(int(value))

@@ -12,11 +12,12 @@ from constructions.continuous import CONSTRUCTIONS, bernstein_instead, compile_t
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE, entries_at_least, rounded
+from constructions.planner import MAX_TABLE, entries_at_least
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.targets.target import AnyTarget, Target
+from constructions.wording import rounded
 
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
 SHOWN = 160  # characters of what is built in the target's place

@@ -9,10 +9,11 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, fmpq
 
-from constructions.errors import Refused, Undefined, some
+from constructions.errors import Refused, Undefined
 from constructions.targets import expression as ex
 from constructions.targets.evaluation import Walker, ball_algebra
 from constructions.targets.target import Target
+from constructions.wording import some
 
 Sides = list[tuple[Fraction, Fraction]]
 FINEST = Fraction(1, 2**48)  # of the domain: if so small a box does not show it, halves of it do not
