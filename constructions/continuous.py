@@ -176,8 +176,16 @@ def _compiled(target: Target, tolerance: Fraction, method: str, heads: Sequence[
             decomposition = CONSTRUCTIONS[method](target, tolerance)
             longest = evaluated_up_to(target, decomposition.every_n, number_format)
             roundings = 64 + max((head.roundings(longest) for head in heads), default=longest)
-            compiled = compile_decomposition(decomposition, _below(tolerance - decomposition.missed), limits=limits,
-                                             bits=number_format.bits, roundings=roundings)
+            built = functools.partial(compile_decomposition, tolerance=_below(tolerance - decomposition.missed), limits=limits,
+                                      bits=number_format.bits, roundings=roundings)
+            try:
+                compiled = built(decomposition)
+            except Refused:
+                if decomposition.guarded is None:
+                    raise
+                again = decomposition.guarded()
+                decomposition = replace(decomposition, tokens=again.tokens, outputs=again.outputs, nodes=again.nodes)
+                compiled = built(decomposition)
             return decomposition, compiled.beyond("polynomial-density", decomposition.density, decomposition.missed)
     except OverflowError:
         raise Refused(f"{target.name} has values on {target.box} that float64 cannot hold") from None

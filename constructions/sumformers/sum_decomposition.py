@@ -8,14 +8,15 @@ carried along, so that sum(a)/sum(b) is seen to be mean(a)/mean(b) and the resul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from flint import arb
 
 from constructions.errors import Refused
-from constructions.pieces.forms import Form, Quantity, ball, width
+from constructions.pieces.forms import Form, Quantity, ball, ends, width
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node
@@ -30,6 +31,9 @@ from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, ch
 from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
 from constructions.targets import expression as ex
 
+NEAR = 1 / 64  # to 0, of the largest value
+EXACT = ("x.", "mean(x.")  # quantities that a network does not approximate
+
 
 @dataclass(eq=False)
 class Decomposition:
@@ -42,6 +46,7 @@ class Decomposition:
         density: what stands in.
         stands_in: its expressions, where ``missed`` is estimated and the checker has to prove it.
         lifted: the text with the roots lifted that was decomposed in the place of the target, "" for the target itself.
+        guarded: makes the same with bases of roots that are kept away from 0, None where none comes near; to be tried second.
     """
 
     tokens: tuple[Quantity, ...]
@@ -52,22 +57,27 @@ class Decomposition:
     density: str = ""
     stands_in: tuple[ex.Expression, ...] = ()
     lifted: str = ""
+    guarded: Callable[[], Decomposition] | None = None
 
 
-def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:
+def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int, *,
+              guarded: bool = False) -> Decomposition:
     """Decompose expressions in which ``n`` may still occur as a symbol.
 
     Args:
         outputs: one tree an output, powers resolved.
         sides: the box of a token.
         n: used only where the target itself depends on n; then ``every_n`` is False.
+        guarded: whether what a network holds of the base of a root is kept away from 0.
 
     Raises:
         Refused: a sub-expression has no decomposition here, with the reason and its column.
     """
-    reader = _Reader(sides, n)
+    reader = _Reader(sides, n, guarded)
     forms = tuple(reader.algebra.form(reader.value(output)) for output in outputs)
-    return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(reader.algebra.nodes)), reader.algebra.every_n)
+    again = functools.partial(decompose, outputs, sides, n, guarded=True) if reader.bases and not guarded else None
+    return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(reader.algebra.nodes)), reader.algebra.every_n,
+                         guarded=again)
 
 
 def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:
@@ -86,10 +96,11 @@ def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[F
 class _Reader:
     """Expressions to values; each expression is read once."""
 
-    def __init__(self, sides: Sequence[tuple[Fraction, Fraction]], n: int) -> None:
-        self.sides, self.n, self.algebra = sides, n, Algebra(n)
+    def __init__(self, sides: Sequence[tuple[Fraction, Fraction]], n: int, guarded: bool) -> None:
+        self.sides, self.n, self.algebra, self.guarded = sides, n, Algebra(n), guarded
         self.tokens = tuple(Quantity(f"x.{c}", ball(a).union(ball(b)), True) for c, (a, b) in enumerate(sides))
         self.known: dict[ex.Expression, Value] = {}
+        self.bases: set[ex.Expression] = set()
 
     def value(self, node: ex.Expression) -> Value:
         """Return the value of an expression without free y."""
@@ -110,6 +121,8 @@ class _Reader:
             case ex.Apply(function="abs" | "relu" as name, argument=argument):
                 return self._kink(name, argument)
             case ex.Apply(function=name, argument=argument):
+                if (power := ex.fractional_power(node)) is not None:
+                    self._base(power[1])
                 return self.algebra.function(ex.Apply(name, T, column=node.column), self.value(argument))
             case ex.Power(base=base, exponent=ex.Number() as exponent):
                 inner = self.value(base)
@@ -167,6 +180,22 @@ class _Reader:
         form = self.algebra.form(inner)
         positive_part = self.algebra.rectified(form)
         return Value(form=positive_part * Fraction(2) - form if name == "abs" else positive_part)
+
+    def _base(self, node: ex.Expression) -> None:
+        """Read the base of a root: where it comes near 0, what a network holds of it may be kept above half of its least value.
+
+        u = l/2 + relu(u - l/2) for u >= l: exact, and where u is off by more than l no root of a negative number is asked for.
+        """
+        base = self.value(node)
+        if node in self.bases or base.form is None or base.order or all(q.name.startswith(EXACT) for q in base.form.terms):
+            return
+        low, high = ends(base.form.range())
+        if not 0 < low < NEAR * high:
+            return
+        self.bases.add(node)
+        if self.guarded:
+            half = Fraction(low) / 2
+            self.known[node] = value_of(self.algebra.rectified(base.form.shifted(-half), always=True).shifted(half))
 
     def _larger(self, operator: str, left: ex.Expression, right: ex.Expression) -> Value:
         a, b = (self.algebra.concrete(self.value(part)) for part in (left, right))

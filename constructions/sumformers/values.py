@@ -227,11 +227,11 @@ class Algebra:
                 return self.cancelled(written)
         return form
 
-    def rectified(self, form: Form) -> Form:
-        """Return max(form, 0), without a node where its sign is known."""
+    def rectified(self, form: Form, *, always: bool = False) -> Form:
+        """Return max(form, 0), without a node where its sign is known, or where it is negative if one is ``always`` wanted."""
         exact = form.constant if not form.terms and not form.irrational else None
         low, high = ends(form.range()) if exact is None else (exact, exact)
-        if low >= 0:
+        if low >= 0 and (not always or exact is not None):
             return form
         if high <= 0:
             return Form()

@@ -14,6 +14,7 @@ from constructions.domains import Box
 from constructions.errors import Refused, Undefined
 from constructions.pieces.forms import Form, Quantity
 from constructions.pieces.interpolation import interpolate
+from constructions.pieces.mean import Rectified
 from constructions.pieces.smooth import Smooth
 from constructions.sumformers.lifted_roots import Lifted, lifted
 from constructions.targets import expression as ex
@@ -106,7 +107,10 @@ def test_a_target_that_is_undefined_is_not_made_defined() -> None:
 
 
 @pytest.mark.parametrize(("text", "eps", "most"), [("sqrt(x)", "1/100", 60), ("mean(sqrt(y))", "1/10000", 600),
-                                                   ("sqrt(mean(y**2))", "1/100000", 3000), ("abs(x-1)**1.5", "1/1000000", 2000)])
+                                                   ("sqrt(mean(y**2))", "1/100000", 3000), ("abs(x-1)**1.5", "1/1000000", 2000),
+                                                   ("sqrt(mean(y))", "1/10**7", 12_000), ("mean(y)**(1/4)", "1/10**4", 700),
+                                                   ("x**0.3", "1/10000", 700), ("sqrt(mean(sqrt(y)))", "1/100", 200),
+                                                   ("sqrt(sqrt(x))", "1/1000", 8000), ("mean(y**0.3)**0.7", "1/1000", 1500)])
 def test_it_is_built_within_the_tolerance(text: str, eps: str, most: int) -> None:
     decomposition, compiled = compile_target(target(text), Fraction(eps), "sum-decomposition")
     assert compiled.bound <= Fraction(eps)
@@ -142,3 +146,14 @@ def test_a_positive_part_is_a_multiple_of_one_unit() -> None:
     assert not (Form.of(unit) + Form(constant=Fraction(-1, 9))).positive_part
     assert not Form.of(other).positive_part
     assert not (Form.of(unit) + Form.of(other)).positive_part
+
+
+def test_a_base_is_kept_away_from_zero_only_where_it_is_not_built_otherwise() -> None:
+    """A table from half of the least value on is longer, but what a network holds of a mean of roots may be below 0."""
+    plain, kept = (compile_target(target(text), Fraction(1, 100), "sum-decomposition")[0]
+                   for text in ("sqrt(mean(sqrt(y)))", "mean(y**0.3)**0.7"))
+    assert plain.guarded is not None
+    assert kept.guarded is not None
+    assert sum(isinstance(node, Rectified) for node in plain.nodes) == 1
+    assert sum(isinstance(node, Rectified) for node in kept.nodes) == 2
+    assert compile_target(target("sqrt(mean(y**2))"), Fraction(1, 100), "sum-decomposition")[0].guarded is None
