@@ -190,7 +190,7 @@ class _Reader:
         if node in self.bases or base.form is None or base.order or all(q.name.startswith(EXACT) for q in base.form.terms):
             return
         low, high = ends(base.form.range())
-        if not 0 < low < NEAR * high:
+        if not 0 < low < NEAR * high or base.form.shifted(-base.form.constant).positive_part:  # a unit is never below 0
             return
         self.bases.add(node)
         if self.guarded:
