@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import drawn
 from uat.proof_drawing import layout
 
+README = Path(__file__).parents[3] / "README.md"
+TABLE_RECORDS = str(Path(__file__).parents[1] / "tables" / "records")
 BENCH = [{"architecture": name, "n": n, "dtype": "float64", "device": "cpu", "n_parameters": 9, "flops": n, "seconds": n * 1e-6,
           "seconds_low": n * 9e-7, "seconds_high": n * 2e-6, "peak_bytes": n * 8 if n > 64 else None}
          for name in ("sumformer", "transformer") for n in (64, 128, 256)]
@@ -80,6 +84,26 @@ def test_figures_of_other_commands_are_drawn_from_their_records(uat: Uat, tmp_pa
     assert answer.code == 0, answer.err
     assert json.loads(Path(f"out/{name}.json").read_text()) == RECORDS[name]
     assert Path(f"out/{name}.png").stat().st_size > 5000
+
+
+def test_figures_are_drawn_from_the_folder_that_tables_writes_as_the_readme_says(uat: Uat, tmp_path: Path) -> None:
+    tables, *experiment, figures = (shlex.split(line) for line in re.findall(
+        r"^    (python -m uat (?:tables|experiment|figures) .*? appendix\S*)(?: .*)?$", README.read_text("utf-8"), re.MULTILINE))
+    assert [line[3] for line in (tables, *experiment, figures)] == ["tables", "experiment", "figures"]
+    assert uat(*tables[3:], "--records", TABLE_RECORDS).code == 0
+    written(Path(experiment[0][experiment[0].index("--out") + 1]), "experiment", RECORDS[experiment[0][4]])
+    answer = uat("figures", *RECORDS, *figures[figures.index("--records"):], "--out", "out", "--format", "png")
+    assert answer.code == 0, answer.out
+    assert json.loads(Path("out/cost.json").read_text())["format"] == "uat-bench/1"
+    assert json.loads(Path("out/training.json").read_text())["name"] == "train-versus-construct"
+
+
+def test_a_record_with_a_file_of_its_own_is_taken_before_one_in_a_collection(tmp_path: Path) -> None:
+    older = {**RECORDS["cost"], "rows": []}
+    place = written(tmp_path, "tables", {"format": "uat-tables/1", "records": {"bench": older}})
+    assert stored_record(FIGURES["cost"], place) == older
+    assert stored_record(FIGURES["cost"], written(place, "measured", RECORDS["cost"])) == RECORDS["cost"]
+    assert stored_record(FIGURES["training"], written(place, "tables", {"format": "uat-tables/1"})) is None
 
 
 @pytest.mark.parametrize("name", [*RECORDS, "band", "error-map", "budget"])
