@@ -74,7 +74,7 @@ def figures(request: FiguresRequest) -> int:
         if request.run is not None:
             given = replace(given, run=open_run(request.run, import_callable=request.import_callable))
             if any(figure.about_run and figure is not budget.FIGURE for figure in chosen):
-                given = replace(given, run=given.opened(), found=given.worst())  # searched once for all of them
+                given = replace(given, run=given.opened(), found=error_map.worst(given))  # searched once for all of them
         for figure in chosen:
             try:
                 found = _record(figure, given, request.records)

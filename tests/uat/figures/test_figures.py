@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -9,16 +10,21 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from constructions.progress import silent
 from proofs_check.steps import all_steps
 from tests.uat.conftest import Uat
+from tests.uat.searches import poor_search
 from uat.figures import band, budget, command, error_map, parameters, proof, training
 from uat.figures.command import FIGURES, stored_record
 from uat.figures.figure import Figure, Gathering, Record
+from uat.figures.slices import laid_out
 from uat.figures.style import drawn
 from uat.proof_drawing import layout
+from uat.sampling import Sampled
+from uat.stored_run import StoredRun, open_run
 
 README = Path(__file__).parents[3] / "README.md"
 TABLE_RECORDS = str(Path(__file__).parents[1] / "tables" / "records")
@@ -68,6 +74,65 @@ def test_a_run_about_every_n_is_pictured_at_a_short_length(uat: Uat) -> None:
     assert band["n"] == 8
     gaps = [abs(a - b) for a, b in zip(band["networks"]["linformer"], band["networks"]["sumformer"], strict=True)]
     assert max(gaps) < 1e-12
+
+
+def built(uat: Uat, *target: str) -> StoredRun:
+    assert uat("construct", "--eps", "1/4", "--samples", "0", "--out", "run", "--target", *target).code == 0
+    return open_run("run")
+
+
+def test_the_map_is_a_search_too_and_the_circle_marks_the_worse_of_both(uat: Uat) -> None:
+    run = built(uat, "x*mean(y)")
+    record = error_map.gather(Gathering(0, False, silent, run, poor_search(run)))
+    largest = max(map(max, record["error"]))
+    own, other = (record["t"].index(place) for place in record["witness"])
+    assert record["error"][other][own] == largest == pytest.approx(record["sampled_max"], abs=1e-12)
+    assert largest > 0
+    assert "The circle marks the largest, which the search did not find." in error_map.caption(record)
+    assert "worst error of the search" not in error_map.caption(record)
+    found = error_map.worst(Gathering(0, False, silent, run, poor_search(run)))
+    assert not found.refutes
+    assert error_map.worst(Gathering(0, False, silent, run, found)) is found
+    assert error_map.gather(Gathering(0, False, silent, run, found))["witness"] == record["witness"]
+    corner = {**record, "found_by": "domain corners", "sampled_max": np.nextafter(0.125, 0), "error": [[0.0, 0.125]]}
+    assert "values is 0.124," in error_map.caption(corner)
+    assert "of the search, 0.124." in error_map.caption(corner)
+    low = dataclasses.replace(run, claim=dataclasses.replace(run.claim, bound=Fraction(1, 10**9)))
+    assert error_map.worst(Gathering(0, False, silent, low, poor_search(run))).refutes
+
+
+def test_of_repeated_tokens_the_own_one_is_that_with_the_error() -> None:
+    found = Sampled(4, 1.0, [[0.0], [0.5], [1.0]], (2, 1, 1), 1, 1, 1.0, 1.0, 0.0, "uniform", "cpu", False)
+    tokens, own = laid_out(found)
+    assert tokens[:, 0].tolist() == [0.0, 0.0, 0.5, 1.0]
+    assert own == 2
+
+
+def labels(figure: Figure, record: Record) -> str:
+    picture = figure.draw(record)
+    return " / ".join(text for axes in picture.axes for text in (axes.get_xlabel(), axes.get_ylabel()) if text)
+
+
+def test_labels_say_which_output_is_drawn_and_call_a_position_no_coordinate(uat: Uat) -> None:
+    run = built(uat, "(mean(y), x**2*mean(y))")
+    given = Gathering(0, False, silent, run, poor_search(run))
+    shown = band.gather(given)
+    assert (shown["output"], shown["d_out"], shown["coordinates"]) == (1, 2, 1)
+    assert labels(band.FIGURE, shown) == "output 1 / own token / network \N{MINUS SIGN} f"
+    assert band.caption(shown).startswith("Output 1 (of 2, from 0) of f and the sumformer")
+    mapped = error_map.gather(given)
+    assert "the largest of 2 outputs" in labels(error_map.FIGURE, mapped)
+    assert error_map.caption(mapped).startswith("Error |f - S|, the largest of 2 outputs, over")
+
+
+@pytest.mark.parametrize(("options", "coordinate"), [(("x*mean(y)*i/n", "--positional"), ""),
+                                                     (("x[0]*mean(y[1])", "--d", "2"), ", coordinate 0")])
+def test_a_token_with_one_coordinate_beside_its_position_moves_in_no_named_one(uat: Uat, options: tuple[str, ...],
+                                                                               coordinate: str) -> None:
+    run = built(uat, *options, "--n", "2")
+    given = Gathering(0, False, silent, run, poor_search(run))
+    assert labels(band.FIGURE, band.gather(given)) == f"value / own token{coordinate} / network \N{MINUS SIGN} f"
+    assert labels(error_map.FIGURE, error_map.gather(given)).startswith(f"own token{coordinate} / another token{coordinate} / ")
 
 
 def test_a_pdf_embeds_its_fonts_and_has_no_date(tmp_path: Path) -> None:
