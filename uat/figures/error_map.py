@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -31,7 +32,12 @@ def gather(given: Gathering) -> dict[str, Any]:
             "own": own, "other": plane.other, "status": str(run.files.certificate["status"]), "bound": str(run.claim.bound),
             "sampled_max": found.maximum, "found_by": found.found_by,
             "witness": [float(tokens[own, 0]), float(tokens[plane.other, 0])], "t": plane.t.tolist(),
-            "error": np.round(plane.error, 12).tolist()}
+            "error": np.round(plane.error, _digits(run.claim.bound)).tolist()}
+
+
+def _digits(bound: Fraction) -> int:
+    """Return how many decimals are stored: twelve, or more where the bound itself is small."""
+    return min(300, 12 + max(0, -math.floor(math.log10(bound)))) if bound else 12
 
 
 def worst(given: Gathering) -> Sampled:

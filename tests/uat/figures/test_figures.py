@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from constructions.progress import silent
 from proofs_check.steps import all_steps
@@ -226,6 +227,40 @@ def test_shares_that_do_not_add_up_are_not_drawn() -> None:
         drawn(budget.draw, {**record, "bound": "1/2"}, "png")
     with pytest.raises(ValueError, match="more than the bound"):
         budget.content(steps, Fraction(1, 9), Fraction(1, 4), "certified", "f")
+
+
+def shares(*exact: str, step: str = "interpolation-error", status: str = "certified") -> list[dict[str, str]]:
+    return [{"step": step, "statement": "", "status": status, "bound": bound} for bound in exact]
+
+
+def drawn_budget(steps: list[dict[str, str]], bound: Fraction, eps: Fraction) -> tuple[Record, Any]:
+    record = budget.content(steps, bound, eps, "certified", "f")
+    picture = budget.draw(record)
+    picture.set_canvas(FigureCanvasAgg(picture))
+    picture.canvas.draw()
+    return record, picture
+
+
+def test_many_shares_of_one_kind_are_one_bar_with_their_number_and_exact_sum() -> None:
+    steps = [*shares(*["1/700"] * 30), *shares("1/70", step="subdivision"), *shares(*["1/900"] * 30),
+             *shares("1/800", "1/800", status="assumed"), *shares("0", step="definedness")]
+    bound = Fraction(30, 700) + Fraction(1, 70) + Fraction(30, 900) + Fraction(2, 800)
+    record, picture = drawn_budget(steps, bound, Fraction(1))
+    names = [label.get_text() for label in picture.axes[0].get_yticklabels()]
+    assert names == ["60 x interpolation-error", "subdivision", "interpolation-error", "interpolation-error", "bound"]
+    assert sum(bar.get_width() for bar in picture.axes[0].patches[:4]) == pytest.approx(float(bound))
+    assert picture.get_size_inches()[1] < 3
+    assert "60 of interpolation-error together 0.0762, subdivision" in budget.caption(record)
+    assert len(record["steps"]) == len(steps)
+
+
+@pytest.mark.parametrize("bound", ["3/10000000000000000", "1/100", "1/4", "1/2", "9/10", "1"])
+def test_a_number_never_stands_on_the_names_of_the_bars(bound: str) -> None:
+    _, picture = drawn_budget(shares(bound, "0"), Fraction(bound), Fraction(1))
+    axes = picture.axes[0]
+    left = axes.get_window_extent().x0
+    assert all(text.get_window_extent().x0 >= left for text in axes.texts)
+    assert all(label.get_window_extent().x1 <= left for label in axes.get_yticklabels())
 
 
 def test_accuracy_is_compared_with_proved_bounds_above_sampled_ones(monkeypatch: pytest.MonkeyPatch) -> None:
