@@ -80,6 +80,34 @@ def test_what_a_page_runs_comes_out_as_it_shows(page: Path, uat: Uat) -> None:
     assert differences(text, uat) == []
 
 
+SPEEDS = re.compile(r"^sampled [\d,]+ sequences(?: of (\d+) tokens)? on \w+, ([\d,]+) a second;.*\n"
+                    r"read ([\d,]+)\s+tokens a second(?:, (\d+) different ones a sequence)?;", re.MULTILINE)
+
+
+def two_runs(text: str) -> list[str]:
+    """Return pairs of sequences and tokens a second that do not go together: they were not recorded in one run."""
+    lengths = [(int(k), found) for found in SPEEDS.finditer(text) if (k := found[4] or found[1])]
+    return [found[0] for k, found in lengths if abs(whole(found[3]) - k * whole(found[2])) > k]
+
+
+def whole(number: str) -> int:
+    return int(number.replace(",", ""))
+
+
+@pytest.mark.parametrize("page", [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.stem)
+def test_speeds_that_stand_together_are_of_one_run(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert two_runs(text) == []
+    assert text.count("\nread ") == len(SPEEDS.findall(text))
+
+
+def test_speeds_of_two_runs_are_noticed() -> None:
+    text = "sampled 99 sequences of 16 tokens on cpu, 77,336 a second; ..\nread 1,237,376 tokens a second; .."
+    assert two_runs(text) == []
+    assert len(two_runs(text.replace("1,237,376", "11,447,530"))) == 1
+    assert len(two_runs(text.replace("tokens a second;", "tokens a second, 4 different ones a sequence;"))) == 1
+
+
 def test_the_comparison_sees_a_changed_output_and_a_failing_command(uat: Uat) -> None:
     assert differences("```python\nprint(1)\n```\n\n```text\n2\n```\n", uat) == ["printed '1\\n', shown '2\\n'"]
     assert len(differences("```console\n$ python -m uat certify missing\n```\n", uat)) == 1
