@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patches import Polygon
 
 from constructions.progress import silent
+from proofs_check.kernel import Status
 from proofs_check.steps import all_steps
 from tests.uat.conftest import Uat
 from tests.uat.searches import poor_search
@@ -23,7 +25,7 @@ from uat.figures.command import FIGURES, stored_record
 from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.slices import laid_out
 from uat.figures.style import drawn
-from uat.proof_drawing import layout
+from uat.proof_drawing import LEGEND, head, layout, route, svg
 from uat.sampling import Sampled
 from uat.stored_run import StoredRun, open_run
 
@@ -274,17 +276,60 @@ def test_accuracy_is_compared_with_proved_bounds_above_sampled_ones(monkeypatch:
     assert drawn(parameters.draw, record, "png")
 
 
-def test_the_proof_is_drawn_with_every_step_once() -> None:
+def proof_rows() -> list[dict[str, Any]]:
     steps = all_steps()
-    rows = [{"id": name, "status": step.expected.value, "expected": step.expected.value, "inherited": None,
+    return [{"id": name, "status": step.expected.value, "expected": step.expected.value, "inherited": None,
              "depends_on": list(step.depends_on), "corrected_by": step.corrects or None, "box": list(vars(box).values())}
             for name, box in layout(steps, set(steps)).items() if (step := steps[name])]
+
+
+def test_the_proof_is_drawn_with_every_step_once() -> None:
+    steps, rows = all_steps(), proof_rows()
     picture = proof.draw({"profile": "fast", "steps": rows})
     shown = [text.get_text() for text in picture.axes[0].texts]
     assert all(shown.count(name) == 1 for name in steps)
     assert "all as expected" in proof.caption({"profile": "fast", "steps": rows})
     rows[0]["status"] = "undecided"
     assert rows[0]["id"] in proof.caption({"profile": "fast", "steps": rows}).partition("not as expected")[2]
+
+
+def pieces(points: list[tuple[float, float]]) -> np.ndarray:
+    """Return places along the cubic curves of a route, shape (2, many)."""
+    u = np.linspace(0, 1, 200)[:, None]
+    corners = np.array(points)
+    weights = np.hstack([(1 - u)**3, 3 * u * (1 - u)**2, 3 * u**2 * (1 - u), u**3])
+    return np.concatenate([weights @ corners[k:k + 4] for k in range(0, len(corners) - 1, 3)]).T
+
+
+def test_edges_of_the_proof_cross_no_box_and_end_in_a_head_at_the_right_one() -> None:
+    steps = all_steps()
+    boxes = layout(steps, set(steps))
+    edges = [(premise, name) for name in steps for premise in steps[name].depends_on]
+    edges += [(name, step.corrects) for name, step in steps.items() if step.corrects]
+    for first, last in edges:
+        points = route(boxes.values(), boxes[first], boxes[last])
+        x, y = pieces(points)
+        crossed = [name for name, box in boxes.items() if np.any(
+            (x > box.x + 0.01) & (x < box.x + box.width - 0.01) & (y > box.y - 1) & (y < box.y + box.height + 1))]
+        assert crossed == [], (first, last)
+        for place, name in ((points[0], first), (points[-1], last)):
+            box = boxes[name]
+            assert place[0] in (box.x, box.x + box.width)
+            assert place[1] == box.y + box.height / 2
+        tip, *back = head(points)
+        assert tip == points[-1]
+        assert all(np.sign(corner[0] - tip[0]) == (1 if tip[0] > boxes[last].x else -1) for corner in back)
+
+
+def test_every_edge_of_the_proof_has_a_head_in_the_figure_and_in_the_svg() -> None:
+    steps = all_steps()
+    edges = sum(len(step.depends_on) + bool(step.corrects) for step in steps.values())
+    picture = svg(steps, {name: step.expected for name, step in steps.items()}, dict.fromkeys(steps))
+    assert picture.count("<polygon ") == edges
+    few = svg(steps, {"product": Status.PROVED}, {"product": Status.PROVED})
+    assert float(few.partition('width="')[2].partition('"')[0]) > 6 * len(LEGEND)
+    shown = proof.draw(json.loads(json.dumps({"profile": "fast", "steps": proof_rows()})))
+    assert sum(isinstance(patch, Polygon) for patch in shown.axes[0].patches) == edges
 
 
 def test_captions_round_what_was_found_down_and_bounds_and_tolerances_up() -> None:
