@@ -19,6 +19,7 @@ from constructions.continuous import CONSTRUCTIONS
 from constructions.pooling import HEADS
 from constructions.targets.library import LIBRARY
 from proofs_check.architecture_check import RULES
+from proofs_check.continuous import A_PRIORI
 from tests.test_readme import unmeasured
 from tests.uat.conftest import Uat
 
@@ -78,6 +79,25 @@ def test_what_a_page_runs_comes_out_as_it_shows(page: Path, uat: Uat) -> None:
     text = page.read_text(encoding="utf-8")
     assert BLOCK.search(text)
     assert differences(text, uat) == []
+
+
+NOT_READ = re.findall(r"^\| [^|]+ \| `python -m uat (construct [^`]+)` \|$",
+                      (DOCS / "trust.md").read_text("utf-8").partition("What this route does not read:")[2], re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", NOT_READ)
+def test_what_the_page_says_is_not_read_by_structure_is_derived_again(command: str, uat: Uat) -> None:
+    assert A_PRIORI in uat(*shlex.split(command), "--samples", "0", "--json").json["assumptions"]
+
+
+def test_every_row_of_what_is_not_read_has_a_command() -> None:
+    rows = (DOCS / "trust.md").read_text("utf-8").partition("What this route does not read:")[2].partition("\n\nSuch")[0]
+    assert len(NOT_READ) == rows.count("\n| ") - 1 >= 5
+
+
+def test_an_assumption_is_missed_where_a_network_is_read(uat: Uat) -> None:
+    answer = uat("construct", "--target", "x*mean(y)", "--eps", "1/4", "--samples", "0", "--json")
+    assert A_PRIORI not in answer.json["assumptions"]
 
 
 SPEEDS = re.compile(r"^sampled [\d,]+ sequences(?: of (\d+) tokens)? on \w+, ([\d,]+) a second;.*\n"
