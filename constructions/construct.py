@@ -10,7 +10,7 @@ from constructions.architectures import Architecture, assemble
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus, derived
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE, GridPlan, plan_grid
+from constructions.planner import MAX_TABLE, GridPlan, entries_at_least, plan_grid
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, counting, silent
 from constructions.sumformers import Sumformer
@@ -18,8 +18,12 @@ from constructions.sumformers.grid import construct_grid
 from constructions.sumformers.lifted_roots import Lifted, lifted_instead
 from constructions.targets.definedness import refuse_undefined
 from constructions.targets.target import AnyTarget, Target
+from constructions.wording import rounded
 
 MAX_COORDINATES = 256
+FINER = 4  # grids that are tried where a coarse format rounds the values by more than was kept for it
+ROOM = Fraction(5, 4)
+HOPELESS = 1000  # times too large a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,7 @@ class Construction:
 
     @property
     def bound(self) -> Fraction:
-        """The claimed bound of ||f - T||, exact; it is at most the tolerance."""
+        """The claimed bound of ||f - T||, exact; from :func:`construct_within` it is at most the tolerance."""
         return self.plan.missed + self.plan.modulus_term + self.value_radius
 
     @property
@@ -56,36 +60,65 @@ class Construction:
 
 
 def plan(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
-         code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE) -> GridPlan:
+         code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE,
+         rounding: Fraction = Fraction(0)) -> GridPlan:
     """Check the target, find its modulus and choose grid and code; see :func:`plan_grid` for what is refused."""
     if target.n * target.d > MAX_COORDINATES:
         raise Refused(f"n * d = {target.n * target.d} coordinates are more than {MAX_COORDINATES}: the discretised construction "
                       f"is for short sequences")
     lifted = None
     if isinstance(target, Target):
-        modulus, lifted = _modulus(target, tolerance, modulus)
+        modulus, lifted = _modulus(target, tolerance, modulus, max_table)
     if modulus is None:
         raise ValueError("a callable target needs a declared modulus")
     return plan_grid(target.box, target.n, target.d_out, tolerance, modulus, code=code, number_format=number_format,
                      roundings=roundings(heads, target.n), pooled_in_floats=bool(heads), max_table=max_table,
-                     lifted=lifted)
+                     lifted=lifted, rounding=rounding)
 
 
-def _modulus(target: Target, tolerance: Fraction, declared: Modulus | None) -> tuple[Modulus, Lifted | None]:
+def _modulus(target: Target, tolerance: Fraction, declared: Modulus | None, max_table: int) -> tuple[Modulus, Lifted | None]:
     """Return w_f; or, where a root of f reaches 0, that of f with its roots lifted for half of the tolerance."""
     try:
         refuse_undefined(target)
-        return declared or derived(target), None
+        return declared or _derived(target, tolerance, max_table), None
     except Undefined:
         raise
     except Refused as refused:  # balls around 0 reach below it: that f is defined there the checker can show
         lifted = lifted_instead(target, tolerance, refused)
-    return (declared, None) if declared else (derived(lifted.target), lifted)
+    return (declared, None) if declared else (_derived(lifted.target, tolerance - lifted.missed, max_table), lifted)
+
+
+def _derived(target: Target, tolerance: Fraction, max_table: int) -> Modulus:
+    """Derive w_f, unless a slope that occurs shows that no table will do: a proof takes long for many tokens."""
+    least = entries_at_least(target, tolerance)
+    if least > HOPELESS * max_table:
+        raise Refused(f"its table has at least {rounded(least)} entries for n = {target.n}, more than --max-table {max_table}")
+    return derived(target)
 
 
 def roundings(heads: Sequence[PoolingHead], n: int) -> int:
     """Return a number of rounded operations well above what any of the heads does (the checker uses its own count)."""
     return 8 * max((head.roundings(n) for head in heads), default=0) + 64
+
+
+def construct_within(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], report: Report = silent, *,
+                     modulus: Modulus | None = None, code: str = "auto", number_format: NumberFormat = FLOAT64,
+                     max_table: int = MAX_TABLE) -> Construction:
+    """Plan and construct; how much the values are rounded is known with the table, and may ask for a finer grid.
+
+    Raises:
+        Refused: see :func:`plan`; or no grid was found whose values are rounded little enough in a coarse format.
+    """
+    rounding = Fraction(0)
+    for _ in range(FINER):
+        planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table,
+                       rounding=rounding)
+        built = construct(target, planned, heads, report)
+        if built.bound <= tolerance:
+            return built
+        rounding = ROOM * built.value_radius
+    raise Refused(f"rounding table values in {number_format.name} takes {float(built.value_radius):.3g} of eps = "
+                  f"{float(tolerance):g}, more with every finer grid; expected a larger eps or --precision float64")
 
 
 def construct(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead],

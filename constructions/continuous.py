@@ -25,6 +25,7 @@ from constructions.sumformers.power_sums import as_expression, polynomial_form
 from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
 from constructions.targets import expression as ex
 from constructions.targets.target import AnyTarget, CallableTarget, Target
+from constructions.wording import counted
 
 # Tokens up to which floating-point evaluation is inside the bound, unless longer sequences are asked for; over the reals the
 # bound does not depend on n.
@@ -98,7 +99,7 @@ def bernstein_instead(target: Target, tolerance: Fraction) -> str:
             N = _bernstein_degree(target, tolerance, str(refused))
         except Refused as too_many:
             return str(too_many)
-        return f"it is not a polynomial; --method power-sums goes through its Bernstein polynomial of degree {N} or more"
+        return f"it is not a polynomial; --method power-sums goes through its Bernstein polynomial of degree {counted(N)} or more"
     return ""
 
 

@@ -15,6 +15,7 @@ from constructions.errors import Refused
 from constructions.number_formats import short_decimal_above
 from constructions.targets.slopes import steepest
 from constructions.targets.target import Target
+from constructions.wording import some
 
 SLACK = Fraction(1, 100)
 NOTHING = 1e-60  # a constant function may seem to have a slope of this size when its gradient is a rounded 1 - 1
@@ -57,7 +58,7 @@ def derived(target: Target, *, tolerance: float = 0.02, max_boxes: int | None = 
         max_boxes = int(400_000 / max(1.0, target.n * target.d / 4) ** 3)
     bound, attained, place = steepest(target, tolerance=tolerance, max_boxes=max_boxes)
     if not bound < math.inf:
-        where = ", ".join(f"[{a:.6g}, {b:.6g}]" for a, b in place)
+        where = some([f"[{a:.6g}, {b:.6g}]" for a, b in place])
         raise Refused(f"no Lipschitz constant of {target.name} on {target.box}: its slope could not be bounded near "
                       f"X in {where}; choose another --domain, or declare a constant with --lipschitz")
     if bound and not attained:

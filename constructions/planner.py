@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from constructions import encodings
 from constructions.domains import Box, Grid, cells_needed
 from constructions.encodings import Code, information_bound
@@ -15,9 +17,13 @@ from constructions.errors import BadInput, Refused, nearest
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat, short_decimal_above
 from constructions.sumformers.lifted_roots import Lifted
+from constructions.targets.target import Target
+from constructions.wording import counted, decimal
 
 CODES = ("auto", "positional", "bose-chowla", "packed")
 MAX_TABLE = 2**24
+LARGE = 10**999  # entries: beyond that a number says no more, and its digits may not fit into the memory
+NUMBERS = 2**22  # of one array, where f compares each token with all others
 # The share of eps kept for rounding table values; the rest is spent on the modulus (mathematics: piecewise-constant-error).
 VALUE_SHARE = Fraction(1, 1024)
 # Seconds to build and re-check one table entry per token, measured on two cores (docs/benchmarks.md); a forecast, not a bound.
@@ -85,7 +91,7 @@ class GridPlan:
 
 def plan_grid(box: Box, n: int, d_out: int, tolerance: Fraction, modulus: Modulus, *, code: str = "auto",
               number_format: NumberFormat = FLOAT64, roundings: int, pooled_in_floats: bool = True,
-              max_table: int = MAX_TABLE, lifted: Lifted | None = None) -> GridPlan:
+              max_table: int = MAX_TABLE, lifted: Lifted | None = None, rounding: Fraction = Fraction(0)) -> GridPlan:
     """Choose the coarsest grid whose modulus term leaves room for rounding, and a code for it.
 
     Args:
@@ -98,13 +104,18 @@ def plan_grid(box: Box, n: int, d_out: int, tolerance: Fraction, modulus: Modulu
         pooled_in_floats: False when only exact integers are summed (a Sumformer without attention head).
         max_table: largest number of table entries.
         lifted: what is tabulated in the target's place, and has this modulus.
+        rounding: kept for rounding table values, where that is known to be more than the usual share.
 
     Raises:
         Refused: the table would be larger, or no code survives, with the prediction.
     """
     if tolerance <= 0 or max_table < 1:
         raise BadInput(f"eps = {tolerance}, max_table = {max_table}: expected eps > 0 and max_table >= 1")
-    radius = _cell_radius(box, tolerance - _missed_by(lifted), modulus)
+    left = tolerance - _missed_by(lifted)
+    if rounding >= left:
+        raise Refused(f"rounding table values in {number_format.name} takes {float(rounding):.3g}, all of eps = "
+                      f"{float(tolerance):g}")
+    radius = _cell_radius(box, min(left - rounding, left * (1 - VALUE_SHARE)), modulus)
     _refuse_large(box, n, radius, tolerance, modulus, max_table, lifted)
     grid = Grid.with_radius(box, radius, number_format)
     chosen = choose_code(code, grid.cells, n, number_format, roundings, pooled_in_floats)
@@ -161,7 +172,7 @@ def _missed_by(lifted: Lifted | None) -> Fraction:
 def _cell_radius(box: Box, tolerance: Fraction, modulus: Modulus) -> Fraction:
     if modulus.lipschitz == 0:
         return max(b - a for a, b in box.sides)
-    return tolerance * (1 - VALUE_SHARE) / modulus.lipschitz
+    return tolerance / modulus.lipschitz
 
 
 def _entries(box: Box, n: int, radius: Fraction) -> int:
@@ -175,32 +186,37 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
     if entries <= max_table:
         return
     larger, share = max(tolerance, Fraction(1, 10**9)), Fraction(1, 2) if lifted else 1  # a larger eps lifts roots higher
-    while _entries(box, n, _cell_radius(box, larger * share, modulus)) > max_table:
+    while _entries(box, n, _cell_radius(box, larger * share * (1 - VALUE_SHARE), modulus)) > max_table:
         larger = short_decimal_above(larger * Fraction(21, 20), 3)
     fewer = next((m for m in range(n - 1, 1, -1) if _entries(box, m, radius) <= max_table), None)
-    advice = f"eps = {_decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
+    advice = f"eps = {decimal(larger)}" + (f" or n = {fewer}" if fewer else "")
     cells = [cells_needed(a, b, radius) for a, b in box.sides]
     instead = f", for {lifted.what}," if lifted else ""
     raise Refused(f"eps = {float(tolerance):g} with Lipschitz constant {float(modulus.lipschitz):.4g}{instead} needs "
-                  f"{' x '.join(map(_counted, cells))} cells and {_counted(entries)} table entries for n = {n}, "
+                  f"{' x '.join(map(counted, cells))} cells and {counted(entries)} table entries for n = {n}, "
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
 
 
-def _counted(count: int) -> str:
-    """Return a count in full while it is short, in powers of ten beyond: it may be too large for a float."""
-    digits = str(count)
-    return digits if len(digits) <= 7 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
-
-
-def rounded(count: int) -> str:
-    """Return three digits of a count that may be too large for a float.
-
-    >>> rounded(269001), rounded(10**120)
-    ('2.69e+05', '1.00e120')
-    """
-    return f"{count:.3g}" if count < 10**100 else _counted(count)
-
-
-def _decimal(value: Fraction) -> str:
-    """Return three digits of a number that may be too large for a float."""
-    return f"{float(value):.3g}" if value < 10**300 else _counted(int(value))
+def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:
+    """Bound the table's size from below by a slope that occurs: the modulus is never smaller. ``LARGE`` stands for all above."""
+    rng = np.random.default_rng(0)
+    few = target.n if target.ordered else min(target.n, math.isqrt(NUMBERS // samples))
+    counts = (*(1 for _ in range(few - 1)), target.n - few + 1)  # of a longer sequence the others equal the last of these
+    samples = max(1, min(samples, NUMBERS // few))
+    lower, upper = (np.array([float(end) for end in ends]) for ends in (target.box.lower, target.box.upper))
+    tokens = lower + (upper - lower) * rng.random((samples, few, target.d))
+    step = 1e-6 * float((upper - lower).max())
+    signs = rng.choice([-1.0, 1.0], tokens.shape)
+    moved = np.clip(tokens + step * signs, lower, upper)
+    with np.errstate(all="ignore"):
+        there, here = (target.numpy(part, slice(0, 1) if target.ordered else slice(None), None if few == target.n else counts)
+                       for part in (moved, tokens))
+        rise = np.abs(there - here).max(axis=(1, 2)) / np.abs(moved - tokens).max(axis=(1, 2))
+    slope = float(np.nanmax(rise, initial=0.0)) * 0.999
+    if not 0 < slope < math.inf:
+        return 1
+    radius = tolerance / Fraction(slope)
+    cells = math.prod(cells_needed(a, b, radius) for a, b in target.box.sides)
+    if math.lgamma(cells + target.n - 1) - math.lgamma(cells) - math.lgamma(target.n) > math.log(LARGE) + 1:
+        return LARGE
+    return cells * math.comb(cells + target.n - 2, target.n - 1)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
 from constructions.construct import plan
 from constructions.continuous import CONSTRUCTIONS, bernstein_instead, compile_target
-from constructions.domains import cells_needed
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE, rounded
+from constructions.planner import MAX_TABLE, entries_at_least
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, silent
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.targets.target import AnyTarget, Target
+from constructions.wording import rounded
 
 PARAMETERS_PER_ENTRY = 4  # non-zero parameters of a step-network for each table entry
-LARGE = 10**999  # entries: beyond that a number says no more, and its digits may not fit into the memory
 SHOWN = 160  # characters of what is built in the target's place
-NUMBERS = 2**22  # of one array, where f compares each token with all others
 
 
 def methods() -> tuple[str, ...]:
@@ -122,28 +117,3 @@ def _grid(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], 
         return Candidate("grid", str(refused), undefined=isinstance(refused, Undefined))
     instead = _built_instead(planned.lifted.target.text if planned.lifted else "")
     return Candidate("grid", instead, planned.code.d_latent, PARAMETERS_PER_ENTRY * planned.table_entries, 4)
-
-
-def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:
-    """Bound the table's size from below by a slope that occurs: the modulus is never smaller. ``LARGE`` stands for all above."""
-    rng = np.random.default_rng(0)
-    few = target.n if target.ordered else min(target.n, math.isqrt(NUMBERS // samples))
-    counts = (*(1 for _ in range(few - 1)), target.n - few + 1)  # of a longer sequence the others equal the last of these
-    samples = max(1, min(samples, NUMBERS // few))
-    lower, upper = (np.array([float(end) for end in ends]) for ends in (target.box.lower, target.box.upper))
-    tokens = lower + (upper - lower) * rng.random((samples, few, target.d))
-    step = 1e-6 * float((upper - lower).max())
-    signs = rng.choice([-1.0, 1.0], tokens.shape)
-    moved = np.clip(tokens + step * signs, lower, upper)
-    with np.errstate(all="ignore"):
-        there, here = (target.numpy(part, slice(0, 1) if target.ordered else slice(None), None if few == target.n else counts)
-                       for part in (moved, tokens))
-        rise = np.abs(there - here).max(axis=(1, 2)) / np.abs(moved - tokens).max(axis=(1, 2))
-    slope = float(np.nanmax(rise, initial=0.0)) * 0.999
-    if not 0 < slope < math.inf:
-        return 1
-    radius = tolerance / Fraction(slope)
-    cells = math.prod(cells_needed(a, b, radius) for a, b in target.box.sides)
-    if math.lgamma(cells + target.n - 1) - math.lgamma(cells) - math.lgamma(target.n) > math.log(LARGE) + 1:
-        return LARGE
-    return cells * math.comb(cells + target.n - 2, target.n - 1)

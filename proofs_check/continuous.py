@@ -44,6 +44,7 @@ from proofs_check.structure.rounding import Arithmetic, Running
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
             "from the target text and gave these weights, but not checked by other arithmetic")
 OF_MEANS = "h(x, means)"  # what the network is held against
+BUILT = "what was built in the place of f"
 EVALUATION = "evaluation"
 NEGLIGIBLE = Fraction(1, 2**200)  # of the largest share
 
@@ -107,8 +108,10 @@ def _by_structure(run: RunFiles, claim: Claim, defined: Step, network: MeanSumfo
 
 
 def _stands_in(instead: list[Step]) -> str:
-    """Name the function that the network is held against."""
-    return instead[-1].says.second if instead and isinstance(instead[-1].says, Near) else TARGET
+    """Name the function that the network was held against; where nothing is shown of how far it is from f, it is not f."""
+    if not instead:
+        return TARGET
+    return instead[-1].says.second if isinstance(instead[-1].says, Near) else BUILT
 
 
 def _above_rounding(parts: Mapping[Part, Fraction]) -> dict[Part, Fraction]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -30,6 +31,7 @@ from proofs_check.mean_hulls import shown_by_hulls
 from proofs_check.propositions import TARGET, Defined, Scope
 from proofs_check.selection import Forking
 from proofs_check.structure.averages import natural_range
+from proofs_check.structure.exact_ranges import exact_range
 from proofs_check.sup_norm import Search
 from proofs_check.walker import Walker
 
@@ -138,9 +140,10 @@ def _is_rank(rank: ex.Expression, n: int | None) -> bool:
 
 def _by_tree(needed: Needed, sides: Sides, n: int | None) -> bool:
     """Decide by interval arithmetic on the tree, or by the signs of its parts."""
-    low, high = natural_range(needed.argument, sides, n)
-    if low > 0 or (needed.sign == ">= 0" and low >= 0) or (needed.sign == "!= 0" and high < 0):
-        return True
+    for ends in (natural_range(needed.argument, sides, n), exact_range(needed.argument, sides, n)):
+        low, high = (-math.inf, math.inf) if ends is None else ends
+        if low > 0 or (needed.sign == ">= 0" and low >= 0) or (needed.sign == "!= 0" and high < 0):
+            return True
     return is_positive(needed.argument, sides, n)
 
 

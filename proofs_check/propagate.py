@@ -48,10 +48,12 @@ class Balls:
         return (np.abs(self.mid) + self.rad) * ABOVE + _TINY
 
     def times(self, weights: Floats) -> Balls:
-        """Multiply the last axis by a matrix of exact numbers."""
+        """Multiply the last axis by a matrix of exact numbers; a long sum is one of shorter ones."""
         sizes, terms = np.abs(weights), weights.shape[0]
         if terms > MOST_TERMS:
-            raise ArithmeticError(f"a sum of {terms} terms is outside the rounding analysis (at most {MOST_TERMS})")
+            first, second = slice(terms // 2), slice(terms // 2, None)
+            return Balls(self.mid[..., first], self.rad[..., first]).times(weights[first]).plus(
+                Balls(self.mid[..., second], self.rad[..., second]).times(weights[second]))
         if not terms:
             return Balls.exact(zeros((*self.mid.shape[:-1], weights.shape[1]), self.mid))
         rounded = (terms + 3) * _UNIT * 1.01

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from constructions.construct import Construction, construct, plan
+from constructions.construct import Construction, construct_within, plan
 from constructions.continuous import ContinuousConstruction, construct_continuous
 from constructions.planner import GridPlan
 from constructions.pooling import PoolingHead
@@ -138,7 +138,10 @@ def _chosen(request: Request, n: int | None, report: Report) -> tuple[AnyTarget,
 
 def _built(request: Request, target: AnyTarget, heads: Sequence[PoolingHead], method: str, report: Report) -> AnyConstruction:
     if method == "grid" or not isinstance(target, Target):
-        return construct(*prepare(request, target.n), report)
+        request.check_names()
+        modulus = request.resolved(target.n)[1]
+        return construct_within(target, request.tolerance(), heads, report, modulus=modulus, code=request.code,
+                                number_format=request.number_format(), max_table=request.max_table)
     return construct_continuous(target, request.tolerance(), method, heads, limits=request.limits(),
                                 number_format=request.number_format())
 

@@ -15,11 +15,12 @@ from rich.tree import Tree
 
 from constructions.construct import roundings
 from constructions.errors import Refused
-from constructions.planner import GridPlan, code_comparison, rounded
+from constructions.planner import GridPlan, code_comparison
 from constructions.pooling import PoolingHead
 from constructions.survey import Candidate, cheapest
 from constructions.targets.library import LIBRARY
 from constructions.targets.target import AnyTarget
+from constructions.wording import rounded
 from proofs_check.decimals import decimal_above, decimal_below, shortest_above
 from proofs_check.kernel import CHECKED, Certificate, Step
 from proofs_check.proof_tree import Branch, proof_tree

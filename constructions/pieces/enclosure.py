@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
@@ -83,9 +82,12 @@ def _enclosed(g: Smooth, function: Callable[..., arb], cell: Cell, depth: int) -
         return value
     halves = list(itertools.product(*map(_halved, cell)))
     if depth == AT_AN_END or (depth >= DEEPER and not any(function(*_balls(half)).is_finite() for half in halves)):
-        place = ", ".join(str(ball) for ball in _balls(cell))
-        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {place}")
+        raise Refused(f"{g.tree} could be undefined, or has no bounded slope, where its argument is in {_shown(cell)}")
     return _hull(_enclosed(g, function, half, depth + 1) for half in halves)
+
+
+def _shown(box: Sequence[Interval]) -> str:
+    return " x ".join(f"[{float(a):.3g}, {float(b):.3g}]" for a, b in box)
 
 
 def _halved(side: Side) -> list[Side]:
@@ -94,4 +96,6 @@ def _halved(side: Side) -> list[Side]:
 
 
 def _hull(values: Iterable[arb]) -> arb:
-    return functools.reduce(lambda a, b: a.union(b), values)
+    """Return one ball around all: of the least and the largest end, since each union rounds the radius up once more."""
+    found = list(values)
+    return min(value.lower() for value in found).union(max(value.upper() for value in found))

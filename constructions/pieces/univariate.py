@@ -60,8 +60,16 @@ class Univariate(Node):
         return (max(low, 0.0) if self.inputs[0].positive_part else low), high
 
     def slope(self, argument: arb) -> arb:
-        """Enclose g' on a ball."""
-        return slope_range(self.g, self.inside(argument))
+        """Enclose g' on a ball.
+
+        Raises:
+            Refused: it has no bound; the reason names the range, which errors may have made larger than that of the target.
+        """
+        low, high = self.inside(argument)
+        try:
+            return slope_range(self.g, (low, high))
+        except Refused as refused:
+            raise Refused(f"{refused}, and what a network holds of it may be from {low:.3g} to {high:.3g}") from None
 
     def realise(self, sweep: Sweep) -> None:
         """Never: a tolerance is needed first."""

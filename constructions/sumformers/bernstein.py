@@ -18,6 +18,7 @@ from constructions.encodings.power_sums import printed_dimension, sharpened_dime
 from constructions.errors import Refused
 from constructions.targets import expression as ex
 from constructions.targets.target import Target
+from constructions.wording import counted
 
 MAX_VALUES = 4000
 
@@ -38,19 +39,10 @@ def bernstein_degree_fits(target: Target, slopes: Sequence[Fraction], tolerance:
     N = bernstein_degree(list(target.box.sides) * target.n, slopes, tolerance)
     count = (N + 1) * math.comb(N + target.n - 1, target.n - 1)
     if count > MAX_VALUES:
-        raise Refused(f"it is not a polynomial, and its Bernstein polynomial has degree {N} or more in each coordinate: at least "
-                      f"{_at_least(count)} values of f are more than {MAX_VALUES}; latent dimension "
-                      f"{sharpened_dimension(target.n, 1, N)} (printed {printed_dimension(target.n, 1)})")
+        raise Refused(f"it is not a polynomial, and its Bernstein polynomial has degree {counted(N)} or more in each coordinate: "
+                      f"at least {counted(count)} values of f are more than {MAX_VALUES}; latent dimension "
+                      f"{counted(sharpened_dimension(target.n, 1, N))} (printed {printed_dimension(target.n, 1)})")
     return N
-
-
-def _at_least(count: int) -> str:
-    """Return a number, or a power of ten below one with too many digits to print.
-
-    >>> _at_least(96597055303305), _at_least(10**5000 + 1)
-    ('96597055303305', '10^4999')
-    """
-    return str(count) if count < 10**18 else f"10^{math.floor((count.bit_length() - 1) * math.log10(2))}"
 
 
 def bernstein(target: Target, slopes: Sequence[Fraction], tolerance: Fraction) -> tuple[tuple[ex.Expression, ...], Fraction, int]:

@@ -20,6 +20,7 @@ from constructions.pieces.univariate import Bases, Hinges, Univariate
 from constructions.sumformers.limits import Limits
 from constructions.sumformers.sum_decomposition import Decomposition
 from constructions.sumformers.tolerances import distributed, settle_quotients
+from constructions.wording import counted
 
 
 def concrete_nodes(decomposition: Decomposition, approximation: float, tolerance: float, widen: float, limits: Limits
@@ -134,10 +135,10 @@ def _softening(node: OrderStatistic, tolerance: float, margin: float, limits: Li
 
 
 def _too_many_cells(nodes: Sequence[OrderStatistic], cells: int, finest: float, limits: Limits) -> str:
-    reason = (f"{nodes[0].outputs[0].name} to within {finest:.3g} needs a thermometer of {cells} channels, more than "
+    reason = (f"{nodes[0].outputs[0].name} to within {finest:.3g} needs a thermometer of {counted(cells)} channels, more than "
               f"--max-latent {limits.max_latent}")
     if not all(sign_of(node) for node in nodes):
         return reason
     apart = math.log(nodes[0].n) * half_width(nodes[0].form.range()) / max(finest, 1e-300)
-    return (f"{reason}; as a log of a mean of exponentials it needs numbers e^{apart:.0f} apart or more, and the format's "
-            f"exponents hold e^{limits.exponents:.0f}")
+    return (f"{reason}; as a log of a mean of exponentials it needs numbers e^{counted(round(apart))} apart or more, and the "
+            f"format's exponents hold e^{limits.exponents:.0f}")

@@ -13,8 +13,10 @@ from constructions.errors import Refused, Undefined
 from constructions.targets import expression as ex
 from constructions.targets.evaluation import Walker, ball_algebra
 from constructions.targets.target import Target
+from constructions.wording import some
 
 Sides = list[tuple[Fraction, Fraction]]
+FINEST = Fraction(1, 2**48)  # of the domain: if so small a box does not show it, halves of it do not
 ROOT = "; maximum(u, r)**c is defined, has a bounded slope, and differs from u**c by at most r**c where u >= 0 and c <= 1"
 _REASONS = {"log": "log needs an argument > 0", "sqrt": "sqrt needs an argument >= 0"}
 
@@ -34,12 +36,12 @@ def refuse_undefined(target: Target, *, max_boxes: int = 20_000) -> None:
         culprit = _culprit(target, sides)
         if culprit is None:
             continue
-        if spent > max_boxes:
+        widest = max(range(len(sides)), key=lambda v: sides[v][1] - sides[v][0])
+        (a, b), middle = sides[widest], sum(sides[widest], Fraction(0)) / 2
+        if spent > max_boxes or b - a <= FINEST * (whole[widest][1] - whole[widest][0]):
             raise Refused(f"{target.name} could not be shown to be defined on {target.box}: {_reason(culprit)} "
                           f"near X in {_shown(sides)}{ROOT if ex.fractional_power(culprit) else ''}")
         _refuse_point(target, [((a + b) / 2,) * 2 for a, b in sides])
-        widest = max(range(len(sides)), key=lambda v: sides[v][1] - sides[v][0])
-        (a, b), middle = sides[widest], sum(sides[widest], Fraction(0)) / 2
         queue += [[*sides[:widest], half, *sides[widest + 1:]] for half in ((a, middle), (middle, b))]
 
 
@@ -63,7 +65,7 @@ def _probes(sides: Sides) -> list[Sides]:
 def _refuse_point(target: Target, point: Sides) -> None:
     culprit = _culprit(target, point)
     if culprit is not None and _certain(target, point, culprit):
-        raise Undefined(f"{target.name} is undefined at X = ({', '.join(f'{float(a):.6g}' for a, _ in point)}): "
+        raise Undefined(f"{target.name} is undefined at X = ({some([f'{float(a):.6g}' for a, _ in point])}): "
                         f"{_reason(culprit)}, in a domain of {target.box}")
 
 
@@ -117,4 +119,4 @@ def _reason(node: ex.Expression | None) -> str:
 
 
 def _shown(sides: Sides) -> str:
-    return ", ".join(f"[{float(a):.6g}, {float(b):.6g}]" for a, b in sides)
+    return some([f"[{float(a):.6g}, {float(b):.6g}]" for a, b in sides])

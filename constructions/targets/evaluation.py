@@ -295,6 +295,8 @@ def ball_algebra() -> Algebra:
         def of(v: Any) -> Any:
             return v.sqrt() if exponent == Fraction(1, 2) else (v.log() * fmpq(exponent.numerator, exponent.denominator)).exp()
 
+        if not u.is_finite():
+            return arb("nan")  # the upper end of a NaN is not above 0
         if u > 0:
             return of(u)
         top = u.upper()

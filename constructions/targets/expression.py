@@ -189,7 +189,8 @@ def rational_value(expression: Expression) -> Fraction | None:
         value = rational_value(expression.argument)
         return None if value is None else -value
     if isinstance(expression, Binary) and expression.operator in "+-*/":
-        left, right = rational_value(expression.left), rational_value(expression.right)
+        left = rational_value(expression.left)
+        right = None if left is None else rational_value(expression.right)
         if left is None or right is None or (expression.operator == "/" and right == 0):
             return None
         return {"+": left + right, "-": left - right, "*": left * right}.get(expression.operator) \

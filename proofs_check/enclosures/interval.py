@@ -153,6 +153,8 @@ class Interval:
 
     @quiet
     def __truediv__(self, other: Interval) -> Interval:
+        if _nonnegative(self) and bool((other.lower > 0).all()):  # the quotient is then >= 0 too, whatever rounding did
+            return _checked(np.maximum(down(self.lower / other.upper), 0.0), up(self.upper / other.lower))
         result = _hull_of(self.lower / other.lower, self.lower / other.upper, self.upper / other.lower, self.upper / other.upper)
         return _whole_where(result, other.contains(0.0))
 

@@ -78,6 +78,10 @@ def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
             return on_intervals.FUNCTIONS[name](_natural(argument, sides, n))
         case ex.Power(base=base, exponent=exponent) if (k := ex.rational_value(exponent)) is not None and k.denominator == 1:
             return _natural(base, sides, n) ** int(k)
+        case ex.Binary() if (constant := ex.rational_value(node)) is not None:  # 1/2 is no interval
+            return Interval.constant(constant)
+        case ex.Binary(operator="*", left=left, right=right) if left == right:
+            return _natural(left, sides, n) ** 2
         case ex.Binary(operator=operator, left=left, right=right):
             a, b = _natural(left, sides, n), _natural(right, sides, n)
             if operator in ex.ARITHMETIC:

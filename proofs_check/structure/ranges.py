@@ -22,6 +22,7 @@ Range = tuple[float, float]
 POINTS = {1: 128, 2: 24, 3: 8}  # grid points for each degree of each variable
 FINEST = 16_384  # cells of an axis
 LARGEST_GRID = 2**24  # cells of a grid: a coarser one misses more, and says so
+LARGEST_ARRAY = 2**18  # coefficients
 FINER = 16  # parts of an interval that may hold the largest value
 SHARP = 2.0**-46
 _UNIT = 2.0**-52
@@ -81,7 +82,25 @@ def _component_range(polynomial: Polynomial) -> Range:
     if len(names) == 1 and polynomial.degree(names[0]) == 1:
         size = rational_up(abs(next(iter(polynomial.terms.values()))))
         return -size, size
+    if len(names) > max(POINTS) and math.prod(polynomial.degree(name) + 1 for name in names) > LARGEST_ARRAY:
+        return _wide_range(polynomial)
     return series_range(*chebyshev(polynomial, names))
+
+
+def _wide_range(polynomial: Polynomial) -> Range:
+    """Enclose by the sizes of the Chebyshev coefficients alone, without an array of all degrees."""
+    coefficients = polynomial.terms
+    for name in polynomial.variables:
+        changed: dict[Monomial, fmpq] = {}
+        for monomial, c in coefficients.items():
+            power = dict(monomial).get(name, 0)
+            for j in range(power % 2, power + 1, 2):
+                waves = tuple((other, j if other == name else k) for other, k in monomial if j or other != name)
+                changed[waves] = changed.get(waves, fmpq(0)) + c * _to_chebyshev(power)[j, power]
+        coefficients = changed
+    constant = coefficients.get(CONSTANT, fmpq(0))
+    around = sum(map(abs, coefficients.values()), fmpq(0)) - abs(constant)
+    return rational_down(constant - around), rational_up(constant + around)
 
 
 def series_range(coefficients: Floats, slack: float) -> Range:

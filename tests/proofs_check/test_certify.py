@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import tests.proofs_check.runs as runs
-from constructions.construct import construct, plan
+from constructions.construct import construct, construct_within, plan
 from constructions.domains import Box
 from constructions.errors import Refused
 from constructions.moduli import Modulus, derived
@@ -100,6 +100,24 @@ def test_a_lipschitz_constant_out_of_the_boxes_budget_is_undecided_and_not_refut
     verdict = certify(built("f")[2], max_boxes=1)
     assert isinstance(verdict, Undecided)
     assert "not proved within" in verdict.reason
+
+
+def test_a_grid_whose_values_are_rounded_coarsely_is_finer_so_that_the_bound_stays_within_eps() -> None:
+    """In float32 the first plan's bound is above eps: how much the values are rounded is known when they are."""
+    request = Request("sin(40*mean(y))", "1/20", n=2, precision="float32", method="grid", architecture="transformer")
+    target, planned, heads = pipeline.prepare(request, 2)
+    assert construct(target, planned, heads).bound > request.tolerance()
+    built = construct_within(target, request.tolerance(), heads, number_format=request.number_format())
+    assert built.bound <= request.tolerance()
+    assert built.plan.cells > planned.cells
+    assert built.value_radius > request.tolerance() / 1024
+
+
+def test_rounding_of_values_beyond_eps_is_refused_as_that() -> None:
+    request = Request("1000+x/1000", "1/20000", n=2, precision="float32", method="grid")
+    target, _, heads = pipeline.prepare(request, 2)
+    with pytest.raises(Refused, match="rounding table values in float32 takes"):
+        construct_within(target, request.tolerance(), heads, number_format=request.number_format())
 
 
 def test_jumps_beyond_the_largest_number_are_not_evaluated_exactly() -> None:

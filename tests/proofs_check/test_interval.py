@@ -118,6 +118,17 @@ def test_sums_of_what_is_not_negative_are_not_negative() -> None:
         assert exact.lower == exact.upper == value
 
 
+def test_quotients_of_what_is_not_negative_are_not_negative() -> None:
+    (a, _), (b, _) = boxes(seed=5, count=5000), boxes(seed=6, count=5000)
+    neither = (a.lower >= 0) & (b.lower > 0)
+    assert 100 < neither.sum() < 4900
+    quotient, among_others = a[neither] / b[neither], (a / b)[neither]
+    unknown = among_others.lower == -np.inf  # beyond the largest float
+    assert 0 < unknown.sum() < 100
+    assert np.array_equal(quotient.lower, np.where(unknown, -np.inf, np.maximum(among_others.lower, 0.0)))
+    assert np.array_equal(quotient.upper, among_others.upper)
+
+
 @pytest.mark.parametrize("exponent", [-3, -2, -1, 0, 1, 2, 3, 6, 7])
 def test_an_integer_power_contains_the_ball_result_and_even_ones_start_at_zero(exponent: int) -> None:
     a, points = boxes(seed=exponent + 50, count=1000)

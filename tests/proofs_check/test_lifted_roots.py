@@ -26,6 +26,7 @@ from proofs_check.certify import certify
 from proofs_check.definedness import with_rounded_roots
 from proofs_check.kernel import Certificate, Refuted, Status, Undecided
 from proofs_check.lifted_roots import Moved
+from proofs_check.propositions import TARGET, Near
 from proofs_check.run_files import RunFiles
 from proofs_check.structure.reading import NotUnderstood
 from uat import pipeline
@@ -179,6 +180,18 @@ def test_a_lifted_target_that_is_too_far_is_not_certified() -> None:
     plan = {**run.plan, "expression": TARGETS[0], "target": TARGETS[0], "lifted": tall}
     verdict = certify(replace(run, plan=plan, certificate={"claim": claim}))
     assert isinstance(verdict, Undecided | Refuted)
+
+
+def test_of_a_lifted_target_that_is_not_near_nothing_is_said_about_f() -> None:
+    """The network of sqrt(max(x, r)), said to be that of another function: algebra shows nothing of f."""
+    lifted, f = "sqrt(maximum(x, 1/40000))", "sin(x)+sqrt(mean(y))"
+    run = built(lifted)[2]
+    claim = {**run.certificate["claim"], "expression": f, "target": f}
+    plan = {**run.plan, "expression": f, "target": f, "lifted": lifted}
+    verdict = certify(replace(run, plan=plan, certificate={"claim": claim}))
+    assert isinstance(verdict, Undecided)
+    assert {step.id for step in verdict.steps if step.status is Status.UNDECIDED} == {"lifted-root"}
+    assert not any(isinstance(step.says, Near) and step.says.first == TARGET for step in verdict.steps)
 
 
 def test_a_lifted_target_gives_no_value_where_f_has_none() -> None:

@@ -97,6 +97,13 @@ def test_random_networks_stay_inside(seed: int, d: int, n: int, radius: float) -
                     radius * rng.uniform(0, 1, (n, d)), rng)
 
 
+def test_a_layer_of_more_units_than_one_sum_may_have_stays_inside() -> None:
+    rng = np.random.default_rng(3)
+    layer = ReluLayer(("x.0",), rng.normal(size=(1, 5000)), rng.normal(size=5000), ("out",), rng.normal(size=(5000, 1)) / 5000)
+    for radius in (0.3, 1e-6):
+        assert_encloses(single([layer]), 1, rng.uniform(0, 1, (2, 1)), radius * np.ones((2, 1)), rng)
+
+
 @pytest.mark.parametrize(("name", "eps"), [("f", "1/100"), ("standardise", "1/10000"), ("smooth-maximum", "1/1000000")])
 @pytest.mark.parametrize("radius", [0.3, 1e-2, 1e-4, 1e-7])
 def test_compiled_networks_stay_inside(name: str, eps: str, radius: float) -> None:

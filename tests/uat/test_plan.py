@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from constructions.construct import plan
-from constructions.survey import entries_at_least
+from constructions.domains import Box
+from constructions.errors import Refused
+from constructions.planner import entries_at_least
+from constructions.targets import definedness
 from constructions.targets.library import LIBRARY, resolve
 from constructions.targets.target import Target
 from tests.strategies import fuzz, mutated
@@ -116,7 +120,7 @@ def test_a_bernstein_polynomial_is_not_built_only_to_be_compared(uat: Uat) -> No
     assert "--method power-sums goes through its Bernstein polynomial of degree 3 or more" in " ".join(answer.out.split())
 
 
-def test_a_root_that_reaches_zero_is_lifted_and_one_that_the_grid_meets_is_refused_with_that(uat: Uat) -> None:
+def test_a_root_that_reaches_zero_is_lifted_and_one_that_goes_below_is_refused(uat: Uat) -> None:
     def asked(text: str, method: str = "sum-decomposition") -> tuple[str, ...]:
         return "plan", "--target", text, "--domain=-1,1", "--eps", "1e-2", "--method", method
 
@@ -126,9 +130,38 @@ def test_a_root_that_reaches_zero_is_lifted_and_one_that_the_grid_meets_is_refus
     refused = uat(*asked("sqrt(mean(y))", "grid"))
     assert refused.code == 1
     assert "undefined at X" in refused.message
-    refused = uat(*asked("sqrt(mean(y**2))", "grid"))
+    tabulated = uat(*asked("sqrt(mean(y**2))", "grid"))
+    assert "roots lifted sqrt(maximum(mean(y[0]**2), (1/" in " ".join(tabulated.out.split())
+    refused = uat(*asked("exp(1000*sqrt(abs(x)))", "grid"))
     assert refused.code == 1
     assert "maximum(u, r)**c" in " ".join(refused.message.split())
     reciprocal = uat(*asked("1/mean(y**2)"))
     assert reciprocal.code == 1
     assert "sqrt" not in reciprocal.out + reciprocal.message
+
+
+def test_a_hopeless_grid_is_refused_without_a_proof_of_how_steep_f_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def proved(*_: object, **__: object) -> None:
+        raise AssertionError("it takes minutes for 64 tokens")
+
+    monkeypatch.setattr("constructions.construct.derived", proved)
+    target = Target.from_text("mean(abs(x-y))", n=64, box=Box.parse("0,1", 1))
+    with pytest.raises(Refused, match=r"its table has at least 2\.14e\+15 entries for n = 64, more than --max-table"):
+        plan(target, Fraction(1, 20), [])
+
+
+def test_where_a_root_reaches_zero_a_grid_is_planned_without_cutting_boxes_for_ever() -> None:
+    """Balls around 0 reach below it, so that no part of any box there shows the root to be defined: a few hundred are enough."""
+    seen = 0
+
+    class Counted(definedness.Walker):
+        def __init__(self, *arguments: Any) -> None:
+            nonlocal seen
+            seen += 1
+            super().__init__(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(definedness, "Walker", Counted)
+        planned = plan(Target.from_text("sqrt(mean(y**2))", n=3, box=Box.parse("0,1", 1)), Fraction(1, 2), [])
+    assert planned.lifted is not None
+    assert seen < 2000

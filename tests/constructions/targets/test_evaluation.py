@@ -297,3 +297,10 @@ def test_a_power_of_a_positive_part_is_enclosed_by_balls_around_zero(text: str, 
         for x in np.linspace(low, high, 9):
             assert value.contains(arb(max(float(x), 0.0)) ** arb(str(c))) or value.contains(float(max(x, 0.0) ** c))
         assert float(value.upper()) <= max(high, 0.0) ** c * (1 + 1e-6) + 1e-12
+
+
+@pytest.mark.parametrize("text", ["sqrt(relu(log((1e60+x)-1e60)))", "relu(1/((1e60+x)-1e60))**0.3"])
+def test_a_power_of_the_positive_part_of_what_no_ball_encloses_is_not_enclosed_either(text: str) -> None:
+    """The sum loses x, the ball of its logarithm is NaN, and so is the upper end, which is then not above 0."""
+    target = Target.from_text(text, n=2, box=Box.parse("2,3", 1))
+    assert not target.balls(np.array([[arb(3)], [arb(2)]], dtype=object))[0, 0].is_finite()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,6 +53,22 @@ def test_a_range_in_two_variables_contains_exact_values(p: Polynomial, at: Point
 def test_a_range_in_many_variables_contains_exact_values(p: Polynomial, at: Point) -> None:
     low, high = polynomial_range(p)
     assert Fraction(low) <= value(p, at) <= Fraction(high)
+
+
+@FEW
+@given(polynomials("uvwz", 3), points("uvwz"))
+def test_without_an_array_of_all_degrees_a_range_contains_exact_values(p: Polynomial, at: Point) -> None:
+    low, high = ranges._wide_range(p)
+    assert Fraction(low) <= value(p, at) <= Fraction(high)
+    if len(p.variables) == 4:
+        assert np.allclose((low, high), series_range(*chebyshev(p, "uvwz")), rtol=1e-11, atol=1e-290)
+
+
+def test_a_quadratic_in_many_variables_is_bounded_at_once() -> None:
+    """An array of its coefficients would have 3^40 entries."""
+    names = [f"u{k}" for k in range(40)]
+    p = Polynomial({((name, 2),): fmpq(1, 2) for name in names} | {((a, 1), (b, 1)): fmpq(1) for a, b in pairwise(names)})
+    assert np.allclose(polynomial_range(p), (10 - 49, 10 + 49), rtol=1e-12)
 
 
 @settings(max_examples=12, deadline=None)

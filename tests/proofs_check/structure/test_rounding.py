@@ -127,7 +127,8 @@ def test_a_mean_takes_over_the_errors_of_what_is_averaged_and_has_roundings_of_i
     network = squares_of_means()
     running = Running(read(network), Arithmetic.of("float32", 2**14, 1.0))
     running.output_error(network)
-    assert running.error["mean.d"] >= running.error["d"] + 2.0**-10 * running.size["d"] > 2.0**-10
+    assert running.error["mean.d"] >= running.error["d"] + 2.0**-10 * running.size["mean.d"] > 2.0**-12
+    assert running.size["mean.d"] <= running.size["d"]
 
 
 def scaled(down: float, up: float) -> MeanSumformer:
