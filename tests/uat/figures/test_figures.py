@@ -20,7 +20,7 @@ from proofs_check.kernel import Status
 from proofs_check.steps import all_steps
 from tests.uat.conftest import Uat
 from tests.uat.searches import poor_search
-from uat.figures import band, budget, command, error_map, parameters, proof, training
+from uat.figures import band, budget, command, cost, error_map, parameters, proof, training
 from uat.figures.command import FIGURES, stored_record
 from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.slices import laid_out
@@ -218,6 +218,13 @@ def test_a_record_that_cannot_be_drawn_is_bad_input_and_leaves_nothing(uat: Uat,
     assert answer.code == 2
     assert "its record cannot be drawn" in answer.message
     assert not Path("out").exists()
+
+
+def test_growth_of_one_architecture_in_two_formats_is_told_apart() -> None:
+    (fit,) = RECORDS["cost"]["fits"]
+    assert "Fitted growth of time: sumformer n^1.00." in cost.caption(RECORDS["cost"])
+    both = {**RECORDS["cost"], "fits": [fit, fit | {"dtype": "float32", "time_exponent": 0.5}]}
+    assert "sumformer float64 n^1.00, sumformer float32 n^0.50." in cost.caption(both)
 
 
 def test_shares_that_do_not_add_up_are_not_drawn() -> None:
