@@ -24,6 +24,7 @@ from constructions.wording import rounded
 from proofs_check.decimals import decimal_above, decimal_below, shortest_above
 from proofs_check.kernel import CHECKED, Certificate, Step
 from proofs_check.proof_tree import Branch, proof_tree
+from uat.many_shares import grouped
 from uat.printing import printable
 
 _UNTAGGED = re.compile(r"(?<=\\)\[(?![a-z#/@][^[]*?\])")  # a bracket that opens no tag, after a backslash
@@ -126,11 +127,14 @@ def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_
 
 
 def budget_table(steps: Sequence[Step]) -> Table:
-    """Return the proof steps with their shares of the bound."""
+    """Return the proof steps with their shares of the bound; many shares of one kind are one row with their sum."""
     table = _table("step", "status", "share of bound", "what was shown")
-    for step in steps:
-        share = decimal_above(step.bound) if step.bound else "0"
-        table.add_row(escape(step.id), _coloured(step.status.value), share, escape(step.statement))
+    for group in grouped(steps, lambda step: (step.id, step.status) if step.bound else None):
+        first, total = group[0], sum((step.bound for step in group), Fraction(0))
+        largest = decimal_above(max(step.bound for step in group)) if total else "0"
+        shown = (first.statement if len(group) == 1 else
+                 f"{len(group)} of this kind together, the largest {largest}; --json lists all")
+        table.add_row(escape(first.id), _coloured(first.status.value), decimal_above(total) if total else "0", escape(shown))
     return table
 
 

@@ -101,6 +101,36 @@ class StoredRun:
 
         return np.asarray(self._evaluate(torch.as_tensor(tokens)).numpy())
 
+    @cached_property
+    def rounded_target(self) -> AnyTarget:
+        """f for float64, as the search evaluates it: what is under a root may be rounded to below 0."""
+        from proofs_check.definedness import with_rounded_roots
+
+        return with_rounded_roots(self.target) if isinstance(self.target, Target) else self.target
+
+    def gaps(self, tokens: np.ndarray) -> np.ndarray:
+        """Return f - S in float64, shape (*batch, n, d_out)."""
+        gaps: np.ndarray = self.rounded_target.numpy(tokens) - self.values(tokens)
+        return gaps
+
+    def error_at(self, tokens: np.ndarray, own: int) -> float:
+        """Return |f - S| of one token in an (n, d) sequence, rounded down with balls (with a callable, as float64 shows it)."""
+        from proofs_check.search import SampleResult
+        from proofs_check.witness import confirmed
+
+        gap = self.gaps(tokens)[own]
+        output = int(np.abs(gap).argmax())
+        shown = SampleResult(float(abs(gap[output])), tokens.tolist(), own, output, 0.0, 0.0, 1, 0.0, 0.0, "")
+        return confirmed(self.target, self.sumformer, shown).maximum
+
+    def ends(self, coordinate: int) -> tuple[float, float]:
+        """Return the least and the largest float64 of the domain in one coordinate."""
+        import torch
+
+        from proofs_check.draws import inward
+
+        return inward(*self.target.box.sides[coordinate], torch.float64)
+
     def attended(self, architecture: Architecture, tokens: np.ndarray) -> np.ndarray:
         """Run an architecture densely in torch, in the run's number format, on (batch, n, d) tokens.
 

@@ -19,6 +19,7 @@ from constructions.continuous import CONSTRUCTIONS
 from constructions.pooling import HEADS
 from constructions.targets.library import LIBRARY
 from proofs_check.architecture_check import RULES
+from proofs_check.continuous import A_PRIORI
 from tests.test_readme import unmeasured
 from tests.uat.conftest import Uat
 
@@ -78,6 +79,53 @@ def test_what_a_page_runs_comes_out_as_it_shows(page: Path, uat: Uat) -> None:
     text = page.read_text(encoding="utf-8")
     assert BLOCK.search(text)
     assert differences(text, uat) == []
+
+
+NOT_READ = re.findall(r"^\| [^|]+ \| `python -m uat (construct [^`]+)` \|$",
+                      (DOCS / "trust.md").read_text("utf-8").partition("What this route does not read:")[2], re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", NOT_READ)
+def test_what_the_page_says_is_not_read_by_structure_is_derived_again(command: str, uat: Uat) -> None:
+    assert A_PRIORI in uat(*shlex.split(command), "--samples", "0", "--json").json["assumptions"]
+
+
+def test_every_row_of_what_is_not_read_has_a_command() -> None:
+    rows = (DOCS / "trust.md").read_text("utf-8").partition("What this route does not read:")[2].partition("\n\nSuch")[0]
+    assert len(NOT_READ) == rows.count("\n| ") - 1 >= 5
+
+
+def test_an_assumption_is_missed_where_a_network_is_read(uat: Uat) -> None:
+    answer = uat("construct", "--target", "x*mean(y)", "--eps", "1/4", "--samples", "0", "--json")
+    assert A_PRIORI not in answer.json["assumptions"]
+
+
+SPEEDS = re.compile(r"^sampled [\d,]+ sequences(?: of (\d+) tokens)? on \w+, ([\d,]+) a second;.*\n"
+                    r"read ([\d,]+)\s+tokens a second(?:, (\d+) different ones a sequence)?;", re.MULTILINE)
+
+
+def two_runs(text: str) -> list[str]:
+    """Return pairs of sequences and tokens a second that do not go together: they were not recorded in one run."""
+    lengths = [(int(k), found) for found in SPEEDS.finditer(text) if (k := found[4] or found[1])]
+    return [found[0] for k, found in lengths if abs(whole(found[3]) - k * whole(found[2])) > k]
+
+
+def whole(number: str) -> int:
+    return int(number.replace(",", ""))
+
+
+@pytest.mark.parametrize("page", [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.stem)
+def test_speeds_that_stand_together_are_of_one_run(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert two_runs(text) == []
+    assert text.count("\nread ") == len(SPEEDS.findall(text))
+
+
+def test_speeds_of_two_runs_are_noticed() -> None:
+    text = "sampled 99 sequences of 16 tokens on cpu, 77,336 a second; ..\nread 1,237,376 tokens a second; .."
+    assert two_runs(text) == []
+    assert len(two_runs(text.replace("1,237,376", "11,447,530"))) == 1
+    assert len(two_runs(text.replace("tokens a second;", "tokens a second, 4 different ones a sequence;"))) == 1
 
 
 def test_the_comparison_sees_a_changed_output_and_a_failing_command(uat: Uat) -> None:

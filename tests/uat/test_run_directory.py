@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -16,8 +18,11 @@ from proofs_check.certify import certify
 from proofs_check.kernel import Certificate
 from proofs_check.run_files import FILES
 from tests.proofs_check.runs import built
+from tests.uat.conftest import SMALL, Uat
 from uat import run_directory
 from uat.run_directory import choose_directory, write_run
+
+FORMATS = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
 
 
 def write(path: Path) -> None:
@@ -51,6 +56,22 @@ def test_a_run_directory_holds_five_files_and_no_sibling(tmp_path: Path) -> None
 def test_parents_are_made(tmp_path: Path) -> None:
     write(tmp_path / "a" / "b" / "run")
     assert (tmp_path / "a" / "b" / "run" / "certificate.json").is_file()
+
+
+@pytest.mark.parametrize("method", ["grid", "sum-decomposition"])
+def test_architectures_have_the_entries_that_the_page_lists_for_their_format(method: str, uat: Uat) -> None:
+    assert uat("construct", *SMALL, "--method", method, "--out", "run").code == 0
+    network = json.loads(Path("run/network.json").read_text("utf-8"))
+    listed = re.search(rf"^- `{network['format']}` \([a-z ]+\): `(\w+)`(.*?)(?=^- |\n\n)", FORMATS, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    for entry in network["architectures"].values():
+        assert set(entry) == {"channels", listed[1]}
+        for block in entry.get("blocks", ()):
+            assert set(block) == set(re.findall(r"`(\w+)`", listed[2]))
+    pooling = ([block["attention"] for block in entry["blocks"]].index(True) if method == "grid" else len(network["phi"]))
+    assert entry.get("pooling_block", pooling) == pooling
+    arrays = safetensors.numpy.load_file("run/weights.safetensors")
+    assert {name.split(".")[2] for name in arrays if ".blocks." in name} == {str(pooling)}
 
 
 FAILURES = [

@@ -16,6 +16,7 @@ from uat.files import json_text, refuse_unwritable, replace_file
 from uat.progress import progress
 from uat.records import read_json, record
 from uat.stored_run import open_run
+from uat.tables.records import COLLECTION, collected
 
 FIGURES = {module.FIGURE.name: module.FIGURE
            for module in (band, error_map, budget, parameters, proof, cost, figure_2, training)}
@@ -73,7 +74,7 @@ def figures(request: FiguresRequest) -> int:
         if request.run is not None:
             given = replace(given, run=open_run(request.run, import_callable=request.import_callable))
             if any(figure.about_run and figure is not budget.FIGURE for figure in chosen):
-                given = replace(given, run=given.opened(), found=given.worst())  # searched once for all of them
+                given = replace(given, run=given.opened(), found=error_map.worst(given))  # searched once for all of them
         for figure in chosen:
             try:
                 found = _record(figure, given, request.records)
@@ -100,15 +101,19 @@ def _record(figure: Figure, given: Gathering, folder: str | None) -> Record | No
 
 
 def stored_record(figure: Figure, folder: Path) -> Record | None:
-    """Return the record of a figure among the files of a folder and of the folders in it, NAME.json before others."""
+    """Return the record of a figure among the files of a folder and of the folders in it.
+
+    NAME.json comes before others, and a record with a file of its own before those that ``tables`` put into one.
+    """
     files = [*folder.glob("*.json"), *folder.glob("*/*.json")]
-    for path in sorted(files, key=lambda path: (path.name != f"{figure.name}.json", path)):
+    for path in sorted(files, key=lambda path: (path.name == COLLECTION, path.name != f"{figure.name}.json", path)):
         try:
-            content = read_json(path)
+            contents = collected(path).values() if path.name == COLLECTION else (read_json(path),)
         except BadInput:  # some other file
             continue
-        if _is_about(content, figure):
-            return dict(content)
+        for content in contents:
+            if _is_about(content, figure):
+                return dict(content)
     return None
 
 

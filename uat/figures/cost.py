@@ -22,11 +22,11 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     panels = figure.subplots(1, 2)
     names = list(dict.fromkeys(key[0] for key, _ in series))
     variants = list(dict.fromkeys(key[1:] for key, _ in series))
+    spelt = _names([key for key, _ in series])
     for key, rows in series:
         way = SERIES[names.index(key[0]) % len(SERIES)] | (
             {"markerfacecolor": "white", "linewidth": 0.8} if variants.index(key[1:]) % 2 else {})
-        different = (str(part) for k, part in enumerate(key[1:]) if len({variant[k] for variant in variants}) > 1)
-        label = plain(" ".join([key[0], *different])) + _slopes(record, key)
+        label = plain(spelt[key]) + _slopes(record, key)
         for axes, cost in ((panels[0], "seconds"), (panels[1], "peak_bytes")):
             _curve(axes, rows, cost, label, way)
     for axes, label in ((panels[0], "seconds a sequence"), (panels[1], "peak memory in bytes")):
@@ -34,6 +34,12 @@ def draw(record: Record) -> matplotlib.figure.Figure:
         axes.set_ylabel(label)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=6.5)
     return figure
+
+
+def _names(keys: list[Key]) -> dict[Key, str]:
+    """Name architectures, with the number format and the device where there are several."""
+    several = [k for k in (1, 2) if len({key[k] for key in keys}) > 1]
+    return {key: " ".join([key[0], *(str(key[k]) for k in several)]) for key in keys}
 
 
 def _series(record: Record) -> list[tuple[Key, Rows]]:
@@ -67,10 +73,11 @@ def _curve(axes: Any, rows: Rows, cost: str, label: str, way: dict[str, Any]) ->
 
 def caption(record: Record) -> str:
     """Say how each architecture grows, and where they cross."""
-    slopes = [f"{fit['architecture']} n^{fit['time_exponent']:.2f}" for fit in record["fits"]
-              if fit.get("time_exponent") is not None]
+    exponents: dict[Key, float] = {(fit["architecture"], fit.get("dtype"), fit.get("device")): fit["time_exponent"]
+                                   for fit in record["fits"] if fit.get("time_exponent") is not None}
+    slopes = [f"{name} n^{exponents[key]:.2f}" for key, name in _names(list(exponents)).items()]
     return (f"Time and memory of one forward pass against the number of tokens, both axes logarithmic. Fitted growth of time: "
-            f"{', '.join(dict.fromkeys(slopes)) or 'none'}.")
+            f"{', '.join(slopes) or 'none'}.")
 
 
 FIGURE = Figure("cost", draw, caption, kind="bench", made_with="python -m uat bench --out bench.json")

@@ -38,15 +38,17 @@ class Gathering:
         """Return the run, at a short length if it is about every n; a figure about one is never asked without."""
         if self.run is None:
             raise ValueError("this figure is about a run")
-        return self.run.at(TOKENS) if self._long(self.run) else self.run
+        return self.run.at(TOKENS) if self.shortened else self.run
 
     def worst(self) -> Sampled:
         """Return the worst sequence of the run."""
-        found = None if self.run is None or self._long(self.run) else self.found
+        found = None if self.shortened else self.found
         return found or self.opened().sample(LOOKS[self.full], self.seed, self.report)
 
-    def _long(self, run: StoredRun) -> bool:
-        return run.claim.every_n and run.claim.n > TOKENS
+    @property
+    def shortened(self) -> bool:
+        """Whether the run is pictured at a shorter length than its own."""
+        return self.run is not None and self.run.claim.every_n and self.run.claim.n > TOKENS
 
 
 @dataclass(frozen=True, eq=False)

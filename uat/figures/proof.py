@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.figure
-from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
+from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon, Rectangle
 from matplotlib.path import Path
 
 from proofs_check.dag import inherited, proof_order
@@ -16,7 +17,7 @@ from proofs_check.step_cache import StepCache, default_folder
 from proofs_check.steps import all_steps
 from uat.figures.figure import Figure, Gathering, Record
 from uat.figures.style import VERMILLION
-from uat.proof_drawing import COLOURS, GAP, MARGIN, ROW, darker, layout
+from uat.proof_drawing import COLOURS, LEGEND, MARGIN, ROW, Box, darker, head, layout, route
 
 INCHES = 10 / 1446  # a pixel of the drawing: the whole proof is as wide as a landscape page
 FRAMES = {Status.PROVED: "-", Status.CERTIFIED: "-", Status.ASSUMED: "--", Status.SAMPLED: "-.", Status.UNDECIDED: ":",
@@ -46,27 +47,24 @@ def draw(record: Record) -> matplotlib.figure.Figure:
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.axis("off")
-    for row in rows.values():
+    boxes = {name: Box(*row["box"]) for name, row in rows.items()}
+    for name, row in rows.items():
         for premise in row["depends_on"]:
             if premise in rows:
-                _edge(axes, rows[premise]["box"], row["box"], "#777777", "-")
+                _edge(axes, boxes.values(), boxes[premise], boxes[name], "#777777", "-")
         if row["corrected_by"] in rows:
-            _edge(axes, row["box"], rows[row["corrected_by"]]["box"], VERMILLION, (0, (4, 3)))
+            _edge(axes, boxes.values(), boxes[name], boxes[row["corrected_by"]], VERMILLION, (0, (4, 3)))
     for row in rows.values():
         _box(axes, row)
     _legend(axes, height - ROW / 2)
     return figure
 
 
-def _edge(axes: Any, start: list[float], end: list[float], colour: str, line: Any) -> None:
-    x1, y1, x2, y2 = start[0] + start[2], start[1] + start[3] / 2, end[0], end[1] + end[3] / 2
-    if x2 <= x1:  # a corrected step may stand in the same column
-        x2, left = end[0] + end[2], x1 + GAP / 2
-        right = left
-    else:
-        left = right = (x1 + x2) / 2
-    path = Path([(x1, y1), (left, y1), (right, y2), (x2, y2)], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
-    axes.add_patch(PathPatch(path, fill=False, edgecolor=colour, linewidth=0.5, linestyle=line, alpha=0.75))
+def _edge(axes: Any, boxes: Iterable[Box], start: Box, end: Box, colour: str, line: Any) -> None:
+    points = route(boxes, start, end)
+    axes.add_patch(PathPatch(Path(points, [Path.MOVETO, *[Path.CURVE4] * (len(points) - 1)]), fill=False, edgecolor=colour,
+                             linewidth=0.5, linestyle=line, alpha=0.75))
+    axes.add_patch(Polygon(head(points), facecolor=colour, linewidth=0))
 
 
 def _box(axes: Any, row: dict[str, Any]) -> None:
@@ -86,8 +84,7 @@ def _legend(axes: Any, y: float) -> None:
                                  linestyle=FRAMES[status]))
         axes.text(x + 20, y, status.value, fontsize=5.5, va="center")
         x += 105
-    axes.text(x + 10, y, "fill: the step itself; frame: the weakest it rests on; dashed curves: corrected by", fontsize=5.5,
-              va="center")
+    axes.text(x + 10, y, LEGEND, fontsize=5.5, va="center")
 
 
 def caption(record: Record) -> str:

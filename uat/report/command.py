@@ -14,6 +14,8 @@ from proofs_check.certify import TRUST, certify
 from proofs_check.kernel import Certificate, Refuted, decimal_above
 from proofs_check.run_files import understanding
 from uat import show
+from uat.figures import error_map
+from uat.figures.figure import Gathering
 from uat.files import refuse_unwritable, replace_file
 from uat.progress import progress
 from uat.report.content import content
@@ -37,6 +39,7 @@ def report(run: str, *, out: str | None, samples: int, seed: int, recheck: bool,
         proving = time.perf_counter() - start if recheck else 0.0
         broken = isinstance(verdict, Refuted)
         found = opened.sample(samples, seed, told) if samples and not broken else None
+        found = found and error_map.worst(Gathering(seed, False, told, opened, found))  # the page shows that map
         stored = opened.files.certificate
         with understanding(run):
             state = known(opened.claim, stored, verdict, found, TRUST,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,12 +67,13 @@ def tables(request: TablesRequest, *, as_json: bool) -> int:
     out = _Folder(Path(request.out), kinds, formats) if request.out is not None else None
     with progress() as report:
         records = gathered(sources(kinds), known, settings, report)
-    if out is not None:
-        out.write(records, settings)
+    files = out.write(records, settings) if out is not None else {}
     if as_json:
         show.print_json(_collection(kinds, formats, records, settings))
     elif out is None:
         _print([_printed(kind, records) for kind in kinds], formats)
+    for name, paths in files.items() if not as_json else ():
+        show.console().print(f"[bold]{name}[/bold]: {show.escape(', '.join(paths))}")
     return _verdict(asked, kinds, records, request)
 
 
@@ -145,14 +147,18 @@ class _Folder:
         if foreign is not None:
             raise BadInput(f"--out {path}: {foreign} is there already, and is not listed in a {COLLECTION} beside it")
 
-    def write(self, records: Records, settings: Settings) -> None:
+    def write(self, records: Records, settings: Settings) -> dict[str, list[str]]:
         """Write records and tables; tables of an earlier call are printed again, from the records that are now there.
+
+        Returns the files of each table, and of the records.
 
         The records come first: they are what took the time, and a call that ends early is made good by the next one.
         """
         records = Records({**self.before.get("records", {}), **records.found}, records.reasons)
         printed = [_printed(kind, records) for kind in self.kinds]
-        texts = {_file(table.name, name): WRITERS[name][1](table) for table in printed for name in self.formats}
+        texts = {table.name: {str(self.path / _file(table.name, name)): WRITERS[name][1](table) for name in self.formats}
+                 for table in printed}
         replace_file(self.path / COLLECTION, json_text(_collection(self.kinds, self.formats, records, settings)))
-        for name, text in texts.items():
-            replace_file(self.path / name, text)
+        for name, text in itertools.chain.from_iterable(files.items() for files in texts.values()):
+            replace_file(Path(name), text)
+        return {**{name: list(files) for name, files in texts.items()}, "records": [str(self.path / COLLECTION)]}

@@ -12,7 +12,8 @@ SPELT = {
     "*": r"$*$", "[": "{[}", "\n": " ", "\t": " ", "`": r"\textasciigrave{}",
 }
 RELATIONS = {"<=": r"$\le$", ">=": r"$\ge$", "->": r"$\to$", "||": r"$\Vert$", '"': "''"}
-_TOKENS = re.compile("|".join(map(re.escape, (*RELATIONS, *SPELT))))
+DASH = r"-{}"  # before another one: TeX would make one long dash of the two of an option
+_TOKENS = re.compile("|".join(("-(?=-)", *map(re.escape, (*RELATIONS, *SPELT)))))
 
 
 def latex_text(text: str) -> str:
@@ -20,6 +21,8 @@ def latex_text(text: str) -> str:
 
     >>> latex_text("||f - S|| <= w_f(delta) & 5 %")
     '$\\Vert$f - S$\\Vert$ $\\le$ w\\_f(delta) \\& 5 \\%'
+    >>> latex_text("tables --all")
+    'tables -{}-all'
 
     Raises:
         Refused: a character outside ASCII; the tables' own texts have none, and pdfTeX's fonts do not have them all.
@@ -27,7 +30,7 @@ def latex_text(text: str) -> str:
     if not text.isascii():
         strange = next(ch for ch in text if not ch.isascii())
         raise Refused(f"{text!r}: {strange!r} cannot be printed with LaTeX; --format markdown or csv can")
-    return _TOKENS.sub(lambda found: RELATIONS.get(found[0]) or SPELT[found[0]], text)
+    return _TOKENS.sub(lambda found: RELATIONS.get(found[0]) or SPELT.get(found[0], DASH), text)
 
 
 def latex_prose(text: str) -> str:
@@ -52,3 +55,12 @@ def plain_prose(text: str) -> str:
     text = re.sub(r"\\([lg])e(?![a-z])", lambda found: " <= " if found[1] == "l" else " >= ", text)
     text = re.sub(r"(?<=\w)\\binom", r" \\binom", text)
     return re.sub(r"\\binom\{(.+?)\}\{(.+?)\}", r"binom(\1, \2)", text).replace("\\", "")
+
+
+def html_comment(text: str) -> str:
+    """Return text as a comment of HTML, which Markdown keeps for readers of the file: only what would end it is split.
+
+    >>> html_comment("tables --all --out a-->b")
+    '<!-- tables --all --out a-- >b -->'
+    """
+    return "<!-- " + re.sub("--(!?)>", r"--\1 >", text) + " -->"

@@ -33,9 +33,7 @@ def read_folder(folder: Path, sources: Iterable[Source]) -> dict[str, Record]:
     if not folder.is_dir():
         raise BadInput(f"--records {folder}: expected a folder of records")
     contents = {file: read_json(file) for file in sorted(folder.glob("*.json")) if file.name != COLLECTION}
-    inside = read_record(folder / COLLECTION, "tables")["records"] if (folder / COLLECTION).exists() else {}
-    if not isinstance(inside, dict):
-        raise BadInput(f"{folder / COLLECTION}: expected an object under 'records'")
+    inside = collected(folder / COLLECTION) if (folder / COLLECTION).exists() else {}
     found = {}
     for source in sources:
         files = [file for file, content in contents.items() if _is(content, source)]
@@ -46,6 +44,18 @@ def read_folder(folder: Path, sources: Iterable[Source]) -> dict[str, Record]:
         elif _is(inside.get(source.name), source):
             found[source.name] = inside[source.name]
     return found
+
+
+def collected(file: Path) -> dict[str, Any]:
+    """Return what stands under ``records`` in a ``tables.json``, by name of the record.
+
+    Raises:
+        BadInput: the file is no collection of records.
+    """
+    inside = read_record(file, "tables").get("records")
+    if not isinstance(inside, dict):
+        raise BadInput(f"{file}: expected an object under 'records'")
+    return inside
 
 
 def gathered(sources: Iterable[Source], known: Mapping[str, Record], settings: Settings, report: Report) -> Records:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from uat.tables.escaping import latex_prose, plain_prose
+from uat.tables.escaping import html_comment, latex_prose, plain_prose
 from uat.tables.table import Column, Table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def markdown(table: Table) -> str:
     lines += [[_piped(cell.plain) for cell in cells] for _, cells in table.displayed()]
     body = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     notes = "".join(f"\n{note}\n" for note in table.notes)
-    source = "".join(f"\n<!-- {line.replace('--', '- -')} -->" for line in table.made_by)
+    source = "".join(f"\n{html_comment(line)}" for line in table.made_by)
     return f"**{table.name}.** {table.caption}\n\n{body}{notes}{source}\n"
 
 

@@ -15,10 +15,11 @@ from proofs_check.run_files import read_run
 from tests.uat.conftest import Uat
 from tests.uat.report import runs
 from tests.uat.report.document import Document, problems
+from tests.uat.searches import poor_search
 from uat.report.reproduce import commands
 from uat.report.ruler import ruler
 from uat.report.verdict import known
-from uat.stored_run import open_run
+from uat.stored_run import StoredRun, open_run
 
 STATES: list[tuple[Callable[[Uat], Path], str, int, str]] = [
     (runs.proved, "proved", 0, "For every sequence of at least two tokens in [0, 1], this network's output differs from the "
@@ -46,6 +47,15 @@ def test_a_page_says_what_is_known(uat: Uat, make: Callable[[Uat], Path], state:
     greens = [e for e in document.elements if e.tag in ("header", "b") and "proved" in e.attributes.get("class", "").split()]
     assert bool(greens) == (state == "proved")
     assert ("Proved, not estimated" in page) == (state == "proved")
+
+
+def test_what_the_map_of_the_page_shows_counts_as_found(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StoredRun, "sample", lambda run, *arguments: poor_search(run))
+    page = page_of(uat, runs.proved(uat))
+    (found,) = re.findall(r"tokens found an error of ([\d.e-]+?)\.? ", page)
+    (largest,) = set(re.findall(r"largest of these 10,201 values is ([\d.e-]+),", page))
+    assert found.startswith(largest)
+    assert float(largest) > 0
 
 
 def test_a_page_that_did_not_prove_the_bound_again_says_so_and_is_not_green(uat: Uat) -> None:

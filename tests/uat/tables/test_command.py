@@ -51,6 +51,15 @@ def test_a_folder_of_records_prints_its_tables_and_tables_json_prints_them_again
     assert written["records"]["check"]["made_by"]["date"] == "2026-11-25T00:00:00+00:00"
 
 
+def test_the_files_that_were_written_are_named(uat: Uat, tmp_path: Path) -> None:
+    arguments = ("tables", "codes", "cost", "--records", RECORDS, "--out", "out [b]")
+    said = uat(*arguments).out
+    assert said.splitlines() == [*(f"{name}: " + ", ".join(f"out [b]/{name}.{ending}" for ending in ("tex", "md", "csv"))
+                                   for name in ("codes", "cost")), "records: out [b]/tables.json"]
+    assert all((tmp_path / file).is_file() for file in re.findall(r"out \[b\]/[^,\n]+", said))
+    assert "records" in uat(*arguments, "--json").json
+
+
 def test_tables_of_an_earlier_call_stay_and_foreign_files_are_not_overwritten(uat: Uat, tmp_path: Path) -> None:
     assert uat("tables", "codes", "--records", RECORDS, "--out", "out", "--format", "csv").code == 0
     before = (tmp_path / "out" / "codes.csv").read_bytes()

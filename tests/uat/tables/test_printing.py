@@ -121,6 +121,24 @@ def test_a_table_without_a_record_says_how_to_make_one_in_every_format() -> None
         assert "it was not measured" in write(absent)
 
 
+def test_the_command_that_made_a_record_can_be_copied_from_every_text_file() -> None:
+    record = record_of("codes")
+    record["made_by"]["command"] = "python -m uat tables --all --out 'a--b -->'"
+    table = KINDS["codes"].printed(record)
+    assert re.search(r"^% uat-codes/1 .*: python -m uat tables --all --out 'a--b -->'$", WRITERS["latex"][1](table), re.MULTILINE)
+    comment = re.search(r"^<!-- (.*?)-->$", WRITERS["markdown"][1](table), re.MULTILINE)
+    assert comment is not None
+    assert comment[1].rstrip().endswith("python -m uat tables --all --out 'a--b -- >'")
+
+
+def test_options_in_a_note_stay_two_dashes_in_print() -> None:
+    note = KINDS["cost"].absent("beyond --max-latent 3---5, $-1--2$")
+    assert "beyond -{}-max-latent 3-{}-{}-5, $-1--2$" in WRITERS["latex"][1](note)
+    assert "python -m uat bench -{}-out FOLDER" in WRITERS["latex"][1](note)
+    assert "python -m uat bench --out FOLDER" in WRITERS["markdown"][1](note)
+    assert "python -m uat bench --out FOLDER" in WRITERS["csv"][1](note)
+
+
 def test_two_records_of_one_kind_are_not_guessed_between(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text(json.dumps(record_of("codes")), encoding="utf-8")
