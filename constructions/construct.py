@@ -10,7 +10,7 @@ from constructions.architectures import Architecture, assemble
 from constructions.errors import Refused, Undefined
 from constructions.moduli import Modulus, derived
 from constructions.number_formats import FLOAT64, NumberFormat
-from constructions.planner import MAX_TABLE, GridPlan, entries_at_least, plan_grid
+from constructions.planner import MAX_TABLE, GridPlan, plan_grid, refuse_hopeless
 from constructions.pooling import PoolingHead
 from constructions.progress import Report, counting, silent
 from constructions.sumformers import Sumformer
@@ -18,12 +18,10 @@ from constructions.sumformers.grid import construct_grid
 from constructions.sumformers.lifted_roots import Lifted, lifted_instead
 from constructions.targets.definedness import refuse_undefined
 from constructions.targets.target import AnyTarget, Target
-from constructions.wording import rounded
 
 MAX_COORDINATES = 256
 FINER = 4  # grids that are tried where a coarse format rounds the values by more than was kept for it
 ROOM = Fraction(5, 4)
-HOPELESS = 1000  # times too large a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +87,8 @@ def _modulus(target: Target, tolerance: Fraction, declared: Modulus | None, max_
 
 
 def _derived(target: Target, tolerance: Fraction, max_table: int) -> Modulus:
-    """Derive w_f, unless a slope that occurs shows that no table will do: a proof takes long for many tokens."""
-    least = entries_at_least(target, tolerance)
-    if least > HOPELESS * max_table:
-        raise Refused(f"its table has at least {rounded(least)} entries for n = {target.n}, more than --max-table {max_table}")
+    """Derive w_f, unless a slope that occurs shows that no table will do."""
+    refuse_hopeless(target, tolerance, max_table)
     return derived(target)
 
 

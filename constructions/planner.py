@@ -18,10 +18,11 @@ from constructions.moduli import Modulus
 from constructions.number_formats import FLOAT64, NumberFormat, short_decimal_above
 from constructions.sumformers.lifted_roots import Lifted
 from constructions.targets.target import Target
-from constructions.wording import counted, decimal
+from constructions.wording import counted, decimal, rounded
 
 CODES = ("auto", "positional", "bose-chowla", "packed")
 MAX_TABLE = 2**24
+HOPELESS = 1000  # times too large a table
 LARGE = 10**999  # entries: beyond that a number says no more, and its digits may not fit into the memory
 NUMBERS = 2**22  # of one array, where f compares each token with all others
 # The share of eps kept for rounding table values; the rest is spent on the modulus (mathematics: piecewise-constant-error).
@@ -197,8 +198,33 @@ def _refuse_large(box: Box, n: int, radius: Fraction, tolerance: Fraction, modul
                   f"more than --max-table {max_table}; {advice} fits, or raise --max-table")
 
 
-def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) -> int:
+def entries_at_least(target: Target, tolerance: Fraction) -> int:
     """Bound the table's size from below by a slope that occurs: the modulus is never smaller. ``LARGE`` stands for all above."""
+    slope = _slope_that_occurs(target)
+    return _entries_for(target, tolerance / Fraction(slope)) if slope else 1
+
+
+def refuse_hopeless(target: Target, tolerance: Fraction, max_table: int) -> None:
+    """Refuse a table that is far too large whatever the modulus is: to prove how steep f is takes long for many tokens.
+
+    Raises:
+        Refused: with an eps below which no table is small enough.
+    """
+    slope = _slope_that_occurs(target)
+    if not slope or (least := _entries_for(target, tolerance / Fraction(slope))) <= HOPELESS * max_table:
+        return
+    low = high = tolerance
+    while _entries_for(target, high / Fraction(slope)) > max_table:
+        low, high = high, 2 * high
+    for _ in range(8):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _entries_for(target, middle / Fraction(slope)) > max_table else (low, middle)
+    raise Refused(f"eps = {decimal(tolerance)} needs at least {rounded(least)} table entries for n = {target.n}, more than "
+                  f"--max-table {max_table}; nothing below eps = {decimal(low)} fits")
+
+
+def _slope_that_occurs(target: Target, samples: int = 256) -> float:
+    """Return a slope that was found, 0 where none was."""
     rng = np.random.default_rng(0)
     few = target.n if target.ordered else min(target.n, math.isqrt(NUMBERS // samples))
     counts = (*(1 for _ in range(few - 1)), target.n - few + 1)  # of a longer sequence the others equal the last of these
@@ -213,9 +239,10 @@ def entries_at_least(target: Target, tolerance: Fraction, samples: int = 256) ->
                        for part in (moved, tokens))
         rise = np.abs(there - here).max(axis=(1, 2)) / np.abs(moved - tokens).max(axis=(1, 2))
     slope = float(np.nanmax(rise, initial=0.0)) * 0.999
-    if not 0 < slope < math.inf:
-        return 1
-    radius = tolerance / Fraction(slope)
+    return slope if 0 < slope < math.inf else 0.0
+
+
+def _entries_for(target: Target, radius: Fraction) -> int:
     cells = math.prod(cells_needed(a, b, radius) for a, b in target.box.sides)
     if math.lgamma(cells + target.n - 1) - math.lgamma(cells) - math.lgamma(target.n) > math.log(LARGE) + 1:
         return LARGE

@@ -219,7 +219,7 @@ def test_the_survey_lists_every_method_once_and_the_cheapest_is_built() -> None:
     built = construct_continuous(target, Fraction(1, 100), chosen.method, heads)
     assert (built.sumformer.n_nonzero, built.sumformer.d_latent, built.sumformer.depth) == (chosen.parameters, chosen.d_latent,
                                                                                             chosen.depth)
-    with pytest.raises(Refused, match=r"no construction applies:\n  grid: its table has at least 5e\+17 entries"):
+    with pytest.raises(Refused, match=r"no construction applies:\n  grid: eps = 0\.001 needs at least 5e\+17 table entries"):
         cheapest(survey(of("mean(abs(x[0]-y[1]))", d=2), Fraction(1, 1000), heads))
 
 
