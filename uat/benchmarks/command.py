@@ -150,7 +150,9 @@ def sentence(found: Record, network: Mapping[str, Any]) -> str:
 
 
 def _words(crossing: Mapping[str, Any]) -> str:
-    return "none up to the longest length of both" if crossing["n"] is None else f"at n {_relation(crossing)}"
+    if crossing["n"] is not None:
+        return f"at n {_relation(crossing)}"
+    return "timed at no length of the peer's" if crossing["up_to"] is None else f"none up to n = {crossing['up_to']:,}"
 
 
 def _relation(crossing: Mapping[str, Any]) -> str:
