@@ -179,6 +179,7 @@ def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, A
     known = ("target", "expression", "n", "every_n", "d", "d_out", "domain", "positional", "eps", "method", "code")
     return {
         **{key: record[key] for key in known if key in record},
+        "for_every_n": outcome.longer and {"method": outcome.longer.method, "parameters": outcome.longer.parameters},
         "d_latent": construction.sumformer.d_latent,
         "certified_bound": show.bound_text(claim.bound) if certified else None,
         "certified_bound_exact": str(claim.bound) if certified else None, **_verdict_entries(verdict), **contradiction,
@@ -267,7 +268,11 @@ def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:
     out.print(f"[bold]{show.escape(target.name)}[/bold]: f(X)_i = {show.escape(target.text)}")
     length = "every n >= 2" if construction.every_n else f"n = {target.n} tokens"
     out.print(f"on {show.escape(str(target.box))}, {length}, eps = {shortest_above(construction.tolerance)}; "
-              f"{_described(construction)}, d' = {construction.sumformer.d_latent}\n")
+              f"{_described(construction)}, d' = {construction.sumformer.d_latent}")
+    if outcome.longer is not None:
+        out.print(f"n = {target.n} alone needs fewer; for every n >= 2 it takes {outcome.longer.parameters:,} non-zero "
+                  f"parameters: --method {outcome.longer.method}")
+    out.print()
     _show_verdict(outcome.verdict, "")
     if not isinstance(outcome.verdict, Certificate):
         return
