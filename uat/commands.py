@@ -153,16 +153,20 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
         opened = opened.at(n)
     place = "cpu" if accelerator(device) is None else device
     with progress() as report, workers(worked_on(executor, place), "proofs_check.sampling") as pool:
-        found = opened.sample(samples, seed, report, device, pool)
+        found = opened.sample(samples, seed, report, device, pool, so_far=True)
     tightness = _tightness(claim, found)
     if as_json:
         show.print_json({"certified_bound": show.bound_text(claim.bound), "certified_bound_exact": str(claim.bound),
-                         **found.to_json(), "tightness": tightness})
+                         **found.to_json(), "tightness": tightness, "interrupted": found.interrupted})
     else:
         _show_sample(show.console(), claim, found, "; ".join(opened.files.certificate.get("assumptions", [])[:1])
                      if opened.files.certificate.get("status") == "assumed" else "")
         _show_broken(found.broken)
-    return 1 if found.refutes or found.doubtful else 0
+    if found.refutes or found.doubtful:
+        return 1
+    if found.interrupted:
+        raise Interrupted(f"this is the worst error of the first {found.samples:,} sequences")
+    return 0
 
 
 def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, Any]:
@@ -335,8 +339,9 @@ def _show_proof(verdict: Verdict) -> None:
 
 def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) -> None:
     length = f" of {found.n} tokens" if claim.every_n else ""
-    out.print(f"sampled {found.samples:,} sequences{length} on {found.device}, {found.throughput:,.0f} a second; largest error "
-              f"found by {found.found_by}")
+    stopped = "interrupted: " if found.interrupted else ""
+    out.print(f"{stopped}sampled {found.samples:,} sequences{length} on {found.device}, {found.throughput:,.0f} a second; "
+              f"largest error found by {found.found_by}")
     different = "" if found.counts is None else f", {len(found.counts)} different ones a sequence"
     out.print(f"read {found.tokens_read:,.0f} tokens a second{different}; {100 * found.bandwidth_share:.2g} % of the memory "
               f"bandwidth")

@@ -92,8 +92,10 @@ class StoredRun:
         return str(self.files.plan["number_format"]) == "float32"
 
     def sample(self, samples: int | None, seed: int, report: Report, device: str = "cpu",
-               executor: Executor | None = None) -> Sampled:
+               executor: Executor | None = None, *, so_far: bool = False) -> Sampled:
         """Search for the worst error, by ``samples`` sequences or the usual number (uat/sampling.py).
+
+        With ``so_far`` Ctrl-C ends the search and not the call, once anything was found.
 
         Raises:
             BadInput: the claim, which what is found is compared with, is about something else than is searched, or the network
@@ -103,7 +105,7 @@ class StoredRun:
             raise BadInput(f"{self.path}: the claim is about another target or domain than the one stored")
         with understanding(str(self.path)):  # whether the network reads and writes what f does shows where it is run
             return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
-                                  report=report, executor=executor)
+                                  report=report, executor=executor, so_far=so_far)
 
     @cached_property
     def _evaluate(self) -> Any:
