@@ -42,8 +42,9 @@ Target = Annotated[str, typer.Option(help="A name from `uat targets`, an express
                                           "package.module:callable (then --lipschitz is required).")]
 Eps = Annotated[str, typer.Option(help="Tolerance: sup-norm error over the whole domain, e.g. 1e-2 or 1/100.")]
 N = Annotated[str | None, typer.Option(
-    metavar="INTEGER[,..]", help="Number of tokens, at least 2; or several, such as 2,3,256: a construction for every n is "
-                                 "sampled at each, any other is built for each. (default: the target's own, else 3)",
+    metavar="INTEGER[,..]", help="Number of tokens, at least 2; or several, such as 2,3,256: plan plans for each; of what "
+                                 "construct builds, one for every n is sampled at each, any other is built for each. "
+                                 "(default: the target's own, else 3)",
     show_default=False)]
 Length = Annotated[int | None, typer.Option(
     "--n", parser=_whole_number, metavar="INTEGER", help="Length to sample at, for a run about every n. (default: the run's)",

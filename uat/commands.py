@@ -12,7 +12,7 @@ from rich.console import Console
 
 from constructions.construct import Construction
 from constructions.domains import Box
-from constructions.errors import BadInput, Interrupted
+from constructions.errors import BadInput, Interrupted, Refused
 from proofs_check.certify import certify as certify_run
 from proofs_check.decimals import shortest_above
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
@@ -30,15 +30,42 @@ DOUBT = "the error of the long sequence, in float64 and not enclosed, exceeds th
 
 
 def plan(request: Request, *, as_json: bool) -> int:
-    """Show what each construction would need, and the discretised one in detail where it was asked for."""
-    n = request.lengths()[0]
-    if request.method == "grid":
-        show.plan(*pipeline.prepare(request, n), as_json)
-        return 0
+    """Show for each length what each construction would need, and the discretised one in detail where it was asked for.
+
+    Returns 1 where none applies at some length.
+    """
+    records, code = [], 0
+    for k, n in enumerate(request.lengths()):
+        if k and not as_json:
+            show.console().rule()
+        record, good = (_plan_grid if request.method == "grid" else _plan_all)(request, n, as_json)
+        records.append(record)
+        code = code if good else 1
+    if as_json:
+        show.print_json(records[0] if len(records) == 1 else {"plans": records})
+    return code
+
+
+def _plan_grid(request: Request, n: int | None, as_json: bool) -> tuple[dict[str, Any], bool]:
+    try:
+        found = pipeline.prepare(request, n)
+    except Refused as refused:
+        if len(request.lengths()) == 1:
+            raise
+        if not as_json:  # other lengths may do
+            show.console().print(f"n = {n}: refused: {show.escape(str(refused))}")
+        return {"n": n, "method": None, "reason": str(refused)}, False
+    if not as_json:
+        show.plan(*found)
+    return show.plan_record(*found), True
+
+
+def _plan_all(request: Request, n: int | None, as_json: bool) -> tuple[dict[str, Any], bool]:
     with progress() as report:
         target, _, found = pipeline.candidates(request, n, report)
-    show.candidates(target, request.tolerance(), found, as_json)
-    return 0 if any(c.parameters is not None for c in found) else 1
+    if not as_json:
+        show.candidates(target, request.tolerance(), found)
+    return show.candidates_record(target, request.tolerance(), found), any(c.parameters is not None for c in found)
 
 
 def construct(request: Request, *, out: str | None, samples: int | None, device: str, as_json: bool) -> int:
