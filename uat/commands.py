@@ -19,6 +19,7 @@ from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
+from uat.output import naming
 from uat.progress import progress
 from uat.request import Request, Subdivision, Trained, worked_on
 from uat.run_directory import choose_directory, method_text, status_text, write_run
@@ -73,11 +74,22 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
 
     A construction for every n is built once and sampled at all lengths asked for; any other is built for each of them.
     """
-    from proofs_check.executors import executor as workers
-
     _check_search(samples, device)
     if out is not None:
         choose_directory(out, "")
+    written = list[Path]()
+    try:
+        with naming(written):
+            return _constructed(request, out, samples, device, as_json, written)
+    except KeyboardInterrupt:
+        if not written:
+            raise
+        raise Interrupted(f"{', '.join(map(str, written))} was written, nothing after it") from None
+
+
+def _constructed(request: Request, out: str | None, samples: int | None, device: str, as_json: bool, written: list[Path]) -> int:
+    from proofs_check.executors import executor as workers
+
     lengths = request.lengths()
     sampled_at = [n for n in lengths if n is not None]
     records, code = [], 0
@@ -90,6 +102,7 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
             place = f"{out}-n{n}" if out is not None and several else out
             run = choose_directory(place, pipeline.default_name(request, outcome.construction))
             write_run(run, outcome.stored, outcome.plan_record, outcome.certificate)
+            written.append(run)
         code = code if outcome.certificate is not None else 1
         records.append(construct_record(outcome, run))
         if not as_json:

@@ -192,6 +192,20 @@ def test_where_the_chosen_one_holds_for_every_length_or_none_does_nothing_is_sai
     assert "--method" not in shown.out
 
 
+def test_an_interruption_after_one_of_several_runs_names_it(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pipeline.run
+
+    def interrupted(request: Any, n: int, *arguments: Any, **options: Any) -> Any:
+        if n == 3:
+            raise KeyboardInterrupt
+        return real(request, n, *arguments, **options)
+
+    monkeypatch.setattr(pipeline, "run", interrupted)
+    answer = uat("construct", "--target", "max", "--eps", "1/10", "--n", "2,3", "--samples", "0", "--architecture", "sumformer",
+                 "--out", "run")
+    assert (answer.code, answer.message) == (130, "interrupted: run-n2 was written, nothing after it")
+
+
 def test_positions_make_a_target_that_is_not_equivariant_in_the_tokens(uat: Uat) -> None:
     options = ("--target", "mean(y)*i/n", "--eps", "1/50", "--samples", "500", "--json")
     built = uat("construct", *options, "--positional", "--out", "run")
