@@ -162,16 +162,20 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     spent = time.perf_counter() - start
     if as_json:
         show.print_json({**certify_record(verdict, spent), "n": verdict.claim.n, "boxes": search.judged,
-                         "waiting": int(search.waiting.bound.size), "error_at_least": search.occurs})
+                         "waiting": int(search.waiting.bound.size), "error_at_least": search.occurs,
+                         "checkpoint_error": search.unkept or None})
     else:
         _show_claim(verdict.claim)
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
         _show_proof(verdict)
         show.console().print(f"an error of {show.found_text(search.occurs)} certainly occurs at the centre of a box")
         _show_broken(search.broken)
-        if search.waiting.bound.size and not isinstance(verdict, Refuted):
+        if search.waiting.bound.size and not isinstance(verdict, Refuted) and not search.unkept:
             show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
                                  + (f", from {show.escape(str(checkpoint))}" if checkpoint and checkpoint.exists() else ""))
+    if search.unkept and search.waiting.bound.size and not isinstance(verdict, Refuted):
+        earlier = ", the file holds an earlier state" if checkpoint and checkpoint.exists() else ""
+        raise BadInput(f"{search.unkept}; the search ended with the best bound so far{earlier}")
     return 0 if isinstance(verdict, Certificate) else 1
 
 
