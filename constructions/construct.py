@@ -83,7 +83,13 @@ def _modulus(target: Target, tolerance: Fraction, declared: Modulus | None, max_
         raise
     except Refused as refused:  # balls around 0 reach below it: that f is defined there the checker can show
         lifted = lifted_instead(target, tolerance, refused)
-    return (declared, None) if declared else (_derived(lifted.target, tolerance - lifted.missed, max_table), lifted)
+    if declared:
+        return declared, None
+    left = tolerance - lifted.missed
+    try:
+        return _derived(lifted.target, left, max_table), lifted
+    except Refused as refused:
+        raise Refused(f"with {lifted.what}, which leaves {float(left):.3g} of eps: {refused}") from None
 
 
 def _derived(target: Target, tolerance: Fraction, max_table: int) -> Modulus:

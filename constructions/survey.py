@@ -88,6 +88,12 @@ def cheapest(candidates: Sequence[Candidate]) -> Candidate:
     return min(usable, key=lambda c: (c.parameters or 0, not c.every_n))
 
 
+def for_every_n(candidates: Sequence[Candidate], chosen: Candidate) -> Candidate | None:
+    """Return the cheapest candidate that holds for every n where the chosen one is for one n alone, else None."""
+    every = [c for c in candidates if c.parameters is not None and c.every_n and not c.at_least]
+    return None if chosen.every_n or not every else min(every, key=lambda c: c.parameters or 0)
+
+
 def _continuous(target: AnyTarget, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], limits: Limits,
                 number_format: NumberFormat) -> Candidate:
     try:

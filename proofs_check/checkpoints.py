@@ -22,11 +22,15 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError
               zipfile.BadZipFile, zlib.error)
 
 
+class NotKept(BadInput):
+    """The state cannot be written; an earlier file is as it was."""
+
+
 def store(search: Search, path: Path) -> None:
-    """Write the state of a search; an interruption leaves the earlier file as it was.
+    """Write the state of a search; an interruption or a full disk leaves the earlier file as it was.
 
     Raises:
-        BadInput: the file cannot be written.
+        NotKept: the file cannot be written.
     """
     # a name of its own: another run may write to the same checkpoint
     waiting, beside = search.waiting, path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
@@ -38,7 +42,7 @@ def store(search: Search, path: Path) -> None:
                      done=np.array([(*kind, boxes) for kind, boxes in search.done.items()], dtype=np.int64).reshape(-1, 3))
         os.replace(beside, path)
     except OSError as error:
-        raise BadInput(f"{path}: the checkpoint cannot be written ({error.strerror or error})") from None
+        raise NotKept(f"{path}: the checkpoint cannot be written ({error.strerror or error})") from None
     finally:  # Ctrl-C leaves nothing beside it either
         beside.unlink(missing_ok=True)
 

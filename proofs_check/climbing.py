@@ -45,7 +45,7 @@ def _ascend(search: Search, ends: Tensor, budget: int, survivors: int, number: i
     ends, height = torch.cat([ends, space.random_ends(generator, width, space.n)]), torch.full((), -1.0)
     if search.repeated is not None and counts is not None:
         counts = torch.cat([counts, search.repeated.draw(space, generator, width)])
-    while budget - spent >= space.n_moves:
+    while budget - spent >= space.n_moves and not search.stopped:
         ends = ends[: min(width, (budget - spent) // space.n_moves)]
         counts = None if counts is None else counts[: len(ends)]
         places = space.moves(generator, ends)
@@ -93,7 +93,7 @@ def _refine(search: Search, tokens: Tensor, budget: int, number: int, counts: Te
     space, generator, spent, turn = search.space, search.generator("refinement", number), 0, 0
     height = torch.full((len(tokens),), -1.0, dtype=tokens.dtype, device=tokens.device)
     together = max(budget // TURNS, NEAR)
-    while budget - spent >= NEAR:
+    while budget - spent >= NEAR and not search.stopped:
         kept = max(FEWEST, int(CANDIDATES * 0.5 ** (turn // HALVED)))
         kept = min(len(tokens), kept, min(together, budget - spent) // NEAR)
         best = height.argsort(descending=True, stable=True)[:kept]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from constructions.targets.target import AnyTarget, Target
 from proofs_check.architecture_check import LARGEST_IN_STREAM, LARGEST_WEIGHT, scored
 from proofs_check.certify import is_about
 from proofs_check.companions import SUMFORMER, for_every_network
-from proofs_check.decimals import counted
+from proofs_check.decimals import counted, decimal_above
 from proofs_check.definedness import defined_by, definedness_step
 from proofs_check.floating_point import numbers_of
 from proofs_check.kernel import Claim, Status, Step, derive, reached
@@ -42,7 +43,8 @@ from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Arithmetic, Running
 
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
-            "from the target text and gave these weights, but not checked by other arithmetic")
+            "from the target text and gave these weights, but not checked by other arithmetic, because ")
+LONGEST_REASON = 240  # characters: quantities are trees, and those may be long
 OF_MEANS = "h(x, means)"  # what the network is held against
 BUILT = "what was built in the place of f"
 EVALUATION = "evaluation"
@@ -72,7 +74,7 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
                        steep=steepness(lifted.outputs) if lifted else 1.0)
     except NotUnderstood as not_read:
         report("deriving the network again", 0, 0)
-        return _by_derivation(run, claim, target, defined, heads, str(not_read), report)
+        return _by_derivation(run, claim, target, defined, heads, f"the weights are not read by structure: {not_read}", report)
     if not proved.identities:
         why = "algebra did not show that what the network was held against is the target"
         return _by_derivation(run, claim, target, defined, heads, why, report)
@@ -81,9 +83,22 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     steps = _by_structure(run, claim, _defined(defined, claim, found), network, heads, proved, found)
     total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound:  # the builder's own analysis may be the sharper one
-        derived = _by_derivation(run, claim, target, defined, heads, "by structure the bound is not reached", report)
+        derived = _by_derivation(run, claim, target, defined, heads, _above(total, steps, claim), report)
         return derived if all(step.status.rank <= Status.ASSUMED.rank for step in reached(derived)) else steps
     return steps
+
+
+def _above(total: Fraction, steps: Sequence[Step], claim: Claim) -> str:
+    """Say in one sentence what takes a bound by structure above the claim: rounding, or the largest share over the reals."""
+    proved = [step for step in reached(steps) if step.bound]
+    rounding = sum((step.bound for step in proved if step.id == EVALUATION), Fraction(0))
+    real, claimed = total - rounding, f"the claimed {decimal_above(claim.bound, 3)}"
+    if real <= claim.bound:
+        return (f"by structure the bound is not reached: over the reals {decimal_above(real, 3)} is proved, but rounding is "
+                f"bounded by {decimal_above(rounding, 3)} only, together more than {claimed}")
+    most = max((step for step in proved if step.id != EVALUATION), key=lambda step: step.bound)
+    return (f"by structure the bound is not reached: {decimal_above(real, 3)} is proved instead of {claimed}, "
+            f"{decimal_above(most.bound, 3)} of it for {most.id}, {most.statement}")
 
 
 def _by_structure(run: RunFiles, claim: Claim, defined: Step, network: MeanSumformer, heads: list[Step],
@@ -179,7 +194,7 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, defined: Step, h
     elif built.lifted:
         found, proved = lifted_steps(target, lifted_target(built.lifted, target), claim, defined), LIFTED_ROOT
     made = f"f is a function of the own token and {counted(built.sumformer.d_latent, 'mean')}, for {claim.scope}"
-    identity = Step("sum-decomposition", made, Status.CERTIFIED, assumption=A_PRIORI,
+    identity = Step("sum-decomposition", made, Status.CERTIFIED, assumption=A_PRIORI + shorten(reason, LONGEST_REASON),
                     says=Near(_stands_in(found), OF_MEANS, Fraction(0), claim.scope))
     shares = [share for share in built.compiled.shares if share.id != proved]
     parts = [Step(share.id, share.what, Status.CERTIFIED, share.bound) for share in shares if share.id != EVALUATION]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from multiprocessing import get_context
 from typing import Any
@@ -90,6 +90,7 @@ class Processes(Executor):
     _asked: float = math.inf
     _pool: ProcessPoolExecutor | None = None
     _starting: tuple[Future[None], ...] = ()
+    _doing: set[Future[Any]] = field(default_factory=set)
 
     @property
     def at_hand(self) -> bool:
@@ -119,12 +120,19 @@ class Processes(Executor):
         self.start()
         assert self._pool is not None
         with _or_broken(), _inherited():  # this may start a process
-            return self._pool.submit(fn, *arguments, **named)
+            future = self._pool.submit(fn, *arguments, **named)
+        self._doing.add(future)
+        future.add_done_callback(self._doing.discard)
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End them after what they are doing."""
-        if self._pool is not None:
-            self._pool.shutdown(wait, cancel_futures=cancel_futures)
+        """End them after what they are doing, or, where nobody waits for the rest, in the middle of it."""
+        if self._pool is None:
+            return
+        if cancel_futures and not all(future.cancel() for future in list(self._doing)):
+            for process in list(self._pool._processes.values()):  # before Python 3.14 there is no public way to end them
+                process.terminate()
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ DRAWS: dict[str, Callable[[Space, torch.Generator, int, int], Tensor]] = {
 def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, thresholds: Sequence[np.ndarray], samples: int,
            device: torch.device | str, seed: int, progress: Progress | None = None, *, dtype: torch.dtype = torch.float64,
            shares: Mapping[str, float] | None = None, repeated: Repeated | None = None,
-           executor: Executor | None = None) -> SampleResult:
+           executor: Executor | None = None, so_far: bool = False) -> SampleResult:
     """Search the sequences of n tokens in the box for the largest |f - T|.
 
     Args:
@@ -60,6 +60,7 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
         shares: part of the samples of each phase, usual ones unless told; {} is a uniform search.
         repeated: makes n the number of different tokens, and of their multiplicities sequences of another length.
         executor: where sequences are looked at; threads here if none is given, as for what is lost on the way.
+        so_far: return what was found until Ctrl-C, if anything was, instead of raising KeyboardInterrupt.
 
     Raises:
         Refused: f or T is not finite somewhere, with the place.
@@ -80,14 +81,19 @@ def sample(target: SampledTarget, evaluate: Evaluate, box: Box, n: int, threshol
     if n * space.d > SOBOL:
         counts.pop("Sobol", None)
     counts["uniform"] = samples - sum(counts.values())
-    done = 0
-    for jobs in (_looks(search, counts), climbers(search, counts.get("ascent", 0)),
-                 refiners(search, counts.get("refinement", 0))):
-        for count in shared(search, jobs, executor):
-            done += count
-            if progress is not None:
-                progress(count)
-    return search.result(done, time.perf_counter() - start)
+    done, interrupted = 0, False
+    try:
+        for jobs in (_looks(search, counts), climbers(search, counts.get("ascent", 0)),
+                     refiners(search, counts.get("refinement", 0))):
+            for count in shared(search, jobs, executor):
+                done += count
+                if progress is not None:
+                    progress(count)
+    except KeyboardInterrupt:
+        if not so_far or not search.found:
+            raise
+        interrupted = True
+    return search.result(done, time.perf_counter() - start, interrupted=interrupted)
 
 
 def _looks(search: Search, counts: Mapping[str, int]) -> Iterator[Job]:

@@ -60,6 +60,7 @@ class SampleResult:
         seconds, throughput: wall time of the search, and sequences a second.
         found_by: the phase of the search.
         broken: why an executor was given up.
+        interrupted: whether the search was stopped before all samples were looked at.
     """
 
     maximum: float
@@ -74,6 +75,7 @@ class SampleResult:
     found_by: str
     counts: Counts | None = None
     broken: str = ""
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,7 @@ class Search:
     Attributes:
         found: these sequences, the worst first.
         broken: why an executor was given up, "" while none was.
+        stopped: whether jobs that take long should come to an end and leave what they have.
     """
 
     target: SampledTarget
@@ -124,12 +127,17 @@ class Search:
     repeated: Repeated | None = None
     found: list[Found] = field(default_factory=list)
     broken: str = ""
+    stopped: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def elsewhere(self) -> Callable[[bytes], bytes]:
         """What does jobs in another process, from bytes to bytes: torch would send each array through shared memory."""
         return partial(_done, Packed.of((self.target, self.evaluate, self.space, self.seed, self.repeated)))
+
+    def stop(self) -> None:
+        """Tell what is still running that nobody waits for it."""
+        self.stopped = True
 
     def generator(self, phase: str, number: int) -> torch.Generator:
         """Return the random numbers of one job, independent of which other jobs ran before."""
@@ -190,11 +198,11 @@ class Search:
         tokens, pairs = CHUNK_TOKENS.get(device, LARGE_CHUNK_TOKENS), CHUNK_PAIRS.get(device, LARGE_CHUNK_PAIRS)
         return max(1, even(min(tokens // n, pairs // n**2) if self.target.pairs else tokens // n))
 
-    def result(self, samples: int, seconds: float) -> SampleResult:
+    def result(self, samples: int, seconds: float, *, interrupted: bool = False) -> SampleResult:
         """Report the worst sequence."""
         best = self.found[0]
         return SampleResult(best.maximum, best.tokens.tolist(), best.own, best.output, best.target_value, best.network_value,
-                            samples, seconds, samples / seconds, best.phase, best.counts, self.broken)
+                            samples, seconds, samples / seconds, best.phase, best.counts, self.broken, interrupted)
 
 
 def _done(packed: Packed, jobs: bytes) -> bytes:

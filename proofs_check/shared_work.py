@@ -41,7 +41,7 @@ def _until_at_hand(search: Search, jobs: Iterable[Job], executor: Executor | Non
 
 
 def _here(search: Search, jobs: Iterable[Job]) -> Iterator[int]:
-    return in_threads((partial(job, search) for job in jobs), search.space.points.device)
+    return in_threads((partial(job, search) for job in jobs), search.space.points.device, search.stop)
 
 
 def _there(search: Search, jobs: list[Job], pool: Executor) -> Iterator[int]:

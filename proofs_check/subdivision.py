@@ -18,7 +18,7 @@ from constructions.errors import BadInput, Refused
 from constructions.storage import MEAN_FORMAT, load_mean_sumformer
 from constructions.targets.target import AnyTarget, Target
 from proofs_check.certify import is_about, read_target
-from proofs_check.checkpoints import resume, store
+from proofs_check.checkpoints import NotKept, resume, store
 from proofs_check.companions import SUMFORMER
 from proofs_check.covering import covering_steps, unfinished
 from proofs_check.definedness import defined_by
@@ -102,7 +102,8 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
     Args:
         claim, problem: as :func:`problem_of` returns them; the claim's bound is what to prove.
         seconds, boxes: time, and number of boxes, after which the best bound so far is reported.
-        checkpoint: file the state is kept in; if it exists the search goes on from there.
+        checkpoint: file the state is kept in; if it exists the search goes on from there. Where it cannot be written the search
+            ends, and ``unkept`` of it says why.
         executor: where boxes are judged.
         device: where they are judged if that is no processor; what is assumed of it is assumed by the certificate.
         assumption: what reading the network rests on, for the certificate.
@@ -124,8 +125,11 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
             store(state, checkpoint)
         after_round(state)
 
-    with suppress(KeyboardInterrupt, MemoryError):  # what was proved so far is reported
-        search.run(seconds, keep, executor, boxes)
+    try:
+        with suppress(KeyboardInterrupt, MemoryError):  # what was proved so far is reported
+            search.run(seconds, keep, executor, boxes)
+    except NotKept as error:  # and so it is where the disk is full: going on would lose more
+        search.unkept = str(error)
     trust = (assumption, *TRUST) if assumption else TRUST
     return conclude(claim, _steps(search, claim, "; ".join(trusted)), trust, floating_point=False), search
 

@@ -198,6 +198,7 @@ class Search:
         witness: where an error above the limit occurs, None while none was found.
         done: boxes that do not wait any more, counted by case and level; with the waiting ones they must cover every case.
         broken: why the executor was given up, "" while it was not.
+        unkept: why the state could not be written down, "" while it could.
     """
 
     problem: Comparison
@@ -209,6 +210,7 @@ class Search:
     witness: ErrorWitness | None = None
     done: Counter[tuple[int, int]] = field(default_factory=Counter)
     broken: str = ""
+    unkept: str = ""
 
     @staticmethod
     def begin(problem: Comparison, limit: Fraction) -> Search:

@@ -25,10 +25,11 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def in_threads(jobs: Iterable[Callable[[], int]], device: torch.device) -> Iterator[int]:
+def in_threads(jobs: Iterable[Callable[[], int]], device: torch.device, left: Callable[[], None] = lambda: None) -> Iterator[int]:
     """Run the jobs on as many threads as torch is set to use (one for a GPU), and yield their results in order.
 
-    The number of threads torch uses is the same afterwards. Leaving the iterator early drops the jobs that have not started.
+    The number of threads torch uses is the same afterwards. Leaving the iterator early drops the jobs that have not started, and
+    waits for the others after calling ``left``, which may tell them to come to an end.
     """
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     if threads == 1:
@@ -45,6 +46,9 @@ def in_threads(jobs: Iterable[Callable[[], int]], device: torch.device) -> Itera
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
+            except BaseException:
+                left()
+                raise
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:

@@ -49,6 +49,15 @@ def test_a_readme_command_prints_what_the_readme_shows(shown: str, output: str, 
     assert unmeasured(done.stdout) == unmeasured(output)
 
 
+def test_the_pages_install_what_the_makefile_installs_with_the_same_constraints() -> None:
+    recipes = re.findall(r"-m pip install .* --constraint (\S+) --editable (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipes == [("constraints.txt", "."), ("constraints.txt", "'.[dev]'")]
+    for page in ("README.md", "docs/tutorial.md", "docs/how-to/long-searches.md"):
+        shown = re.findall(r"pip install (?:-c (\S+) )?-e ('?\.[^\s`]*)", (ROOT / page).read_text(encoding="utf-8"))
+        assert shown
+        assert {constraints for constraints, _ in shown} == {"constraints.txt"}
+
+
 def test_the_readme_shows_the_main_job_and_the_comparison_would_notice_a_changed_bound() -> None:
     assert BLOCKS[0][0] == "make demo"
     output = BLOCKS[0][1]

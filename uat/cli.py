@@ -1,6 +1,7 @@
 """The command line. Heavy imports happen inside the commands, so that help and refusals answer at once.
 
-Exit codes: 0 certified and not contradicted; 1 refused, undecided or refuted by the mathematics; 2 bad input; 130 interrupted.
+Exit codes: 0 certified and not contradicted; 1 refused, undecided or refuted by the mathematics; 2 bad input; 130 interrupted;
+141 whoever read the output closed it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from typing import Annotated
 import typer
 
 from constructions.errors import BadInput, Interrupted, Refused
+from uat.output import OutputLost, guarded
 from uat.printing import printable
 
 INTERRUPTED = 130  # what typer leaves with after Ctrl-C
+CLOSED = 141  # 128 + SIGPIPE, what a shell says of a program that a closed pipe ended
 NO_MEMORY = "refused: not enough memory; a larger --eps, a shorter --n or a smaller --max-table needs less"
 SEEDS = 2**63  # torch takes no more, numpy nothing below 0
 
 app = typer.Typer(name="python -m uat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Explicit Transformer, Linformer, Performer and Sumformer weights for a continuous "
                        "permutation-equivariant function, with a proved error bound.",
-                  epilog="Exit codes: 0 certified, or done; 1 refused, undecided or refuted; 2 bad input; 130 interrupted.")
+                  epilog="Exit codes: 0 certified, or done; 1 refused, undecided or refuted; 2 bad input; 130 interrupted; "
+                         "141 the output was closed, as by head.")
 
 
 def _whole_number(text: str | int) -> int:
@@ -42,8 +46,9 @@ Target = Annotated[str, typer.Option(help="A name from `uat targets`, an express
                                           "package.module:callable (then --lipschitz is required).")]
 Eps = Annotated[str, typer.Option(help="Tolerance: sup-norm error over the whole domain, e.g. 1e-2 or 1/100.")]
 N = Annotated[str | None, typer.Option(
-    metavar="INTEGER[,..]", help="Number of tokens, at least 2; or several, such as 2,3,256: a construction for every n is "
-                                 "sampled at each, any other is built for each. (default: the target's own, else 3)",
+    metavar="INTEGER[,..]", help="Number of tokens, at least 2; or several, such as 2,3,256: plan plans for each; of what "
+                                 "construct builds, one for every n is sampled at each, any other is built for each. "
+                                 "(default: the target's own, else 3)",
     show_default=False)]
 Length = Annotated[int | None, typer.Option(
     "--n", parser=_whole_number, metavar="INTEGER", help="Length to sample at, for a run about every n. (default: the run's)",
@@ -324,7 +329,10 @@ def bench(target: BenchTarget = "f", eps: BenchEps = "1e-2", profile: BenchProfi
 def main() -> None:
     """Run the command line; a user's mistake ends in one message, never in a traceback."""
     try:
-        app()
+        with guarded():
+            app()
+    except OutputLost as lost:
+        _leave("" if lost.closed else f"error: {lost}", CLOSED if lost.closed else 2)
     except BadInput as error:
         _leave(f"error: {error}", 2)
     except Refused as error:
@@ -339,8 +347,6 @@ def main() -> None:
         if not any(words in str(error) for words in ("can't allocate memory", "out of memory")):  # torch has no type for it
             raise
         _leave(NO_MEMORY, 1)
-    except BrokenPipeError:
-        _leave("", 1)
     except OSError as error:  # a name that is too long, a disk that fails: the place was the user's
         _leave(f"error: {error.filename or 'a file'}: {error.strerror or error}", 2)
 

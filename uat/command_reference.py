@@ -18,7 +18,7 @@ Printed by `python -m uat.command_reference docs/commands.md`; a test compares. 
 `python -m uat COMMAND`, and `--help` says the same.
 
 Exit codes: 0 certified and not contradicted, or done; 1 refused, undecided or refuted by the mathematics; 2 bad input;
-130 interrupted.
+130 interrupted; 141 (128 + SIGPIPE) whoever read the output closed it, as `head` does, and nothing more can be said of the work.
 """
 
 

@@ -12,13 +12,14 @@ from rich.console import Console
 
 from constructions.construct import Construction
 from constructions.domains import Box
-from constructions.errors import BadInput, Interrupted
+from constructions.errors import BadInput, Interrupted, Refused
 from proofs_check.certify import certify as certify_run
 from proofs_check.decimals import shortest_above
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import read_run, understanding
 from uat import pipeline, show
+from uat.output import naming
 from uat.progress import progress
 from uat.request import Request, Subdivision, Trained, worked_on
 from uat.run_directory import choose_directory, method_text, status_text, write_run
@@ -30,15 +31,42 @@ DOUBT = "the error of the long sequence, in float64 and not enclosed, exceeds th
 
 
 def plan(request: Request, *, as_json: bool) -> int:
-    """Show what each construction would need, and the discretised one in detail where it was asked for."""
-    n = request.lengths()[0]
-    if request.method == "grid":
-        show.plan(*pipeline.prepare(request, n), as_json)
-        return 0
+    """Show for each length what each construction would need, and the discretised one in detail where it was asked for.
+
+    Returns 1 where none applies at some length.
+    """
+    records, code = [], 0
+    for k, n in enumerate(request.lengths()):
+        if k and not as_json:
+            show.console().rule()
+        record, good = (_plan_grid if request.method == "grid" else _plan_all)(request, n, as_json)
+        records.append(record)
+        code = code if good else 1
+    if as_json:
+        show.print_json(records[0] if len(records) == 1 else {"plans": records})
+    return code
+
+
+def _plan_grid(request: Request, n: int | None, as_json: bool) -> tuple[dict[str, Any], bool]:
+    try:
+        found = pipeline.prepare(request, n)
+    except Refused as refused:
+        if len(request.lengths()) == 1:
+            raise
+        if not as_json:  # other lengths may do
+            show.console().print(f"n = {n}: refused: {show.escape(str(refused))}")
+        return {"n": n, "method": None, "reason": str(refused)}, False
+    if not as_json:
+        show.plan(*found)
+    return show.plan_record(*found), True
+
+
+def _plan_all(request: Request, n: int | None, as_json: bool) -> tuple[dict[str, Any], bool]:
     with progress() as report:
         target, _, found = pipeline.candidates(request, n, report)
-    show.candidates(target, request.tolerance(), found, as_json)
-    return 0 if any(c.parameters is not None for c in found) else 1
+    if not as_json:
+        show.candidates(target, request.tolerance(), found)
+    return show.candidates_record(target, request.tolerance(), found), any(c.parameters is not None for c in found)
 
 
 def construct(request: Request, *, out: str | None, samples: int | None, device: str, as_json: bool) -> int:
@@ -46,11 +74,22 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
 
     A construction for every n is built once and sampled at all lengths asked for; any other is built for each of them.
     """
-    from proofs_check.executors import executor as workers
-
     _check_search(samples, device)
     if out is not None:
         choose_directory(out, "")
+    written = list[Path]()
+    try:
+        with naming(written):
+            return _constructed(request, out, samples, device, as_json, written)
+    except KeyboardInterrupt:
+        if not written:
+            raise
+        raise Interrupted(f"{', '.join(map(str, written))} was written, nothing after it") from None
+
+
+def _constructed(request: Request, out: str | None, samples: int | None, device: str, as_json: bool, written: list[Path]) -> int:
+    from proofs_check.executors import executor as workers
+
     lengths = request.lengths()
     sampled_at = [n for n in lengths if n is not None]
     records, code = [], 0
@@ -63,6 +102,7 @@ def construct(request: Request, *, out: str | None, samples: int | None, device:
             place = f"{out}-n{n}" if out is not None and several else out
             run = choose_directory(place, pipeline.default_name(request, outcome.construction))
             write_run(run, outcome.stored, outcome.plan_record, outcome.certificate)
+            written.append(run)
         code = code if outcome.certificate is not None else 1
         records.append(construct_record(outcome, run))
         if not as_json:
@@ -122,16 +162,20 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     spent = time.perf_counter() - start
     if as_json:
         show.print_json({**certify_record(verdict, spent), "n": verdict.claim.n, "boxes": search.judged,
-                         "waiting": int(search.waiting.bound.size), "error_at_least": search.occurs})
+                         "waiting": int(search.waiting.bound.size), "error_at_least": search.occurs,
+                         "checkpoint_error": search.unkept or None})
     else:
         _show_claim(verdict.claim)
         _show_verdict(verdict, f"n = {verdict.claim.n}, {search.judged:,} boxes in {spent:.1f} s")
         _show_proof(verdict)
         show.console().print(f"an error of {show.found_text(search.occurs)} certainly occurs at the centre of a box")
         _show_broken(search.broken)
-        if search.waiting.bound.size and not isinstance(verdict, Refuted):
+        if search.waiting.bound.size and not isinstance(verdict, Refuted) and not search.unkept:
             show.console().print(f"{search.waiting.bound.size:,} boxes wait: more --seconds go further"
                                  + (f", from {show.escape(str(checkpoint))}" if checkpoint and checkpoint.exists() else ""))
+    if search.unkept and search.waiting.bound.size and not isinstance(verdict, Refuted):
+        earlier = ", the file holds an earlier state" if checkpoint and checkpoint.exists() else ""
+        raise BadInput(f"{search.unkept}; the search ended with the best bound so far{earlier}")
     return 0 if isinstance(verdict, Certificate) else 1
 
 
@@ -153,16 +197,20 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
         opened = opened.at(n)
     place = "cpu" if accelerator(device) is None else device
     with progress() as report, workers(worked_on(executor, place), "proofs_check.sampling") as pool:
-        found = opened.sample(samples, seed, report, device, pool)
+        found = opened.sample(samples, seed, report, device, pool, so_far=True)
     tightness = _tightness(claim, found)
     if as_json:
         show.print_json({"certified_bound": show.bound_text(claim.bound), "certified_bound_exact": str(claim.bound),
-                         **found.to_json(), "tightness": tightness})
+                         **found.to_json(), "tightness": tightness, "interrupted": found.interrupted})
     else:
         _show_sample(show.console(), claim, found, "; ".join(opened.files.certificate.get("assumptions", [])[:1])
                      if opened.files.certificate.get("status") == "assumed" else "")
         _show_broken(found.broken)
-    return 1 if found.refutes or found.doubtful else 0
+    if found.refutes or found.doubtful:
+        return 1
+    if found.interrupted:
+        raise Interrupted(f"this is the worst error of the first {found.samples:,} sequences")
+    return 0
 
 
 def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, Any]:
@@ -179,6 +227,7 @@ def construct_record(outcome: pipeline.Outcome, run: Path | None) -> dict[str, A
     known = ("target", "expression", "n", "every_n", "d", "d_out", "domain", "positional", "eps", "method", "code")
     return {
         **{key: record[key] for key in known if key in record},
+        "for_every_n": outcome.longer and {"method": outcome.longer.method, "parameters": outcome.longer.parameters},
         "d_latent": construction.sumformer.d_latent,
         "certified_bound": show.bound_text(claim.bound) if certified else None,
         "certified_bound_exact": str(claim.bound) if certified else None, **_verdict_entries(verdict), **contradiction,
@@ -267,7 +316,11 @@ def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:
     out.print(f"[bold]{show.escape(target.name)}[/bold]: f(X)_i = {show.escape(target.text)}")
     length = "every n >= 2" if construction.every_n else f"n = {target.n} tokens"
     out.print(f"on {show.escape(str(target.box))}, {length}, eps = {shortest_above(construction.tolerance)}; "
-              f"{_described(construction)}, d' = {construction.sumformer.d_latent}\n")
+              f"{_described(construction)}, d' = {construction.sumformer.d_latent}")
+    if outcome.longer is not None:
+        out.print(f"n = {target.n} alone needs fewer; for every n >= 2 it takes {outcome.longer.parameters:,} non-zero "
+                  f"parameters: --method {outcome.longer.method}")
+    out.print()
     _show_verdict(outcome.verdict, "")
     if not isinstance(outcome.verdict, Certificate):
         return
@@ -330,8 +383,9 @@ def _show_proof(verdict: Verdict) -> None:
 
 def _show_sample(out: Console, claim: Claim, found: Sampled, assumption: str) -> None:
     length = f" of {found.n} tokens" if claim.every_n else ""
-    out.print(f"sampled {found.samples:,} sequences{length} on {found.device}, {found.throughput:,.0f} a second; largest error "
-              f"found by {found.found_by}")
+    stopped = "interrupted: " if found.interrupted else ""
+    out.print(f"{stopped}sampled {found.samples:,} sequences{length} on {found.device}, {found.throughput:,.0f} a second; "
+              f"largest error found by {found.found_by}")
     different = "" if found.counts is None else f", {len(found.counts)} different ones a sequence"
     out.print(f"read {found.tokens_read:,.0f} tokens a second{different}; {100 * found.bandwidth_share:.2g} % of the memory "
               f"bandwidth")

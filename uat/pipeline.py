@@ -15,7 +15,7 @@ from constructions.planner import GridPlan
 from constructions.pooling import PoolingHead
 from constructions.progress import Report
 from constructions.storage import Stored, store, store_mean
-from constructions.survey import Candidate, automatic, cheapest, survey
+from constructions.survey import Candidate, automatic, cheapest, for_every_n, survey
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from proofs_check.certify import certify
 from proofs_check.kernel import Certificate, Claim, Verdict, sharpened
@@ -44,7 +44,11 @@ class Stopwatch:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Everything one ``construct`` found out; ``sampled`` has one entry a length."""
+    """Everything one ``construct`` found out.
+
+    ``sampled`` has one entry a length. ``longer`` is a construction that holds for every n and was not chosen because the one for
+    this n alone is smaller, where there is such.
+    """
 
     construction: AnyConstruction
     stored: Stored
@@ -52,6 +56,7 @@ class Outcome:
     verdict: Verdict
     sampled: tuple[Sampled, ...]
     seconds: dict[str, float]
+    longer: Candidate | None = None
 
     @property
     def refuted(self) -> bool:
@@ -105,7 +110,7 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
     """
     watch = Stopwatch()
     with watch("plan"):
-        target, heads, method = _chosen(request, n, report)
+        target, heads, method, longer = _chosen(request, n, report)
     construction: AnyConstruction
     with watch("construct"):
         construction = _built(request, target, heads, method, report)
@@ -123,17 +128,19 @@ def run(request: Request, n: int | None, lengths: Sequence[int], *, samples: int
             sampled = tuple(sample_construction(construction, length, claim.bound, samples=samples, device=device,
                                                 seed=request.seed, report=report, executor=executor)
                             for length in ((lengths or (target.n,)) if construction.every_n else (target.n,)))
-    return Outcome(construction, stored, record, verdict, sampled, watch.seconds)
+    return Outcome(construction, stored, record, verdict, sampled, watch.seconds, longer)
 
 
-def _chosen(request: Request, n: int | None, report: Report) -> tuple[AnyTarget, tuple[PoolingHead, ...], str]:
+def _chosen(request: Request, n: int | None,
+            report: Report) -> tuple[AnyTarget, tuple[PoolingHead, ...], str, Candidate | None]:
     if request.method == "auto":
         target, heads, found = candidates(request, n, report)
-        return target, heads, cheapest(found).method
+        chosen = cheapest(found)
+        return target, heads, chosen.method, for_every_n(found, chosen)
     request.check_names()
     request.tolerance()
     request.number_format()
-    return request.resolved(n)[0], request.heads(), request.method
+    return request.resolved(n)[0], request.heads(), request.method, None
 
 
 def _built(request: Request, target: AnyTarget, heads: Sequence[PoolingHead], method: str, report: Report) -> AnyConstruction:

@@ -40,6 +40,7 @@ class Sampled:
         streamed: what one long sequence of different tokens showed, in float64: error, tokens looked at, tokens a second.
         doubtful: whether that error is beyond the bound.
         broken: why an executor was given up.
+        interrupted: whether Ctrl-C ended the search before all samples were looked at.
     """
 
     n: int
@@ -56,6 +57,7 @@ class Sampled:
     refutes: bool
     doubtful: bool = False
     broken: str = ""
+    interrupted: bool = False
     streamed: dict[str, float] | None = None
     deviations: dict[str, float] = field(default_factory=dict)
 
@@ -70,13 +72,14 @@ class Sampled:
 
 
 def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, *, samples: int | None, device: str, seed: int,
-                   report: Report, usual: int = USUAL, executor: Executor | None = None) -> Sampled:
+                   report: Report, usual: int = USUAL, executor: Executor | None = None, so_far: bool = False) -> Sampled:
     """Search for the worst error and confirm the witness with enclosures.
 
     Args:
         samples: sequences to look at; None for the usual number, or as many as take about a minute.
         usual: this number.
         executor: where sequences are looked at, on a processor; threads here if none is given.
+        so_far: on Ctrl-C return what was found until then, if anything was.
     """
     import numpy as np
     import torch
@@ -95,12 +98,16 @@ def sample_network(target: AnyTarget, sumformer: AnySumformer, bound: Fraction, 
     length = target.n if repeated is None else repeated.different
     count = _affordable(usual, sumformer, length, is_exact(evaluate)) if samples is None else samples
     found = sample(target, evaluate, target.box, length, thresholds_of(sumformer, target), count, place, seed,
-                   counting(report, "sampling", count), repeated=repeated, executor=executor if place.type == "cpu" else None)
+                   counting(report, "sampling", count), repeated=repeated, executor=executor if place.type == "cpu" else None,
+                   so_far=so_far)
     estimate = confirmed(target, sumformer, found)
     tokens, copied = found.throughput * length, copy_bandwidth(place)
     sampled = Sampled(target.n, estimate.maximum, [list(token) for token in estimate.witness], found.counts, found.own,
                       found.samples, found.throughput, tokens, tokens * target.d * 8 / copied, found.found_by,
-                      str(place), Fraction(estimate.maximum) > bound, broken=found.broken)
+                      str(place), Fraction(estimate.maximum) > bound, broken=found.broken,
+                      interrupted=found.interrupted)
+    if found.interrupted:
+        return sampled
     whole = repeated is not None and target.n <= STREAMED
     if not whole or not isinstance(target, Target) or not isinstance(evaluate, CompiledMeanSumformer):
         return sampled

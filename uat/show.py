@@ -54,15 +54,17 @@ def targets(as_json: bool) -> None:
     console().print(table)
 
 
-def candidates(target: AnyTarget, tolerance: Fraction, found: Sequence[Candidate], as_json: bool) -> None:
-    """Print every construction, what it needs, or why it does not apply."""
+def candidates_record(target: AnyTarget, tolerance: Fraction, found: Sequence[Candidate]) -> dict[str, Any]:
+    """Return the object of ``plan --json`` for one length."""
     chosen = _cheapest(found)
-    if as_json:
-        print_json({"target": target.name, "expression": target.text, "n": target.n, "d": target.d, "d_out": target.d_out,
-                    "domain": [[str(a), str(b)] for a, b in target.box.sides], "eps": str(tolerance),
-                    "method": chosen.method if chosen else None, "constructions": [vars(c) for c in found]})
-        return
-    out = console()
+    return {"target": target.name, "expression": target.text, "n": target.n, "d": target.d, "d_out": target.d_out,
+            "domain": [[str(a), str(b)] for a, b in target.box.sides], "eps": str(tolerance),
+            "method": chosen.method if chosen else None, "constructions": [vars(c) for c in found]}
+
+
+def candidates(target: AnyTarget, tolerance: Fraction, found: Sequence[Candidate]) -> None:
+    """Print every construction, what it needs, or why it does not apply."""
+    chosen, out = _cheapest(found), console()
     out.print(f"plan for [bold]{escape(target.name)}[/bold] on {escape(str(target.box))}, n = {target.n}, "
               f"eps = {shortest_above(tolerance)}")
     table = _table("construction", "d'", "non-zero parameters", "depth", "holds for", "remark")
@@ -84,10 +86,10 @@ def _cheapest(found: Sequence[Candidate]) -> Candidate | None:
         return None
 
 
-def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_json: bool) -> None:
-    """Print what the discretised construction will consist of and cost."""
+def plan_record(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead]) -> dict[str, Any]:
+    """Return the object of ``plan --method grid --json`` for one length."""
     codes = code_comparison(planned, roundings(heads, planned.n))
-    record = {
+    return {
         "target": target.name, "expression": target.text, "n": planned.n, "d": target.d, "d_out": planned.d_out,
         "domain": [[str(a), str(b)] for a, b in target.box.sides],
         "eps": str(planned.tolerance), "method": "grid", "lipschitz": str(planned.modulus.lipschitz),
@@ -97,10 +99,11 @@ def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead], as_
         "codes": [{"code": name, "d_latent": d, "bits": bits, "survives_pooling": ok} for name, d, bits, ok in codes],
         "seconds": planned.seconds,
     } | ({"lifted": planned.lifted.target.text} if planned.lifted else {})
-    if as_json:
-        print_json(record)
-        return
-    out = console()
+
+
+def plan(target: AnyTarget, planned: GridPlan, heads: Sequence[PoolingHead]) -> None:
+    """Print what the discretised construction will consist of and cost."""
+    codes, out = code_comparison(planned, roundings(heads, planned.n)), console()
     out.print(f"plan for [bold]{escape(target.name)}[/bold] on {escape(str(target.box))}, n = {planned.n}, "
               f"eps = {shortest_above(planned.tolerance)}")
     table = _table("quantity", "value")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from constructions.architectures import Architecture, Block, assemble, assemble_mean
-from constructions.errors import BadInput
+from constructions.errors import BadInput, nearest
 from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FORMATS
 from constructions.pooling import pooling_head
@@ -44,23 +44,39 @@ class StoredRun:
     def architectures(self) -> tuple[Architecture, ...]:
         """Every stored architecture, with the stored embedding, attention and readout; raises BadInput where they do not fit."""
         with understanding(str(self.path)):
-            return tuple(self._architecture(name) for name in self.files.network["architectures"])
+            names = tuple(self.files.network["architectures"])
+        return tuple(self.architecture(name) for name in names)
 
-    def _architecture(self, name: str) -> Architecture:
-        plan, arrays = self.files.plan, self.files.arrays
+    def architecture(self, name: str) -> Architecture:
+        """Return one of them; raises BadInput where the run has no such, or where its arrays do not fit."""
+        with understanding(str(self.path)):
+            if name not in self.files.network["architectures"]:
+                raise BadInput(f"{self.path}: no architecture {name!r}: {nearest(name, self.files.network['architectures'])}")
+            shaped = self._shaped(name, self.claim.n)
+            if self.claim.n != int(self.files.plan["n"]):
+                return shaped  # another length than the stored head's: of a bound for every n only the head's 1/n changes
+            arrays = self.files.arrays
+            blocks = tuple(block if block.attention is None else Block(
+                {key: arrays[f"{name}.blocks.{i}.attention.{key}"] for key in block.attention}, block.feed_forward)
+                for i, block in enumerate(shaped.blocks))
+            return replace(shaped, blocks=blocks, W_embed=arrays[f"{name}.embed.weight"],
+                           b_embed=arrays[f"{name}.embed.bias"], W_out=arrays[f"{name}.readout.weight"])
+
+    def is_for_one_length(self, name: str) -> bool:
+        """Say whether an architecture's weights are about the run's n: all of a grid's, and heads in which n occurs."""
+        if not self.claim.every_n:
+            return True
+        heads = ([block.attention for block in self._shaped(name, n).blocks if block.attention is not None]
+                 for n in (self.claim.n, self.claim.n + 1))
+        return any(not np.array_equal(here[key], there[key]) for here, there in zip(*heads, strict=True) for key in here)
+
+    def _shaped(self, name: str, n: int) -> Architecture:
+        plan = self.files.plan
         head = pooling_head(name, linformer_k=int(plan["linformer_k"]), performer_features=int(plan["performer_features"]),
                             seed=int(plan["seed"]))
         if isinstance(self.sumformer, MeanSumformer):
-            shaped = assemble_mean(self.sumformer, head, self.claim.n, FORMATS[str(plan["number_format"])])
-        else:
-            shaped = assemble(self.sumformer, head)
-        if self.claim.n != int(plan["n"]):
-            return shaped  # another length than the stored head's: of a bound for every n only the head's 1/n changes
-        blocks = tuple(block if block.attention is None else Block(
-            {key: arrays[f"{name}.blocks.{i}.attention.{key}"] for key in block.attention}, block.feed_forward)
-            for i, block in enumerate(shaped.blocks))
-        return replace(shaped, blocks=blocks, W_embed=arrays[f"{name}.embed.weight"], b_embed=arrays[f"{name}.embed.bias"],
-                       W_out=arrays[f"{name}.readout.weight"])
+            return assemble_mean(self.sumformer, head, n, FORMATS[str(plan["number_format"])])
+        return assemble(self.sumformer, head)
 
     def at(self, n: int) -> StoredRun:
         """Return the run at another length; only for a bound for every n."""
@@ -76,8 +92,10 @@ class StoredRun:
         return str(self.files.plan["number_format"]) == "float32"
 
     def sample(self, samples: int | None, seed: int, report: Report, device: str = "cpu",
-               executor: Executor | None = None) -> Sampled:
+               executor: Executor | None = None, *, so_far: bool = False) -> Sampled:
         """Search for the worst error, by ``samples`` sequences or the usual number (uat/sampling.py).
+
+        With ``so_far`` Ctrl-C ends the search and not the call, once anything was found.
 
         Raises:
             BadInput: the claim, which what is found is compared with, is about something else than is searched, or the network
@@ -87,7 +105,7 @@ class StoredRun:
             raise BadInput(f"{self.path}: the claim is about another target or domain than the one stored")
         with understanding(str(self.path)):  # whether the network reads and writes what f does shows where it is run
             return sample_network(self.target, self.sumformer, self.claim.bound, samples=samples, device=device, seed=seed,
-                                  report=report, executor=executor)
+                                  report=report, executor=executor, so_far=so_far)
 
     @cached_property
     def _evaluate(self) -> Any:

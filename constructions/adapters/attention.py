@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from constructions.errors import Refused
+from constructions.errors import BadInput, Refused
 from constructions.pooling import PoolingHead
 
 
@@ -32,7 +32,13 @@ def _one_head(part: Tensor, width: int) -> Tensor:
 
 
 def linformer_attention(X: Tensor, w: Mapping[str, Tensor]) -> Tensor:
-    """Return softmax(X W_Q (E X W_K)^T / sqrt(d_head)) F X W_V."""
+    """Return softmax(X W_Q (E X W_K)^T / sqrt(d_head)) F X W_V.
+
+    Raises:
+        BadInput: as many tokens as E and F have no columns for.
+    """
+    if X.shape[-2] != w["E"].shape[1]:
+        raise BadInput(f"{X.shape[-2]} tokens: expected {w['E'].shape[1]}, the columns of this Linformer's E and F")
     scores = (X @ w["W_Q"]) @ (w["E"] @ (X @ w["W_K"])).mT / math.sqrt(w["W_Q"].shape[1])
     return torch.softmax(scores, dim=-1) @ (w["F"] @ (X @ w["W_V"]))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from constructions.adapters.attention import Attention
 from constructions.architectures import Architecture, Block, FeedForward, Layout, ReluFeedForward
-from constructions.errors import Refused
+from constructions.errors import BadInput, Refused
 
 # Hidden numbers held at once, and units of one matrix product: a hidden layer can have 2^20 units, times tokens of a batch.
 # The pieces that fit a processor's cache are three times as fast as the large ones a GPU wants (measured).
@@ -26,15 +26,21 @@ class TorchArchitecture(nn.Module):
 
     All sums a hidden layer makes are exact by construction, in any order, and Sigma comes back within the margin of its
     thresholds; so the output is the Sumformer's, bit for bit.
+
+    ``n`` is the only length that the weights are for, None where that is not known or where they are for every one.
     """
 
-    def __init__(self, embed: nn.Linear, blocks: list[TorchBlock], readout: nn.Linear, name: str) -> None:
+    def __init__(self, embed: nn.Linear, blocks: list[TorchBlock], readout: nn.Linear, name: str, n: int | None = None) -> None:
         super().__init__()
-        self.embed, self.blocks, self.readout, self.name = embed, nn.ModuleList(blocks), readout, name
+        self.embed, self.blocks, self.readout, self.name, self.n = embed, nn.ModuleList(blocks), readout, name, n
 
     @staticmethod
-    def of(architecture: Architecture, dtype: torch.dtype = torch.float64, *, fused: bool = False) -> TorchArchitecture:
+    def of(architecture: Architecture, dtype: torch.dtype = torch.float64, *, fused: bool = False,
+           n: int | None = None) -> TorchArchitecture:
         """Build the module in a dtype that holds every weight; ``fused`` evaluates softmax attention by torch's own kernel.
+
+        Args:
+            n: the only length that the module will take, where its weights are for one.
 
         Raises:
             Refused: a weight is an integer beyond machine arithmetic, rounding to the dtype would change it, or the head has no
@@ -42,10 +48,18 @@ class TorchArchitecture(nn.Module):
         """
         embed = _linear(architecture.W_embed, architecture.b_embed, dtype)
         blocks = [_block(architecture, i, block, dtype, fused) for i, block in enumerate(architecture.blocks)]
-        return TorchArchitecture(embed, blocks, _linear(architecture.W_out, None, dtype), architecture.name)
+        return TorchArchitecture(embed, blocks, _linear(architecture.W_out, None, dtype), architecture.name, n)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Evaluate (*batch, n, d) tokens; returns (*batch, n, d_out)."""
+        """Evaluate (*batch, n, d) tokens; returns (*batch, n, d_out).
+
+        Raises:
+            BadInput: tokens of another shape, or sequences of a length that the weights are not for.
+        """
+        if tokens.ndim < 2 or tokens.shape[-1] != self.embed.in_features:
+            raise BadInput(f"tokens of shape {tuple(tokens.shape)}: expected (*batch, n, {self.embed.in_features})")
+        if self.n is not None and tokens.shape[-2] != self.n:
+            raise BadInput(f"{tokens.shape[-2]} tokens: expected {self.n}, the length that this {self.name}'s weights are for")
         stream = self.embed(tokens)
         for block in self.blocks:
             stream = block(stream)

@@ -148,7 +148,8 @@ class Structure:
             try:
                 found = rules.prove(entry, held)
             except NotUnderstood as reason:
-                raise NotUnderstood(f"{entry.name} ({entry.kind}): {reason}") from None
+                what = entry.kind if entry.tree is None else f"{entry.kind} {entry.tree}"
+                raise NotUnderstood(f"{entry.name} ({what}): {reason}") from None
             self.known[entry.name] = found
             _anchor(reading, entry, found, anchored)
             self._know_products(reading, rules)

@@ -57,6 +57,26 @@ def test_the_first_thing_to_do_starts_processes_too() -> None:
         assert at_hand(pool) is pool
 
 
+def test_whoever_stops_waiting_for_processes_ends_them_at_once() -> None:
+    start = time.monotonic()
+
+    def interrupted() -> None:
+        nonlocal start
+        with executor("processes:2") as pool:
+            assert pool is not None
+            assert pool.submit(abs, -1).result() == 1
+            tasks = [pool.submit(time.sleep, 60) for _ in range(4)]
+            while not tasks[0].running():
+                time.sleep(0.01)
+            start = time.monotonic()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert time.monotonic() - start < 5
+    assert not multiprocessing.active_children()
+
+
 @pytest.mark.parametrize("lacking", [OSError("no semaphores"), NotImplementedError("no semaphores"), None])
 def test_work_is_done_here_where_no_process_can_be_started(lacking: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:

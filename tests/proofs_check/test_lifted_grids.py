@@ -117,7 +117,7 @@ def test_where_f_has_no_value_it_is_refused(text: str, message: str) -> None:
 
 
 def test_the_larger_eps_that_a_refusal_names_fits() -> None:
-    text, table = "x**0.8", 200
+    text, table = "x**0.8", 20_000
     with pytest.raises(Refused, match=r"for roots of max\(u, .*; eps = [0-9.e-]+ fits") as refused:
         pipeline.prepare(Request(text, "1/1000", n=2, method="grid", max_table=table), 2)
     larger = str(refused.value).split("eps = ")[-1].split()[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
@@ -22,9 +24,10 @@ from constructions.sumformers import Sumformer
 from constructions.sumformers.grid import GridConstruction, construct_grid
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
+from proofs_check.climbing import climbers, refiners
 from proofs_check.draws import Space, inward
 from proofs_check.sampling import sample
-from proofs_check.search import SampleResult
+from proofs_check.search import SampleResult, Search
 from proofs_check.workers import in_threads
 
 Built = tuple[Target, GridPlan, GridConstruction]
@@ -215,6 +218,57 @@ def test_leaving_the_threads_early_drops_waiting_jobs_and_restores_torch() -> No
     jobs.close()
     assert len(ran) < 20
     assert torch.get_num_threads() == 2
+
+
+def test_who_leaves_the_threads_early_tells_the_jobs_that_run() -> None:
+    torch.set_num_threads(2)
+    told = threading.Event()
+    jobs = in_threads((lambda i=i: i if i < 2 else told.wait(60) and i for i in range(10)), torch.device("cpu"), told.set)
+    start = time.monotonic()
+    assert next(jobs) == 0
+    jobs.close()
+    assert told.is_set()
+    assert time.monotonic() - start < 30
+
+
+def test_long_climbs_come_to_an_end_when_the_search_is_stopped() -> None:
+    target, plan, construction = build("f", "1/10", 3, 1)
+    network = CompiledSumformer(construction.sumformer, target.box, "cpu")
+    space = Space.of(target.box, 3, [axis.thresholds for axis in plan.grid.axes], "cpu", torch.float64)
+    found = Search(target, network, space, seed=0)
+    for number in range(20):
+        found.observe(space.uniform(found.generator("uniform", number), 100), "uniform", number)
+    found.stop()
+    assert [job(found) for jobs in (climbers, refiners) for job in jobs(found, 10**9)] == [0] * 12
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupted_search_raises_or_leaves_what_it_found_so_far(threads: int) -> None:
+    built, told = build("f", "1/10", 3, 1), list[int]()
+
+    def interrupt(count: int) -> None:
+        told.append(count)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    torch.set_num_threads(threads)
+    with pytest.raises(KeyboardInterrupt):
+        search(built, 10**8, progress=interrupt)
+    told.clear()
+    result = search(built, 10**8, progress=interrupt, so_far=True)
+    assert result.interrupted
+    assert result.samples == sum(told) < 10**7
+    assert reproduced(built, built[2].sumformer, result) == pytest.approx(result.maximum, rel=1e-9)
+    assert not search(built, 1000, so_far=True).interrupted
+
+
+def test_before_anything_was_found_an_interruption_is_one() -> None:
+    def network(tokens: torch.Tensor) -> torch.Tensor:
+        raise KeyboardInterrupt
+
+    target, plan, _ = build("f", "1/10", 3, 1)
+    with pytest.raises(KeyboardInterrupt):
+        sample(target, network, target.box, 3, [axis.thresholds for axis in plan.grid.axes], 1000, "cpu", 0, so_far=True)
 
 
 def test_a_failing_job_raises_where_the_results_are_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -25,6 +26,27 @@ def test_a_callable_that_a_run_names_is_not_imported_without_the_users_word(comm
     assert answer.code == 2
     assert "--import-callable" in answer.message
     assert "this_module_raises" not in sys.modules
+
+
+def test_an_interrupted_sample_says_the_worst_error_so_far_and_leaves_with_130(
+        uat: Uat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(report: object, stage: str, total: int) -> Callable[[int], None]:
+        def more(count: int) -> None:
+            raise KeyboardInterrupt
+        return more
+
+    written(tmp_path / "run")
+    monkeypatch.setattr("uat.sampling.counting", counted)
+    shown = uat("sample", "run", "--samples", "300000000", "--executor", "here")
+    assert shown.code == 130
+    assert shown.out.startswith("interrupted: sampled ")
+    assert "sandwich: sampled 0." in shown.out
+    assert re.fullmatch(r"interrupted: this is the worst error of the first [\d,]+ sequences", shown.message)
+    found = uat("sample", "run", "--samples", "300000000", "--executor", "here", "--json")
+    assert found.code == 130
+    assert found.json["interrupted"] is True
+    assert found.json["sampled_max"] > 0
+    assert 0 <= found.json["samples"] < 10**7
 
 
 @pytest.mark.parametrize("command", ["certify", "sample"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
@@ -168,6 +169,41 @@ def test_a_construction_for_one_length_is_built_for_each(uat: Uat) -> None:
     refused = uat("sample", "run-n2", "--n", "3")
     assert refused.code == 2
     assert "about n = 2 alone" in refused.message
+
+
+def test_a_smaller_network_for_one_length_names_the_construction_for_every_length(uat: Uat) -> None:
+    options = ("--target", "mean((x-mean(y))*(y-mean(y)))", "--eps", "1e-2", "--samples", "0", "--architecture", "sumformer")
+    shown = uat("construct", *options, "--out", "run")
+    assert "on [0, 1], n = 3 tokens" in shown.out
+    found = re.search(r"for every n >= 2 it takes ([\d,]+) non-zero parameters: (--method \S+)\n", shown.out)
+    assert found is not None, shown.out
+    there = uat("construct", *options, *found[2].split(), "--json").json
+    assert there["every_n"] is True
+    assert there["for_every_n"] is None
+    assert there["architectures"]["sumformer"]["n_nonzero"] == int(found[1].replace(",", ""))
+    here = uat("construct", *options, "--json").json
+    assert here["for_every_n"] == {"method": there["method"], "parameters": int(found[1].replace(",", ""))}
+
+
+@pytest.mark.parametrize("target", ["x*mean(y)", "max"])
+def test_where_the_chosen_one_holds_for_every_length_or_none_does_nothing_is_said(target: str, uat: Uat) -> None:
+    shown = uat("construct", "--target", target, "--eps", "1e-1", "--samples", "0", "--architecture", "sumformer")
+    assert shown.code == 0
+    assert "--method" not in shown.out
+
+
+def test_an_interruption_after_one_of_several_runs_names_it(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pipeline.run
+
+    def interrupted(request: Any, n: int, *arguments: Any, **options: Any) -> Any:
+        if n == 3:
+            raise KeyboardInterrupt
+        return real(request, n, *arguments, **options)
+
+    monkeypatch.setattr(pipeline, "run", interrupted)
+    answer = uat("construct", "--target", "max", "--eps", "1/10", "--n", "2,3", "--samples", "0", "--architecture", "sumformer",
+                 "--out", "run")
+    assert (answer.code, answer.message) == (130, "interrupted: run-n2 was written, nothing after it")
 
 
 def test_positions_make_a_target_that_is_not_equivariant_in_the_tokens(uat: Uat) -> None:

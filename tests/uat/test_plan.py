@@ -63,6 +63,30 @@ def test_plan_lists_every_construction_and_why_others_do_not_apply(uat: Uat) -> 
     assert uat("plan", "--target", "log(x)", "--eps", "1e-2").code == 1
 
 
+def test_several_lengths_are_planned_one_by_one(uat: Uat) -> None:
+    asked = ("plan", "--target", "max", "--eps", "1e-1")
+    shown = uat(*asked, "--n", "3,5")
+    assert shown.code == 0
+    assert re.findall(r"n = (\d), eps", shown.out) == ["3", "5"]
+    plans = uat(*asked, "--n", "3,5", "--json").json["plans"]
+    assert plans == [uat(*asked, "--n", n, "--json").json for n in ("3", "5")]
+    assert plans[0]["constructions"] != plans[1]["constructions"]
+
+
+def test_a_grid_is_planned_for_each_length_and_one_that_is_too_large_hides_no_other(uat: Uat) -> None:
+    asked = ("plan", "--target", "f", "--eps", "1/10", "--max-table", "3000", *GRID)
+    shown = uat(*asked, "--n", "2,64,3")
+    assert shown.code == 1
+    assert re.findall(r"n = (\d), eps", shown.out) == ["2", "3"]
+    assert "n = 64: refused: " in shown.out
+    plans = uat(*asked, "--n", "2,64,3", "--json").json["plans"]
+    assert [(one["n"], one["method"]) for one in plans] == [(2, "grid"), (64, None), (3, "grid")]
+    assert plans[0]["table_entries"] < plans[2]["table_entries"]
+    assert "--max-table" in plans[1]["reason"]
+    alone = uat(*asked, "--n", "64")
+    assert (alone.code, alone.out) == (1, "")
+
+
 _NUMBERS = st.one_of(st.text(max_size=12), st.sampled_from([
     "1/4", "0.5", "1e-1", "-1", "0", "nan", "1e999", "1_0", " 1 ", "1e3", "٣", "1e-301", "9" * 401, "0x1", "1/3/4"]))
 _DOMAINS = st.one_of(st.just("0,1"), st.text(max_size=12), st.tuples(_NUMBERS, _NUMBERS).map(",".join), st.just("-1,2;0,1"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -86,6 +89,42 @@ def test_ctrl_c_reports_what_was_proved_and_keeps_the_state(uat: Uat, tmp_path: 
     assert "undecided" in out
     assert "state.npz" in out
     assert "Traceback" not in err
+
+
+def test_a_full_disk_ends_the_search_with_the_best_bound_so_far_and_the_earlier_state(
+        uat: Uat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uat("construct", *MADE)
+    asked = ("certify", "run", "--method", "subdivision", "--n", "6", "--checkpoint", "state.npz")
+    assert uat(*asked, "--seconds", "1/1000").code == 1
+    before, savez = (tmp_path / "state.npz").read_bytes(), np.savez
+
+    def full(file: IO[bytes], **arrays: object) -> None:
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    shown = uat(*asked)
+    assert shown.code == 2
+    assert re.search(r"undecided: .*\n.*best bound proved \d", shown.out)
+    assert shown.message == ("error: state.npz: the checkpoint cannot be written (No space left on device); the search ended "
+                             "with the best bound so far, the file holds an earlier state")
+    found = uat(*asked, "--json")
+    assert (found.code, found.json["status"]) == (2, "undecided")
+    assert "No space left" in found.json["checkpoint_error"]
+    assert (tmp_path / "state.npz").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "state.npz"]
+    monkeypatch.setattr(np, "savez", savez)
+    assert uat(*asked, "--seconds", "1/1000", "--json").json["checkpoint_error"] is None
+
+
+def test_what_is_certified_needs_no_checkpoint_any_more(uat: Uat, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    uat("construct", *MADE)
+    monkeypatch.setattr(np, "savez", full)
+    answer = uat("certify", "run", "--method", "subdivision", "--n", "2", "--bound", "1e30", "--checkpoint", "state.npz")
+    assert answer.code == 0, answer.message
 
 
 @pytest.mark.parametrize(("options", "words"), [

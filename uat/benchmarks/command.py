@@ -18,6 +18,7 @@ from uat.benchmarks.contenders import CONTENDERS, PEER
 from uat.benchmarks.measuring import measure
 from uat.commands import check_device
 from uat.files import json_text, refuse_unwritable, replace_file
+from uat.output import OutputLost
 from uat.progress import progress
 from uat.records import record
 
@@ -63,10 +64,16 @@ def bench(request: BenchRequest, *, out: str | None, as_json: bool) -> int:
         content = measure(request.profile, device=request.device, seed=request.seed, report=report, target=request.target,
                           eps=request.eps, lengths=lengths, dtypes=dtypes)
     found = record("bench", {**content, "seconds": round(time.perf_counter() - start, 3)})
-    if as_json:
-        show.print_json(found)
-    else:
-        _show(found)
+    try:
+        if as_json:
+            show.print_json(found)
+        else:
+            _show(found)
+    except OutputLost as lost:  # what was measured is on the disk, whatever happens to the screen
+        if out is None:
+            raise
+        replace_file(Path(out), json_text(found))
+        raise OutputLost(lost.error, [Path(out)]) from None
     if out is not None:  # last: what was measured is on the screen, whatever happens to the disk
         replace_file(Path(out), json_text(found))
         if not as_json:
@@ -150,7 +157,9 @@ def sentence(found: Record, network: Mapping[str, Any]) -> str:
 
 
 def _words(crossing: Mapping[str, Any]) -> str:
-    return "none up to the longest length of both" if crossing["n"] is None else f"at n {_relation(crossing)}"
+    if crossing["n"] is not None:
+        return f"at n {_relation(crossing)}"
+    return "timed at no length of the peer's" if crossing["up_to"] is None else f"none up to n = {crossing['up_to']:,}"
 
 
 def _relation(crossing: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.stats import linregress
 
 UPPER_RANGE = 8  # an exponent is fitted to the lengths within this factor of the longest one
 FEWEST = 3  # lengths that an exponent with an error needs
+FIRST_SEEN = 64  # tokens: nothing longer is called before its cost is predicted
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,26 @@ def predicted(costs: Mapping[int, float], n: int) -> float:
     return costs[last] * (n / last) ** min(max(power, 1.0), 2.0)
 
 
+def between(lengths: Iterable[int], n: int) -> int | None:
+    """Return the length to look at before what ``n`` costs is predicted, twice the longest one seen; None where n is no further.
+
+    At short lengths a call costs what starting its layers costs, whatever n is: over many doublings neither growth that is taken
+    for granted nor growth that was seen there says anything.
+    """
+    step = max(2 * max(lengths, default=0), FIRST_SEEN)
+    return step if step < n else None
+
+
 @dataclass(frozen=True)
 class BreakEven:
-    """The length from which on the first cost is the smaller one; ``at_most`` where it is so at the shortest length already."""
+    """The length from which on the first cost is the smaller one; ``at_most`` where it is so at the shortest length already.
+
+    ``up_to`` is the longest length at which both costs are known, None where there is none.
+    """
 
     n: int | None
     at_most: bool = False
+    up_to: int | None = None
 
 
 def break_even(mine: Mapping[int, float], peer: Mapping[int, float]) -> BreakEven:
@@ -59,11 +74,11 @@ def break_even(mine: Mapping[int, float], peer: Mapping[int, float]) -> BreakEve
     lengths = sorted(set(mine) & set(peer))
     gaps = [math.log(mine[n] / peer[n]) for n in lengths]
     if not lengths or gaps[-1] > 0:
-        return BreakEven(None)
+        return BreakEven(None, up_to=max(lengths, default=None))
     worse = [k for k, gap in enumerate(gaps) if gap > 0]
     if not worse:
-        return BreakEven(lengths[0], at_most=True)
-    return BreakEven(_crossing(lengths, gaps, worse[-1]))
+        return BreakEven(lengths[0], at_most=True, up_to=lengths[-1])
+    return BreakEven(_crossing(lengths, gaps, worse[-1]), up_to=lengths[-1])
 
 
 def _crossing(lengths: Sequence[int], gaps: Sequence[float], k: int) -> int:

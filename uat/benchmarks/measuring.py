@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,8 +24,18 @@ from proofs_check.witness import choose_device
 from proofs_check.workers import one_thread
 from uat import pipeline, show
 from uat.benchmarks.contenders import CONTENDERS, HEADS, PEER, Contender, contender, torch_dtype, width
-from uat.benchmarks.growth import break_even, exponent, predicted
-from uat.benchmarks.timing import FLOPS_ARE, MEMORY_IS, SPREAD_IS, Spread, flops_of, interleaved, little_garbage, peak_bytes
+from uat.benchmarks.growth import between, break_even, exponent, predicted
+from uat.benchmarks.timing import (
+    FLOPS_ARE,
+    MEMORY_IS,
+    SPREAD_IS,
+    Spread,
+    flops_of,
+    interleaved,
+    little_garbage,
+    peak_bytes,
+    seconds_of,
+)
 from uat.request import Request
 
 GIB = 2**30
@@ -78,13 +89,28 @@ class Network:
 
 @dataclass
 class Costs:
-    """What one architecture has cost so far, by length (seconds: median, lower and upper quartile), and why it stopped."""
+    """What one architecture has cost so far, by length (seconds: median, lower and upper quartile), and why it stopped.
+
+    ``glimpses`` holds seconds and bytes of single calls at lengths nobody asked for: predictions look at them, no record does.
+    """
 
     seconds: dict[int, float] = field(default_factory=dict)
     low: dict[int, float] = field(default_factory=dict)
     high: dict[int, float] = field(default_factory=dict)
     bytes: dict[int, float] = field(default_factory=dict)
+    glimpses: dict[int, tuple[float, float]] = field(default_factory=dict)
     no_memory: str = ""
+
+    @property
+    def lengths(self) -> set[int]:
+        """All lengths of which something is known."""
+        return {*self.seconds, *self.glimpses}
+
+    def predicted(self, n: int) -> tuple[float, float]:
+        """Return the seconds and the bytes that a call at a longer length is expected to need."""
+        seconds = {length: both[0] for length, both in self.glimpses.items()} | self.seconds
+        size = {length: both[1] for length, both in self.glimpses.items()} | self.bytes
+        return predicted(seconds, n), predicted(size, n)
 
 
 def measure(profile: str, *, device: str, seed: int, report: Report, target: str = "f", eps: str = "1e-2",
@@ -166,14 +192,11 @@ class _Run:
 
     def at(self, n: int) -> None:
         """Measure what is affordable at one length."""
-        generator = torch.Generator().manual_seed(self._seed)
-        sides = self._network.construction.target.box.sides
-        low, high = (torch.tensor([float(side[k]) for side in sides], dtype=torch.float64) for k in (0, 1))
-        unit = torch.rand(1, n, len(sides), generator=generator, dtype=torch.float64)
-        tokens = (low + (high - low) * unit).to(self._device, torch_dtype(self._format))
+        tokens = self._tokens(n)
         reference = CompiledMeanSumformer(self._network.sumformer, self._device, torch.float64)(tokens.double())
         found: list[tuple[Contender, dict[str, Any]]] = []
         for name, costs in self._costs.items():
+            self._glance(name, costs, n)
             reason = costs.no_memory or self._too_much(costs, n)
             if not reason:
                 with _memory_errors(costs, n):
@@ -186,6 +209,22 @@ class _Run:
         calls = [lambda one=one: one.forward(tokens) for one, _ in found]
         for (one, row), spread in zip(found, interleaved(calls, wanted, self._device), strict=True):
             self._content["rows"].append(self._noted(one.name, row, spread))
+
+    def _tokens(self, n: int) -> Tensor:
+        """Draw one sequence of the target's domain."""
+        generator = torch.Generator().manual_seed(self._seed)
+        sides = self._network.construction.target.box.sides
+        low, high = (torch.tensor([float(side[k]) for side in sides], dtype=torch.float64) for k in (0, 1))
+        unit = torch.rand(1, n, len(sides), generator=generator, dtype=torch.float64)
+        return (low + (high - low) * unit).to(self._device, torch_dtype(self._format))
+
+    def _glance(self, name: str, costs: Costs, n: int) -> None:
+        """Call an architecture once at each doubling on the way to n that is affordable: what n costs is then foreseen well."""
+        while not costs.no_memory and (step := between(costs.lengths, n)) is not None and not self._too_much(costs, step):
+            with _memory_errors(costs, step):
+                call = partial(self._contender(name, step).forward, self._tokens(step))
+                size = peak_bytes(call, self._device)
+                costs.glimpses[step] = seconds_of(call, self._device), size
 
     def conclude(self) -> None:
         """Fit exponents and find break-even lengths."""
@@ -200,10 +239,10 @@ class _Run:
             if name != PEER:
                 crossing = break_even(costs.high, peer.low)  # cheaper beyond the spread of both
                 self._content["break_even"].append({"architecture": name, **self._common, "n": crossing.n,
-                                                    "at_most": crossing.at_most})
+                                                    "at_most": crossing.at_most, "up_to": crossing.up_to})
 
     def _too_much(self, costs: Costs, n: int) -> str:
-        seconds, size = predicted(costs.seconds, n), predicted(costs.bytes, n)
+        seconds, size = costs.predicted(n)
         if size > self._bytes:
             return f"a call is predicted to need {size / GIB:.3g} GiB, more than the limit of {self._bytes / GIB:.3g} GiB"
         if seconds > self._scale.call_seconds:
@@ -215,7 +254,7 @@ class _Run:
 
         A network may keep its working memory from one call to the next: only the first call shows it.
         """
-        one = contender(name, self._network.sumformer, self._format, n, device=self._device, seed=self._seed)
+        one = self._contender(name, n)
         peak = peak_bytes(lambda: one.forward(tokens), self._device)
         flops, values = flops_of(lambda: one.forward(tokens))
         deviation = float((values.double() - reference).abs().max()) if one.same_function else None
@@ -223,6 +262,9 @@ class _Run:
         (first,) = interleaved([lambda: one.forward(tokens)], [1], self._device)
         return one, {"n_parameters": one.n_parameters, "flops": flops, "peak_bytes": peak, "max_deviation": deviation,
                      "n": n, "seconds": first.median}
+
+    def _contender(self, name: str, n: int) -> Contender:
+        return contender(name, self._network.sumformer, self._format, n, device=self._device, seed=self._seed)
 
     def _noted(self, name: str, row: dict[str, Any], spread: Spread) -> dict[str, Any]:
         n = row["n"]

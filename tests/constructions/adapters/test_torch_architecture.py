@@ -11,7 +11,7 @@ import torch
 from constructions.adapters import TorchArchitecture, torch_architecture
 from constructions.architectures import Architecture, assemble
 from constructions.continuous import construct_continuous
-from constructions.errors import Refused
+from constructions.errors import BadInput, Refused
 from constructions.moduli import derived
 from constructions.number_formats import FLOAT32, FLOAT64, NumberFormat
 from constructions.planner import plan_grid
@@ -141,6 +141,12 @@ def test_float32_networks_run_in_float32_and_others_are_refused() -> None:
     assert torch.equal(module(tokens).double(), torch.from_numpy(sumformer(tokens.double().numpy())))
     with pytest.raises(Refused, match=r"blocks.0.fc.W_1 are not torch.float32 numbers"):
         TorchArchitecture.of(architecture(build(CASES[0]), "transformer"), torch.float32)
+
+
+def test_a_linformer_called_at_another_length_says_which_one_its_head_is_for() -> None:
+    module = TorchArchitecture.of(architecture(build(CASES[0]), "linformer"))
+    with pytest.raises(BadInput, match="4 tokens: expected 3, the columns of this Linformer's E and F"):
+        module(torch.rand(2, 4, 1, dtype=torch.float64))
 
 
 def test_huge_integer_weights_are_refused() -> None:

@@ -82,6 +82,20 @@ def test_a_length_beyond_the_limits_is_left_out_with_its_reason(monkeypatch: pyt
     assert all("GiB" in row["reason"] or "s, more than" in row["reason"] for row in record["skipped"])
 
 
+@pytest.mark.parametrize("lengths", [[16, 4096], [4096]])
+def test_linear_cost_is_known_to_be_linear_before_a_much_longer_length_is_left_out(
+        lengths: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module keeps some 10 kB for 64 tokens: growing as n that is 1 MB for 4,096, and growing as n^2 it would be 50."""
+    monkeypatch.setitem(PROFILES, "fast", dataclasses.replace(PROFILES["fast"], call_bytes=5_000_000, call_seconds=60.0))
+    record = measure("fast", device="cpu", seed=0, report=silent, target="x*mean(y)", eps="1/10", lengths=lengths,
+                     dtypes=["float64"])
+    longest = {row["architecture"]: row["peak_bytes"] for row in record["rows"] if row["n"] == 4096}
+    assert {"linformer", "performer", COMPILED} <= set(longest)
+    assert max(longest.values()) < 5_000_000
+    assert [(row["architecture"], row["n"]) for row in record["skipped"]] == [("transformer", 4096)]
+    assert {row["n"] for row in record["rows"]} == set(lengths)
+
+
 def test_a_call_without_memory_ends_its_architecture_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     from constructions.adapters import attention
 
@@ -115,13 +129,15 @@ def test_a_network_for_one_length_alone_is_refused(uat: Uat) -> None:
 
 def test_the_sentence_names_the_break_even_and_where_there_is_none() -> None:
     found = {"break_even": [{"architecture": "linformer", "dtype": "float64", "n": 1200, "at_most": False},
-                            {"architecture": "transformer", "dtype": "float64", "n": None, "at_most": False},
+                            {"architecture": "transformer", "dtype": "float64", "n": None, "at_most": False, "up_to": 4096},
+                            {"architecture": "performer", "dtype": "float64", "n": None, "at_most": False, "up_to": None},
                             {"architecture": "sumformer-compiled", "dtype": "float64", "n": 64, "at_most": True}]}
     said = sentence(found, {"dtype": "float64", "certified_bound": "0.009", "width": 54})
     assert "guaranteed error (0.009, for every n)" in said
     assert "linformer at n = 1,200" in said
     assert "sumformer-compiled at n <= 64" in said
-    assert "transformer none up to" in said
+    assert "transformer none up to n = 4,096" in said
+    assert "performer timed at no length of the peer's" in said
 
 
 def test_at_most_six_lengths_are_shown_the_longest_among_them() -> None:

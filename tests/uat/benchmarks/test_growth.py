@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from uat.benchmarks.growth import break_even, exponent, predicted
+from uat.benchmarks.growth import between, break_even, exponent, predicted
 
 LENGTHS = [2**k for k in range(8, 15)]
 
@@ -40,6 +40,15 @@ def test_growth_goes_on_between_linear_and_quadratic() -> None:
     assert predicted({64: 1.0, 128: 100.0}, 256) == pytest.approx(400)
 
 
+def test_no_length_is_predicted_from_further_away_than_a_doubling() -> None:
+    seen: list[int] = []
+    while (step := between(seen, 1000)) is not None:
+        seen.append(step)
+    assert seen == [64, 128, 256, 512]
+    assert between([], 64) is between([64], 128) is between([300], 500) is None
+    assert between([64], 1024) == 128
+
+
 def test_the_crossing_of_a_line_and_a_parabola_is_found() -> None:
     line, parabola = {n: 1000.0 * n for n in LENGTHS}, {n: float(n**2) for n in LENGTHS}
     assert break_even(line, parabola).n in (1000, 1001)
@@ -54,8 +63,11 @@ def test_the_last_crossing_counts_and_always_cheaper_is_said_so() -> None:
     assert not found.at_most
     always = break_even(dict.fromkeys(peer, 0.5), peer)
     assert (always.n, always.at_most) == (64, True)
+    assert always.up_to == found.up_to == 512
 
 
 def test_lengths_that_only_one_side_reached_are_no_evidence() -> None:
     assert break_even({64: 2.0, 128: 1.0, 256: 1.0}, {64: 1.0}).n is None
+    assert break_even({64: 2.0, 128: 1.0, 256: 1.0}, {64: 1.0}).up_to == 64
     assert break_even({64: 1.0}, {}).n is None
+    assert break_even({64: 1.0}, {}).up_to is None
