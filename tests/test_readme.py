@@ -21,7 +21,7 @@ MEASURED = [(r"seconds: .*", "seconds: .."), (r"\(\d+ boxes\)", "(.. boxes)"),
             (r"runs/([\w.-]+?)(-\d)?$", r"runs/\1"),
             (r"(\d\.\d{12})\d+", r"\1.."),
             (r"( [\d,]+) +\d+\.\d$", r"\1 .."), (r" cases, [\d.]+ s$", " cases"),
-            (r"\d(\.\d+)?e-1\d +", "rounding ")]
+            (r"\d(\.\d+)?e-1\d( +|$)", "rounding ")]
 
 
 def command_of(shown: str) -> list[str]:

@@ -87,7 +87,8 @@ NOT_READ = re.findall(r"^\| [^|]+ \| `python -m uat (construct [^`]+)` \|$",
 
 @pytest.mark.parametrize("command", NOT_READ)
 def test_what_the_page_says_is_not_read_by_structure_is_derived_again(command: str, uat: Uat) -> None:
-    assert A_PRIORI in uat(*shlex.split(command), "--samples", "0", "--json").json["assumptions"]
+    assumptions = uat(*shlex.split(command), "--samples", "0", "--json").json["assumptions"]
+    assert any(assumption.startswith(A_PRIORI) for assumption in assumptions)
 
 
 def test_every_row_of_what_is_not_read_has_a_command() -> None:
@@ -97,7 +98,7 @@ def test_every_row_of_what_is_not_read_has_a_command() -> None:
 
 def test_an_assumption_is_missed_where_a_network_is_read(uat: Uat) -> None:
     answer = uat("construct", "--target", "x*mean(y)", "--eps", "1/4", "--samples", "0", "--json")
-    assert A_PRIORI not in answer.json["assumptions"]
+    assert not any(assumption.startswith(A_PRIORI) for assumption in answer.json["assumptions"])
 
 
 SPEEDS = re.compile(r"^sampled [\d,]+ sequences(?: of (\d+) tokens)? on \w+, ([\d,]+) a second;.*\n"
