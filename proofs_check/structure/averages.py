@@ -82,6 +82,8 @@ def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
             return Interval.constant(constant)
         case ex.Binary(operator="*", left=left, right=right) if left == right:
             return _natural(left, sides, n) ** 2
+        case ex.Binary(operator="/", left=ex.Reduction(kind="sum", body=p), right=ex.Reduction(kind="sum", body=q)):
+            return _quotient_of_means(ex.Reduction("mean", p), ex.Reduction("mean", q), sides, n)  # whatever n is
         case ex.Binary(operator=operator, left=left, right=right):
             a, b = _natural(left, sides, n), _natural(right, sides, n)
             if operator in ex.ARITHMETIC:
@@ -90,6 +92,11 @@ def _natural(node: ex.Expression, sides: Sides, n: int | None) -> Interval:
                 return combined if spread is None else _of_variance(combined, spread, sides, n)
             return maximum(a, b) if operator == "maximum" else minimum(a, b)
     return Interval.of(*WHOLE)
+
+
+def _quotient_of_means(p: ex.Expression, q: ex.Expression, sides: Sides, n: int | None) -> Interval:
+    found, (low, high) = _natural(p, sides, n) / _natural(q, sides, n), quotient_range(p, q, sides)
+    return Interval.of(max(float(found.lower), low), min(float(found.upper), high))
 
 
 def _deviation(body: ex.Expression) -> ex.Expression | None:

@@ -98,7 +98,8 @@ def test_no_sequence_moves_by_more_than_is_proved(text: str, r: Fraction, c: Fra
     ("sqrt(sqrt(x))", "sqrt(maximum(sqrt(x),1/100))", 0.1),
     ("sqrt(sqrt(x))", "sqrt(maximum(sqrt(maximum(x,1/10000)),1/100))", 0.1),
     ("mean(sqrt(y))", "mean(sqrt(maximum(y,1/100)))", 0.1),
-    ("sum(x*sqrt(y))/sum(1+y)", "sum(x*sqrt(maximum(y,1/100)))/sum(1+y)", 0.2)])
+    ("sum(x*sqrt(y))/sum(1+y)", "sum(x*sqrt(maximum(y,1/100)))/sum(1+y)", 0.2),
+    ("sin(sum(x*sqrt(y))/sum(1+y))", "sin(sum(x*sqrt(maximum(y,1/100)))/sum(1+y))", 0.2)])
 def test_the_bound_is_what_the_lemma_says(wanted: str, held: str, bound: float) -> None:
     f, g = (Target.from_text(text, n=2, box=Box((LOW,), (HIGH,))).symbolic[0] for text in (wanted, held))
     assert bound <= Moved(SIDES, None).of(f, g) * (1 + 1e-12) <= bound * (1 + 1e-3)

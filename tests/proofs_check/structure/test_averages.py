@@ -94,3 +94,17 @@ def test_a_weighted_average_lies_in_the_range_of_what_is_averaged(a: str, b: str
     ("sum(exp(y)*y)", "mean(exp(y))"), ("max(exp(y)*y)", "max(exp(y))"), ("x*exp(x)", "exp(x)")])
 def test_other_quotients_are_left_alone(p: str, q: str) -> None:
     assert quotient_range(tree(p), tree(q), SIDES) == WHOLE
+
+
+@pytest.mark.parametrize(("text", "low", "high"), [("sum(exp(x*y)*y)/sum(exp(x*y))", -0.5, 1), ("sum(y**2)/sum(2+y)", 0, 2 / 3),
+                                                   ("sin(sum(y*(2+y))/sum(2+y))", np.sin(-0.5), np.sin(1))])
+def test_a_quotient_of_sums_has_a_range_for_every_length(text: str, low: float, high: float) -> None:
+    """n is in both and cancels; without one there is none of a sum alone, nor of a quotient that may divide by 0."""
+    found = natural_range(tree(text), SIDES, None)
+    assert found == pytest.approx((low, high), abs=1e-9)
+    for n in (2, 7):
+        values = sampled(text, n, n)
+        assert found[0] - 1e-12 <= values.min()
+        assert values.max() <= found[1] + 1e-12
+    assert natural_range(tree("sum(y)/sum(y)"), SIDES, None) == WHOLE
+    assert natural_range(tree("sum(y)/mean(1+y**2)"), SIDES, None) == WHOLE
