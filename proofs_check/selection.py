@@ -21,8 +21,12 @@ Key = Hashable
 class Selector(Protocol):
     """Answers kinks; ``both`` marks boxes where neither branch may be dropped."""
 
-    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
-        """Return (u >= 0 taken, both branches needed) for the kink ``key`` with argument u; no new decision but to ``fork``."""
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
+        """Return (u >= 0 taken, both branches needed) for the kink ``key`` with argument u."""
+        ...
+
+    def blur(self, boxes: Booleans) -> None:
+        """Mark boxes where the selected function is only described where it is selected: no mean-value form holds there."""
         ...
 
 
@@ -35,13 +39,13 @@ class Forking:
         self.rough: Booleans = np.zeros(boxes, dtype=bool)
         self.taken: dict[Key, tuple[Booleans, Booleans]] = {}
 
-    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
         positive = as_array(argument.lower >= 0)
         open_ = ~positive & ~as_array(argument.upper <= 0)
         both = np.zeros_like(open_)
         if open_.any():
-            if fork and key not in self.decisions and len(self.decisions) < self.max_open:
+            if key not in self.decisions and len(self.decisions) < self.max_open:
                 self.decisions[key] = True
                 self.opened.append((key, np.broadcast_to(open_, self.rough.shape)))
             if key in self.decisions:
@@ -52,6 +56,10 @@ class Forking:
         self.taken[key] = positive, both
         return positive, both
 
+    def blur(self, boxes: Booleans) -> None:
+        """Mark boxes; see :class:`Selector`."""
+        self.rough = self.rough | boxes
+
 
 class Replay:
     """Repeats the branches of an earlier walk, so that the same selected function is evaluated at other points."""
@@ -59,9 +67,12 @@ class Replay:
     def __init__(self, taken: Mapping[Key, tuple[Booleans, Booleans]]) -> None:
         self.taken = taken
 
-    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
         return self.taken[key]
+
+    def blur(self, boxes: Booleans) -> None:
+        """Do nothing: the earlier walk has marked them."""
 
 
 class Strict:
@@ -70,8 +81,11 @@ class Strict:
     def __init__(self, points: int) -> None:
         self.rough: Booleans = np.zeros(points, dtype=bool)
 
-    def choose(self, key: Key, argument: Interval, fork: bool = True) -> tuple[Booleans, Booleans]:
+    def choose(self, key: Key, argument: Interval) -> tuple[Booleans, Booleans]:
         """Return the branches; see :class:`Selector`."""
         positive = as_array(argument.lower > 0)
         self.rough = self.rough | (~positive & ~as_array(argument.upper < 0))
         return positive, np.zeros_like(positive)
+
+    def blur(self, boxes: Booleans) -> None:
+        """Do nothing: at a point a branch is certain, or the point is marked."""

@@ -15,8 +15,8 @@ from itertools import accumulate
 
 from constructions.targets import expression as ex
 from proofs_check import jets
-from proofs_check.enclosures.arrays import zeros
-from proofs_check.enclosures.interval import Booleans, Interval, maximum, minimum
+from proofs_check.enclosures.arrays import as_array, zeros
+from proofs_check.enclosures.interval import Booleans, Interval, maximum, minimum, where
 from proofs_check.jets import Affine, Jet
 from proofs_check.selection import Key, Selector
 
@@ -159,27 +159,33 @@ class Walker:
                 else self._plus(total, term)
         return self._times(total, self._affine(Affine(Fraction(1, self.chamber.n)))) if kind == "mean" else total
 
-    def _larger(self, a: Jet, b: Jet, key: Key, fork: bool = True) -> Jet:
-        return self._kink(key, self._plus(a, jets.negative(b)), a, b, fork=fork)
+    def _larger(self, a: Jet, b: Jet, key: Key) -> Jet:
+        return self._kink(key, self._plus(a, jets.negative(b)), a, b)
 
     def _smaller(self, a: Jet, b: Jet, key: Key) -> Jet:
         return self._kink(key, self._plus(a, jets.negative(b)), b, a, minimum)
 
     def _base(self, node: ex.Expression, token: int | None) -> Jet:
-        """Return the jet of what a root is taken of: of a maximum both branches, as one may have no root beyond its own part."""
+        """Return the jet of what a root is taken of: of a maximum a branch with the values that it has where it is taken.
+
+        Beyond its own part a branch may have no root.
+        """
+        jet = self.jet(node, token)
         match node:
             case ex.Binary(operator="maximum", left=left, right=right):
-                a, b = self.jet(left, token), self.jet(right, token)
-                return self._larger(a, b, (node, token, "base"), fork=False)
-        return self.jet(node, token)
+                a, b = self.jet(left, token).value, self.jet(right, token).value
+                either = ~as_array((a.lower >= b.upper) | (b.lower >= a.upper))
+                self.selector.blur(either)
+                return replace(jet, value=where(either, maximum(a, b), jet.value), affine=None)
+        return jet
 
     def _kink(self, key: Key, argument: Jet, positive: Jet, negative: Jet,
-              of: Callable[[Interval, Interval], Interval] = maximum, fork: bool = True) -> Jet:
+              of: Callable[[Interval, Interval], Interval] = maximum) -> Jet:
         """Return the first branch where the argument is >= 0 and the second where it is <= 0: the maximum ``of`` both."""
         sign = self.chamber.sign(argument.affine) if argument.affine is not None else 0
         if sign:
             return positive if sign > 0 else negative
-        first, both = self.selector.choose(key, argument.value, fork)
+        first, both = self.selector.choose(key, argument.value)
         return jets.select(first, both, positive, negative, of)
 
 
