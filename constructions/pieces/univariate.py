@@ -51,6 +51,7 @@ class Univariate(Node):
         self.relative_tolerance: float | None = None
         self.relative_margin: float | None = None
         self.known: dict[tuple[float, float], arb] = {}
+        self.known_near_zero: dict[tuple[float, float], arb] = {}
         exact = value_range(g, [self.inside(form.range())])
         self.outputs = (Quantity(f"{g.tree}", exact if values is None else exact.intersection(values), form.token),)
 
@@ -88,11 +89,11 @@ class Univariate(Node):
     def proportional_slope(self, argument: arb) -> arb:
         """Enclose t g'(t) for arguments from 0 or close to it on: in pieces that are as short as they are near to it."""
         low, high = self.inside(argument)
-        if (-1.0, high) not in self.known:
+        if (low, high) not in self.known_near_zero:
             cuts = [min(low, 0.0), *map(float, np.geomspace(high * SHORTEST, high, 257))]
             values = [self._logarithmic(a, b) for a, b in itertools.pairwise(cuts)]
-            self.known[-1.0, high] = functools.reduce(lambda a, b: a.union(b), values)
-        return self.known[-1.0, high]
+            self.known_near_zero[low, high] = functools.reduce(lambda a, b: a.union(b), values)
+        return self.known_near_zero[low, high]
 
     def _logarithmic(self, a: float, b: float) -> arb:
         """The same on [a, b]: by its value in the middle and its slope g' + t g'', where that is sharper than as it stands."""
