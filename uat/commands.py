@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from proofs_check.decimals import shortest_above
 from proofs_check.kernel import Certificate, Claim, Refuted, Verdict
 from proofs_check.proof_tree import proof_tree
 from proofs_check.run_files import read_run, understanding
-from uat import pipeline, show
+from uat import devices, pipeline, show
 from uat.output import naming
 from uat.progress import progress
 from uat.request import Request, Subdivision, Trained, worked_on
@@ -138,7 +137,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
     from proofs_check.trained import READING, is_onnx
 
-    start, device = time.perf_counter(), accelerator(asked.device)
+    start, device = time.perf_counter(), devices.accelerator(asked.device)
     seconds, checkpoint = asked.time(), asked.file()
     if isinstance(subject, Trained):
         target, bound = subject.resolved(asked.n), asked.tolerance({})
@@ -195,7 +194,7 @@ def sample(run: str, *, samples: int | None, device: str, seed: int, import_call
         if n > LONGEST:
             raise BadInput(f"--n {n}: expected at most {LONGEST} tokens, as far as float64 counts")
         opened = opened.at(n)
-    place = "cpu" if accelerator(device) is None else device
+    place = "cpu" if devices.accelerator(device) is None else device
     with progress() as report, workers(worked_on(executor, place), "proofs_check.sampling") as pool:
         found = opened.sample(samples, seed, report, device, pool, so_far=True)
     tightness = _tightness(claim, found)
@@ -275,39 +274,7 @@ def _tightness(claim: Claim, found: Sampled) -> float | None:
 def _check_search(samples: int | None, device: str) -> None:
     if samples is not None and samples < 0:
         raise BadInput(f"--samples {samples}: expected a number >= 0")
-    check_device(device)
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is unknown or not there, by BadInput."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise BadInput(f"--device {device!r}: expected auto, cpu or cuda")
-    if device == "cuda":
-        _refuse_without_driver()
-        from proofs_check.witness import choose_device
-
-        choose_device(device)
-
-
-def accelerator(name: str) -> Any:
-    """Return the device of that name, None for the processor; raises BadInput as :func:`check_device`."""
-    if name == "cpu":
-        return None
-    check_device(name)
-    from proofs_check.witness import choose_device
-
-    device = choose_device(name)
-    return None if device.type == "cpu" else device
-
-
-def _refuse_without_driver() -> None:
-    """Answer at once where there is no CUDA driver, without the seconds that importing torch takes."""
-    import ctypes
-
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        raise BadInput("--device cuda: no CUDA device is available here; use --device cpu or auto") from None
+    devices.check_device(device)
 
 
 def _show_construct(outcome: pipeline.Outcome, run: Path | None) -> None:

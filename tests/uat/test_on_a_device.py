@@ -28,7 +28,7 @@ from proofs_check.witness import thresholds_of
 from tests.constructions.adapters import test_compiled, test_torch_architecture
 from tests.pretend_device import PretendModule, pretend_device
 from tests.uat.conftest import Uat
-from uat import commands, experiments
+from uat import devices, experiments
 from uat.benchmarks import measuring
 from uat.experiments import figure_2, length
 from uat.request import Request
@@ -47,7 +47,7 @@ def there(monkeypatch: pytest.MonkeyPatch, one_torch_thread: None) -> torch.devi
 
     monkeypatch.setattr(witness, "choose_device", chosen)
     monkeypatch.setattr(measuring, "choose_device", chosen)
-    monkeypatch.setattr(commands, "check_device", lambda name: None)
+    monkeypatch.setattr(devices, "check_device", lambda name: None)
     return PRETEND
 
 

@@ -16,7 +16,7 @@ from constructions.errors import BadInput
 from uat import show
 from uat.benchmarks.contenders import CONTENDERS, PEER
 from uat.benchmarks.measuring import measure
-from uat.commands import check_device
+from uat.devices import check_device
 from uat.files import json_text, refuse_unwritable, replace_file
 from uat.output import OutputLost
 from uat.progress import progress
