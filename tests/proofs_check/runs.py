@@ -66,6 +66,13 @@ def fresh(name: str) -> RunFiles:
     return RunFiles(arrays, *(copy.deepcopy(part) for part in (run.exact, run.network, run.plan, run.certificate)))
 
 
+def said_to_be(run: RunFiles, f: str, lifted: str) -> RunFiles:
+    """Return the run, said to be of f with its roots lifted to another text."""
+    claim = {**run.certificate["claim"], "expression": f, "target": f}
+    return RunFiles(run.arrays, run.exact, run.network, {**run.plan, "expression": f, "target": f, "lifted": lifted},
+                    {"claim": claim})
+
+
 @cache
 def certifies(name: str) -> bool:
     """Say whether the undamaged run is certified."""

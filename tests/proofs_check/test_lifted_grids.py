@@ -15,7 +15,7 @@ from proofs_check.certify import certify
 from proofs_check.kernel import Certificate, Status, Undecided, reached
 from proofs_check.propositions import Lipschitz
 from proofs_check.run_files import RunFiles
-from tests.proofs_check.runs import REQUESTS, fresh, made, outcome
+from tests.proofs_check.runs import REQUESTS, fresh, made, outcome, said_to_be
 from uat import pipeline
 from uat.request import Request
 from uat.sampling import sample_construction
@@ -71,11 +71,7 @@ def test_a_constant_declared_for_f_is_not_taken_for_another_function() -> None:
 
 def test_slopes_of_the_lifted_text_do_not_show_that_f_is_defined() -> None:
     lifted, f = "sqrt(maximum(x-1/2, 1/400))", "sqrt(x-1/2)"
-    run = made(Request(lifted, "1/4", n=2, method="grid"))[2]
-    claim = {**run.certificate["claim"], "expression": f, "target": f}
-    forged = RunFiles(run.arrays, run.exact, run.network, {**run.plan, "expression": f, "target": f, "lifted": lifted},
-                      {"claim": claim})
-    verdict = certify(forged)
+    verdict = certify(said_to_be(made(Request(lifted, "1/4", n=2, method="grid"))[2], f, lifted))
     assert isinstance(verdict, Undecided)
     assert {step.id: step.status for step in verdict.steps}["definedness"] is Status.UNDECIDED
 

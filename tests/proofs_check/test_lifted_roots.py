@@ -29,6 +29,7 @@ from proofs_check.lifted_roots import Moved
 from proofs_check.propositions import TARGET, Near
 from proofs_check.run_files import RunFiles
 from proofs_check.structure.reading import NotUnderstood
+from tests.proofs_check.runs import said_to_be
 from uat import pipeline
 from uat.request import Request
 from uat.sampling import sample_network
@@ -177,20 +178,14 @@ def test_a_network_of_another_lifted_target_is_not_certified_by_it(lifted: str) 
 def test_a_lifted_target_that_is_too_far_is_not_certified() -> None:
     """The network of sqrt(max(m, r)) with a larger r: it is what it says, and too far from f."""
     tall = "sqrt(maximum(mean(y**2), 1/4000))"
-    run = built(tall)[2]
-    claim = {**run.certificate["claim"], "expression": TARGETS[0], "target": TARGETS[0]}
-    plan = {**run.plan, "expression": TARGETS[0], "target": TARGETS[0], "lifted": tall}
-    verdict = certify(replace(run, plan=plan, certificate={"claim": claim}))
+    verdict = certify(said_to_be(built(tall)[2], TARGETS[0], tall))
     assert isinstance(verdict, Undecided | Refuted)
 
 
 def test_of_a_lifted_target_that_is_not_near_nothing_is_said_about_f() -> None:
     """The network of sqrt(max(x, r)), said to be that of another function: algebra shows nothing of f."""
     lifted, f = "sqrt(maximum(x, 1/40000))", "sin(x)+sqrt(mean(y))"
-    run = built(lifted)[2]
-    claim = {**run.certificate["claim"], "expression": f, "target": f}
-    plan = {**run.plan, "expression": f, "target": f, "lifted": lifted}
-    verdict = certify(replace(run, plan=plan, certificate={"claim": claim}))
+    verdict = certify(said_to_be(built(lifted)[2], f, lifted))
     assert isinstance(verdict, Undecided)
     assert {step.id for step in verdict.steps if step.status is Status.UNDECIDED} == {"lifted-root"}
     assert not any(isinstance(step.says, Near) and step.says.first == TARGET for step in verdict.steps)
@@ -199,10 +194,7 @@ def test_of_a_lifted_target_that_is_not_near_nothing_is_said_about_f() -> None:
 def test_a_lifted_target_gives_no_value_where_f_has_none() -> None:
     """sqrt(max(x - 1/2, r)) is defined at x = 0 and a network for it is near; f = sqrt(x - 1/2) is not defined there."""
     lifted, f = "sqrt(maximum(x-1/2, 1/40000))", "sqrt(x-1/2)"
-    run = built(lifted)[2]
-    claim = {**run.certificate["claim"], "expression": f, "target": f}
-    plan = {**run.plan, "expression": f, "target": f, "lifted": lifted}
-    verdict = certify(replace(run, plan=plan, certificate={"claim": claim}))
+    verdict = certify(said_to_be(built(lifted)[2], f, lifted))
     assert not isinstance(verdict, Certificate)
     assert any(step.id == "definedness" and step.status is Status.UNDECIDED for step in verdict.steps)
 
