@@ -20,7 +20,7 @@ from constructions.targets.definedness import refuse_undefined
 from constructions.targets.target import AnyTarget, Target
 
 MAX_COORDINATES = 256
-FINER = 4  # grids that are tried where a coarse format rounds the values by more than was kept for it
+FINER = 4  # more grids that are tried where a coarse format rounds the values by more than was kept for it
 ROOM = Fraction(5, 4)
 
 
@@ -58,8 +58,7 @@ class Construction:
 
 
 def plan(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *, modulus: Modulus | None = None,
-         code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE,
-         rounding: Fraction = Fraction(0)) -> GridPlan:
+         code: str = "auto", number_format: NumberFormat = FLOAT64, max_table: int = MAX_TABLE) -> GridPlan:
     """Check the target, find its modulus and choose grid and code; see :func:`plan_grid` for what is refused."""
     if target.n * target.d > MAX_COORDINATES:
         raise Refused(f"n * d = {target.n * target.d} coordinates are more than {MAX_COORDINATES}: the discretised construction "
@@ -71,7 +70,7 @@ def plan(target: AnyTarget, tolerance: Fraction, heads: Sequence[PoolingHead], *
         raise ValueError("a callable target needs a declared modulus")
     return plan_grid(target.box, target.n, target.d_out, tolerance, modulus, code=code, number_format=number_format,
                      roundings=roundings(heads, target.n), pooled_in_floats=bool(heads), max_table=max_table,
-                     lifted=lifted, rounding=rounding)
+                     lifted=lifted)
 
 
 def _modulus(target: Target, tolerance: Fraction, declared: Modulus | None, max_table: int) -> tuple[Modulus, Lifted | None]:
@@ -111,14 +110,15 @@ def construct_within(target: AnyTarget, tolerance: Fraction, heads: Sequence[Poo
     Raises:
         Refused: see :func:`plan`; or no grid was found whose values are rounded little enough in a coarse format.
     """
-    rounding = Fraction(0)
+    planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table)
+    built = construct(target, planned, heads, report)
     for _ in range(FINER):
-        planned = plan(target, tolerance, heads, modulus=modulus, code=code, number_format=number_format, max_table=max_table,
-                       rounding=rounding)
-        built = construct(target, planned, heads, report)
         if built.bound <= tolerance:
             return built
-        rounding = ROOM * built.value_radius
+        planned = plan_grid(target.box, target.n, target.d_out, tolerance, planned.modulus, code=code,
+                            number_format=number_format, roundings=roundings(heads, target.n), pooled_in_floats=bool(heads),
+                            max_table=max_table, lifted=planned.lifted, rounding=ROOM * built.value_radius)
+        built = construct(target, planned, heads, report)
     raise Refused(f"rounding table values in {number_format.name} takes {float(built.value_radius):.3g} of eps = "
                   f"{float(tolerance):g}, more with every finer grid; expected a larger eps or --precision float64")
 

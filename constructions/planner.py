@@ -211,14 +211,20 @@ def refuse_hopeless(target: Target, tolerance: Fraction, max_table: int) -> None
         Refused: with an eps below which no table is small enough.
     """
     slope = _slope_that_occurs(target)
-    if not slope or (least := _entries_for(target, tolerance / Fraction(slope))) <= HOPELESS * max_table:
+    if not slope:
         return
-    low = high = tolerance
-    while _entries_for(target, high / Fraction(slope)) > max_table:
+
+    def entries(eps: Fraction) -> int:
+        return _entries_for(target, eps / Fraction(slope))
+
+    least, low, high = entries(tolerance), tolerance, tolerance
+    if least <= HOPELESS * max_table:
+        return
+    while entries(high) > max_table:
         low, high = high, 2 * high
     for _ in range(8):
         middle = (low + high) / 2
-        low, high = (middle, high) if _entries_for(target, middle / Fraction(slope)) > max_table else (low, middle)
+        low, high = (middle, high) if entries(middle) > max_table else (low, middle)
     raise Refused(f"eps = {decimal(tolerance)} needs at least {rounded(least)} table entries for n = {target.n}, more than "
                   f"--max-table {max_table}; nothing below eps = {decimal(low)} fits")
 

@@ -145,7 +145,6 @@ def _chosen(request: Request, n: int | None,
 
 def _built(request: Request, target: AnyTarget, heads: Sequence[PoolingHead], method: str, report: Report) -> AnyConstruction:
     if method == "grid" or not isinstance(target, Target):
-        request.check_names()
         modulus = request.resolved(target.n)[1]
         return construct_within(target, request.tolerance(), heads, report, modulus=modulus, code=request.code,
                                 number_format=request.number_format(), max_table=request.max_table)

@@ -51,7 +51,6 @@ class Univariate(Node):
         self.relative_tolerance: float | None = None
         self.relative_margin: float | None = None
         self.known: dict[tuple[float, float], arb] = {}
-        self.known_near_zero: dict[tuple[float, float], arb] = {}
         exact = value_range(g, [self.inside(form.range())])
         self.outputs = (Quantity(f"{g.tree}", exact if values is None else exact.intersection(values), form.token),)
 
@@ -77,23 +76,12 @@ class Univariate(Node):
         raise TypeError("a univariate node is replaced by a table or a polynomial before it is realised")
 
     def logarithmic_slope(self, argument: arb) -> arb:
-        """Enclose t g'(t), the slope against log t, on a ball of positive numbers."""
-        low, high = ends(argument)
+        """Enclose t g'(t), on positive numbers the slope against log t, in pieces that are as short as they are near to 0."""
+        low, high = self.inside(argument)
         if (low, high) not in self.known:
-            cuts = np.geomspace(low, high, 129) if low > 0 else np.linspace(low, high, 129)
-            ends_of_pieces = itertools.pairwise([low, *map(float, cuts[1:-1]), high])
-            values = [self._logarithmic(a, b) for a, b in ends_of_pieces]
+            values = [self._logarithmic(a, b) for a, b in itertools.pairwise(_cuts(low, high))]
             self.known[low, high] = functools.reduce(lambda a, b: a.union(b), values)
         return self.known[low, high]
-
-    def proportional_slope(self, argument: arb) -> arb:
-        """Enclose t g'(t) for arguments from 0 or close to it on: in pieces that are as short as they are near to it."""
-        low, high = self.inside(argument)
-        if (low, high) not in self.known_near_zero:
-            cuts = [min(low, 0.0), *map(float, np.geomspace(high * SHORTEST, high, 257))]
-            values = [self._logarithmic(a, b) for a, b in itertools.pairwise(cuts)]
-            self.known_near_zero[low, high] = functools.reduce(lambda a, b: a.union(b), values)
-        return self.known_near_zero[low, high]
 
     def _logarithmic(self, a: float, b: float) -> arb:
         """The same on [a, b]: by its value in the middle and its slope g' + t g'', where that is sharper than as it stands."""
@@ -127,7 +115,7 @@ class Univariate(Node):
         absolute = self.slope(both) * sweep.error(form)
         if not others and not form.constant and quantity in sweep.proportional and self.inside(both)[1] > 0:
             (A, G), factor = sweep.proportional[quantity], abs(float(form.terms[quantity]))
-            most = 1.01 * (factor * A * size(self.slope(both)) + G * size(self.proportional_slope(both)))
+            most = 1.01 * (factor * A * size(self.slope(both)) + G * size(self.logarithmic_slope(both)))
             return arb(0, upward(most)) if most < size(absolute) else absolute
         return absolute
 
@@ -257,6 +245,16 @@ class Polynomial(Node):
         s = sensitivities.get(self.outputs[0], 0.0)
         pass_back(sensitivities, self.combination, s)
         self.exact.backward(sensitivities)
+
+
+def _cuts(low: float, high: float) -> list[float]:
+    if low > 0:
+        inner = np.geomspace(low, high, 129)[1:-1]
+    elif high > 0:
+        inner = np.geomspace(high * SHORTEST, high, 257)[:-1]
+    else:
+        inner = np.linspace(low, high, 129)[1:-1]
+    return [low, *map(float, inner), high]
 
 
 def _expansion(g: Smooth, interval: Interval, tolerance: float) -> Expansion | None:

@@ -14,7 +14,7 @@ from constructions.pieces.order import OrderStatistic
 from constructions.pieces.product import half_width
 from constructions.pieces.quotient import Quotient
 from constructions.pieces.univariate import Univariate
-from constructions.sumformers.sum_decomposition import Decomposition
+from constructions.sumformers.sum_decomposition import EXACT, Decomposition
 
 # A divisor may be off by more than its sensitivity says, since where it is large its error counts less.
 DIVISOR_MARGIN = 3.0
@@ -125,7 +125,7 @@ def _elasticity(node: Node, tolerance: float, margin: float) -> float:
 def _margin(node: Node, sensitivities: Mapping[Quantity, float], tolerance: float, widen: float) -> float:
     """How far the network's argument may be from the exact one, when the whole tolerance were spent there."""
     margin = 0.0
-    exact = ("x.", "mean(x.") if widen == 1 else ("x.",)  # a mean of tokens is rounded, by more than usual in a coarse format
+    exact = EXACT if widen == 1 else ("x.",)  # a mean of tokens is rounded, by more than usual in a coarse format
     for form in node.inputs:
         inexact = [q for q in form.terms if not q.name.startswith(exact)]
         for q in inexact:
@@ -141,7 +141,7 @@ def _relative_margin(node: Univariate, logarithms: Mapping[Quantity, float | Non
     form = node.inputs[0]
     (quantity, *others) = form.terms
     log_slope = logarithms.get(quantity)
-    if others or form.constant or not log_slope or quantity.name.startswith(("x.", "mean(x.")):
+    if others or form.constant or not log_slope or quantity.name.startswith(EXACT):
         return None
     if widen > 16:  # it was not the relative error that mattered
         return None

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +124,7 @@ class Running:
         G = (G + gamma) * _SECOND_ORDER
         return A * _SECOND_ORDER + 2 * G * below + self.arithmetic.mean(0.0), G
 
-    def _dot(self, terms: int, products: float) -> float:
+    def _dot(self, terms: int, products: Any) -> Any:
         """Bound the error of a sum of so many products, which add up to at most ``products`` in size."""
         return self.arithmetic.gamma(terms) * products + 2 * terms * self.arithmetic.tiny
 
@@ -167,15 +168,14 @@ class Running:
 
     def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]],
                alone: dict[str, tuple[float, float]]) -> None:
-        taken, products = self._read(layer, units[0])
-        common = taken
+        common, products = self._read(layer, units[0])
         self._meets(products + float(np.abs(layer.bias[units]).max()))
-        high = {unit: max(0.0, self.reading.seen[layer, unit][1]) for unit in units}
+        high = np.array([max(0.0, self.reading.seen[layer, unit][1]) for unit in units])
         A, G = self._proportional(layer, units[0])
-        own = {unit: self._own(layer, unit, products, high[unit] + common) for unit in units}  # each in an order of its own
+        own = self._own(layer.W_1[:, units[0]], np.abs(layer.bias[units]), products, high + common)
         for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
             weights, channel = layer.W_2[units, k], layer.writes[k]
-            self._one_sided(channel, weights, common + max(own.values()))
+            self._one_sided(channel, weights, common + float(own.max()))
             soft = self.reading.soft.get(channel)
             if soft is not None and {layer.reads[j] for j in np.flatnonzero(layer.W_1[:, units[0]])} == {soft.mean}:
                 error = self._of_logarithm(soft, np.abs(weights), np.abs(layer.bias[units]))
@@ -185,9 +185,9 @@ class Running:
             slopes, knots = np.abs(np.cumsum(weights[order])), -layer.bias[units][order]
             last = max(self.reading.seen[layer, unit][1] - layer.bias[unit] for unit in units)
             furthest = np.maximum(np.abs(knots), np.abs(np.append(knots[1:], last + common)))  # of each linear piece
-            sizes = np.abs(weights) * np.array([high[unit] + common + own[unit] for unit in units])
+            sizes = np.abs(weights) * (high + common + own)
             passed = min(slopes.max() * common, (slopes.max() * A + G * float((slopes * furthest).max())) * _SECOND_ORDER)
-            error = float(passed) + float(np.abs(weights) @ np.array([own[unit] for unit in units]))
+            error = float(passed) + float(np.abs(weights) @ own)
             _put(added, channel, error, float(sizes.sum()))
             if len(units) == 1 and np.isfinite(A):
                 # where the unit is not 0, what it reads is at most its value + |bias|
@@ -203,18 +203,18 @@ class Running:
         A, G = self.proportional[layer.reads[used[0]]]
         return (abs(float(layer.W_1[used[0], unit])) * A * _UP, G) if G <= SMALL else (np.inf, np.inf)
 
-    def _own(self, layer: ReluLayer, unit: int, products: float, high: float) -> float:
-        """Bound the rounding of what a unit rectifies, which is at most ``high``.
+    def _own(self, reads: Floats, biases: Floats, products: float, high: Floats) -> Floats:
+        """Bound the rounding of what units of one form rectify, at most ``high``; each adds up in an order of its own.
 
         A single product t is at most high + |bias| where t + bias >= 0, and where it is less by more than three roundings of
         t and bias, what is computed is not above 0. A product with a power of two is exact: then the sum is rounded once.
         """
-        used, bias = np.flatnonzero(layer.W_1[:, unit]), abs(float(layer.bias[unit]))
-        if len(used) > 1:
-            return self._dot(len(used) + 1, products + bias)
-        if len(used) == 1 and abs(np.frexp(layer.W_1[used[0], unit])[0]) == 0.5:
+        weights = reads[reads != 0]
+        if len(weights) > 1:
+            return self._dot(len(weights) + 1, products + biases)
+        if len(weights) == 1 and abs(np.frexp(weights[0])[0]) == 0.5:
             return self._dot(1, high)
-        return self._dot(2, min(products, (bias + high) * _UP) + bias)
+        return self._dot(2, np.minimum(products, (biases + high) * _UP) + biases)
 
     def _one_sided(self, channel: str, weights: Floats, moved: float) -> None:
         """Remember of a sum of hinges of one sign: how far they are moved, its relative rounding, and what underflows."""

@@ -195,7 +195,7 @@ def test_random_steep_tables_err_by_no_more(weight: float, mean: bool, below: fl
 
 
 def test_an_error_in_proportion_that_was_forgotten_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Running, "_own", lambda *_: 0.0)
+    monkeypatch.setattr(Running, "_own", lambda _, reads, biases, *__: np.zeros(len(biases)))
     monkeypatch.setattr(Arithmetic, "gamma", lambda *_: 0.0)
     network = steep(0.75, True, 1e-9, ROOT, [-(2.0 ** (k / 2)) for k in range(41)])
     assert gap(network, tiny_tokens(ROOT, 3, np.float32)) > bound(network, np.float32, 3)
