@@ -112,7 +112,7 @@ class Walker:
             case "neg":
                 return jets.negative(a)
             case "abs":
-                return self._kink(key, a, a, jets.negative(a))
+                return self._kink(key, a, a, jets.negative(a), lambda u, _: abs(u))
             case "relu":
                 return self._kink(key, a, a, self._affine(Affine(Fraction(0))))
             case "log":

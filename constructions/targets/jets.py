@@ -217,9 +217,9 @@ class JetWalker:
             case "neg":
                 return -u
             case "abs":
-                return self._larger(u, -u, u)
+                return _not_negative(self._larger(u, -u, u))
             case "relu":
-                return self._larger(u, Jet(ZERO), u)
+                return _not_negative(self._larger(u, Jet(ZERO), u))
         return u.chain(*_SMOOTH[name](u.value))
 
     def _binary(self, operator: str, a: Jet, b: Jet) -> Jet:
@@ -265,6 +265,12 @@ class JetWalker:
         taken = a.where(positive | (open_ & self.decisions[index]), b)
         larger = BallArray.between(np.maximum(a.value.lower, b.value.lower), np.maximum(a.value.upper, b.value.upper))
         return replace(taken, value=larger.where(open_, taken.value))
+
+
+def _not_negative(jet: Jet) -> Jet:
+    """Cut values off at 0, below which none is: a ball around [0, b] stays."""
+    below = jet.value.lower < 0
+    return replace(jet, value=BallArray.between(np.maximum(jet.value.lower, 0.0), jet.value.upper).where(below, jet.value))
 
 
 def _difference(a: Jet, b: Jet) -> Jet:

@@ -14,7 +14,7 @@ from constructions.targets.language import parse
 from proofs_check.enclosures.interval import Interval
 from proofs_check.gradient import gradient_bound, norm_at
 from proofs_check.jets import Affine
-from proofs_check.selection import Strict
+from proofs_check.selection import Forking, Strict
 from proofs_check.walker import Chamber, Walker
 
 SMOOTH = (("x*mean(y)", 1), ("sum(exp(2*x*y)*y)/sum(exp(2*x*y))", 1), ("tanh(3*x - sum(y))*sigmoid(x*y_mean)", 1),
@@ -181,3 +181,14 @@ def test_the_chamber_decides_signs_of_differences_only() -> None:
     assert chamber.sign(Affine(Fraction(0), ((0, one),))) == 0
     assert chamber.sign(Affine(one, ((1, one), (2, -one)))) == 0
     assert Chamber(2, 2, 0).sign(Affine(Fraction(0), ((1, one), (3, -one)))) == 0
+
+
+def test_an_absolute_value_is_enclosed_from_zero_on() -> None:
+    """Where both branches count, |x| on [-1, 1] is [0, 1], and its slope [-1, 1]."""
+    (tree,) = parse("exp(-abs(x))", 1)
+    walker = Walker([Interval.of([-1.0, 0.5], [1.0, 2.0])], Chamber(1, 1, 0), Forking({}, 2, 0), second=False)
+    jet = walker.jet(ex.specialise(tree, None))
+    assert (jet.value.upper <= np.array([1.0, 0.6066]) + 1e-12).all()
+    assert jet.value.contains(np.array([1.0, 0.6])).all()
+    assert float(jet.gradient[0].lower[0]) == pytest.approx(-1.0)
+    assert float(jet.gradient[0].upper[0]) == pytest.approx(1.0)

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions.domains import Box
+from constructions.targets import expression as ex
 from constructions.targets.ball_arrays import BallArray
 from constructions.targets.jets import ONE, Jet, JetWalker
+from constructions.targets.language import parse
 from constructions.targets.target import Target
 from tests.strategies import FLOATS, SYMBOLS, Sample, samples
 
@@ -139,3 +141,13 @@ def difference_quotient(sample: Sample, own: int, point: np.ndarray, v: int, ste
         return float(sample.value(FLOATS, own, [[float(t)] for t in moved]))
     left, right = (value(0) - value(-step)) / step, (value(step) - value(0)) / step
     return 0.5 * (left + right) if abs(left - right) <= 1e-3 * (1 + abs(left)) else None
+
+
+def test_what_is_never_negative_is_enclosed_from_zero_on() -> None:
+    """|x| on [-1, 1] is not seen as [-1, 1], so exp(-|x|) is at most 1, not e."""
+    for text in ("abs(x)", "relu(x)"):
+        tree = ex.specialise(parse(text, 1)[0], None)
+        value = JetWalker([[Jet(BallArray.between(np.array([-1.0, 0.5]), np.array([1.0, 2.0])))]], 0, []).jet(tree).value
+        assert (value.lower >= np.array([-1e-12, 0.499])).all()
+        assert (value.upper >= np.array([1.0, 2.0])).all()
+        assert (value.upper <= np.array([1.001, 2.001])).all()
