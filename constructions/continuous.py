@@ -178,17 +178,23 @@ def _compiled(target: Target, tolerance: Fraction, method: str, heads: Sequence[
             roundings = 64 + max((head.roundings(longest) for head in heads), default=longest)
             built = functools.partial(compile_decomposition, tolerance=_below(tolerance - decomposition.missed), limits=limits,
                                       bits=number_format.bits, roundings=roundings)
-            try:
-                compiled = built(decomposition)
-            except Refused:
-                if decomposition.guarded is None:
-                    raise
-                again = decomposition.guarded()
-                decomposition = replace(decomposition, tokens=again.tokens, outputs=again.outputs, nodes=again.nodes)
-                compiled = built(decomposition)
+            decomposition, compiled = _first_built(decomposition, built)
             return decomposition, compiled.beyond("polynomial-density", decomposition.density, decomposition.missed)
     except OverflowError:
         raise Refused(f"{target.name} has values on {target.box} that float64 cannot hold") from None
+
+
+def _first_built(decomposition: Decomposition, built: Callable[[Decomposition], Compiled]) -> tuple[Decomposition, Compiled]:
+    """Build a decomposition, or else the first of its others that is not refused; raises a refusal with all different reasons."""
+    reasons: dict[str, None] = {}
+    for make in (lambda: decomposition, *decomposition.others):
+        again = make()
+        instead = replace(decomposition, tokens=again.tokens, outputs=again.outputs, nodes=again.nodes)
+        try:
+            return instead, built(instead)
+        except Refused as refused:
+            reasons[str(refused)] = None
+    raise Refused("; ".join(reasons))
 
 
 def construct_continuous(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], *,

@@ -16,6 +16,7 @@ import numpy as np
 from constructions.errors import Refused
 from constructions.pieces.extremum import EXPONENTS
 from constructions.pieces.forms import size
+from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
@@ -39,7 +40,7 @@ FOLDS_ARE_WORTH = 1.06
 SPARE_FOLDS = 6  # that are worth it anyway
 # Expansions whose proved error is below this part of their share are made again, coarser.
 WORTH_COARSER = 0.8
-# Kernels of more than two variables take seconds to separate: one share, the tighter one.
+# Kernels of more than two variables take seconds to separate, those between straight lines to cut: one share, the tighter one.
 WIDE_SHARES = (0.95,)
 
 
@@ -93,16 +94,18 @@ def _preferred(a: Swept, b: Swept) -> Swept:
 
 
 def _shares(nodes: Sequence[Node]) -> tuple[float, ...]:
-    if all(isinstance(node, OrderStatistic) for node in nodes):
+    if all(isinstance(node, OrderStatistic | BentKernel) for node in nodes):
         return (1.0,)
-    return WIDE_SHARES if any(isinstance(node, Kernels) and len(node.box) > 2 for node in nodes) else SHARES
+    slow = any(isinstance(node, BentKernel) or (isinstance(node, Kernels) and len(node.box) > 2) for node in nodes)
+    return WIDE_SHARES if slow else SHARES
 
 
 def _below_rounding(decomposition: Decomposition, tolerance: float, limits: Limits, arithmetic: Arithmetic) -> Refused | None:
     """Say so where rounding alone exceeds the tolerance: build for a larger one and look at what rounding adds."""
     largest = max(size(form.range()) for form in decomposition.outputs)
     larger = max(1e-5 * largest, 4 * tolerance)
-    if not tolerance < 1e-4 * largest < math.inf:
+    straight = any(isinstance(node, BentKernel) for node in decomposition.nodes)  # cells end long before rounding matters
+    if straight or not tolerance < 1e-4 * largest < math.inf:
         return None
     try:
         swept = _with_share(decomposition, larger, SHARES[0], limits, arithmetic)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from constructions.errors import Refused
 from constructions.pieces.extremum import Exponential, Logarithm, Softening, SoftExtremum, sign_of, softening
 from constructions.pieces.forms import Quantity, ends
+from constructions.pieces.interpolated_kernel import BentKernel, on_shared_cells
 from constructions.pieces.interpolation import interpolate
 from constructions.pieces.kernel import Kernels, Means
 from constructions.pieces.mean import Mean
@@ -54,8 +55,10 @@ def concrete_nodes(decomposition: Decomposition, approximation: float, tolerance
     abstract: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
     producer = dict(abstract)
     extrema = _order_statistic_designs(decomposition, tolerances, margins, limits)
+    bent = on_shared_cells((node for node in decomposition.nodes if isinstance(node, BentKernel)), tolerances, margins, mean,
+                           2 * limits.max_latent)
     for node in decomposition.nodes:
-        for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema, abstract):
+        for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema, bent, abstract):
             producer |= dict.fromkeys(new.outputs, new)
     for basis in bases.known.values():
         producer |= dict.fromkeys(basis.outputs, basis)
@@ -65,19 +68,21 @@ def concrete_nodes(decomposition: Decomposition, approximation: float, tolerance
 
 
 def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
-              limits: Limits, extrema: Mapping[Node, Thermometer | Softening],
+              limits: Limits, extrema: Mapping[Node, Thermometer | Softening], bent: Mapping[Node, Iterable[Node]],
               producer: Mapping[Quantity, Node]) -> Iterable[Node]:
     """Return what is built for a node so that it errs by its tolerance where its argument is off by its margin.
 
     Args:
         bases, mean: Chebyshev bases and means, made once and shared.
-        extrema: what was decided for each order statistic.
+        extrema, bent: what was decided for each order statistic, and made for each kernel that bends.
         producer: the node that defines a quantity.
     """
     if isinstance(node, Univariate):
         return node.concrete(tolerances[node], margins[node], bases)
     if isinstance(node, Kernels):
         return node.concrete(tolerances[node], margins[node], bases, mean, limits.max_degree, limits.max_rank)
+    if isinstance(node, BentKernel):
+        return bent[node]
     if isinstance(node, OrderStatistic):
         chosen = extrema[node]
         if isinstance(chosen, Softening):

@@ -12,6 +12,7 @@ from typing import Any
 
 from constructions.pieces.extremum import SoftExtremum
 from constructions.pieces.forms import Form, Placed, Places, Quantity
+from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean, Rectified, Renamed
 from constructions.pieces.node import Node
@@ -73,6 +74,9 @@ def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quanti
             for K, q in zip(node.kernels, node.outputs, strict=True):
                 yield q, {"kind": "kernel", "tree": str(K.tree), "of": forms[: len(node.outer)],
                           "tokens": [names[token] for token in node.tokens]}
+        case BentKernel():
+            yield node.outputs[0], {"kind": "interpolated-kernel", "tree": str(node.K), "of": forms[:1],
+                                    "tokens": [names[node.y]]}
         case Mean():
             yield node.outputs[0], {"kind": "mean", "of": forms}
         case Rectified():

@@ -13,6 +13,7 @@ import numpy as np
 from constructions.network.relu import MeanSumformer
 from constructions.pieces.extremum import Logarithm, SoftExtremum
 from constructions.pieces.forms import size
+from constructions.pieces.interpolated_kernel import Interpolated
 from constructions.pieces.kernel import Bilinear
 from constructions.pieces.node import Node
 from constructions.pieces.order import Sorted
@@ -23,7 +24,7 @@ from constructions.sumformers.folds import finest
 from constructions.sumformers.program import EXACT, Arithmetic, Swept
 from constructions.sumformers.tolerances import sensitivities_of
 
-APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Sorted, Logarithm, SoftExtremum, RefinedQuotient)
+APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Interpolated, Sorted, Logarithm, SoftExtremum, RefinedQuotient)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def _named(node: Node) -> tuple[str, str]:
     if isinstance(node, Bilinear):
         kernels = ", ".join(str(K.tree) for K in node.exact.kernels)
         return "separable-kernel", f"{kernels} by {len(node.U)} products"
+    if isinstance(node, Interpolated):
+        return "interpolated-kernel", f"{node.exact.K} between straight lines on {len(node.cells.rises)} cells"
     if isinstance(node, Logarithm):
         return "interpolation-error", f"exp and log of a soft extremum by {node.units} hinges"
     if isinstance(node, RefinedQuotient):

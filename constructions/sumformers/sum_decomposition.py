@@ -17,6 +17,7 @@ from flint import arb
 
 from constructions.errors import Refused
 from constructions.pieces.forms import Form, Quantity, ball, ends, width
+from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node
@@ -46,7 +47,8 @@ class Decomposition:
         density: what stands in.
         stands_in: its expressions, where ``missed`` is estimated and the checker has to prove it.
         lifted: the text with the roots lifted that was decomposed in the place of the target, "" for the target itself.
-        guarded: makes the same with bases of roots that are kept away from 0, None where none comes near; to be tried second.
+        others: make the same otherwise, to be tried in this order: with bases of roots that are kept away from 0, and with
+            kernels between straight lines where a product expansion may not do.
     """
 
     tokens: tuple[Quantity, ...]
@@ -57,11 +59,11 @@ class Decomposition:
     density: str = ""
     stands_in: tuple[ex.Expression, ...] = ()
     lifted: str = ""
-    guarded: Callable[[], Decomposition] | None = None
+    others: tuple[Callable[[], Decomposition], ...] = ()
 
 
 def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int, *,
-              guarded: bool = False) -> Decomposition:
+              guarded: bool = False, straight: bool = False) -> Decomposition:
     """Decompose expressions in which ``n`` may still occur as a symbol.
 
     Args:
@@ -69,15 +71,19 @@ def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, 
         sides: the box of a token.
         n: used only where the target itself depends on n; then ``every_n`` is False.
         guarded: whether what a network holds of the base of a root is kept away from 0.
+        straight: whether every kernel that can be is put between straight lines, not only those that bend.
 
     Raises:
         Refused: a sub-expression has no decomposition here, with the reason and its column.
     """
-    reader = _Reader(sides, n, guarded)
+    reader = _Reader(sides, n, guarded, straight)
     forms = tuple(reader.algebra.form(reader.value(output)) for output in outputs)
-    again = functools.partial(decompose, outputs, sides, n, guarded=True) if reader.bases and not guarded else None
-    return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(reader.algebra.nodes)), reader.algebra.every_n,
-                         guarded=again)
+    again, nodes = functools.partial(decompose, outputs, sides, n), reader.algebra.nodes
+    others = [functools.partial(again, guarded=True)] if reader.bases else []
+    if any(isinstance(node, Kernels) and node.of_one_pair for node in nodes):
+        others.append(functools.partial(again, straight=True))
+    return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(nodes)), reader.algebra.every_n,
+                         others=() if guarded or straight else tuple(others))
 
 
 def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:
@@ -96,8 +102,8 @@ def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[F
 class _Reader:
     """Expressions to values; each expression is read once."""
 
-    def __init__(self, sides: Sequence[tuple[Fraction, Fraction]], n: int, guarded: bool) -> None:
-        self.sides, self.n, self.algebra, self.guarded = sides, n, Algebra(n), guarded
+    def __init__(self, sides: Sequence[tuple[Fraction, Fraction]], n: int, guarded: bool, straight: bool) -> None:
+        self.sides, self.n, self.algebra, self.guarded, self.straight = sides, n, Algebra(n), guarded, straight
         self.tokens = tuple(Quantity(f"x.{c}", ball(a).union(ball(b)), True) for c, (a, b) in enumerate(sides))
         self.known: dict[ex.Expression, Value] = {}
         self.bases: set[ex.Expression] = set()
@@ -242,25 +248,28 @@ class _Reader:
 
     def _kernel(self, body: ex.Expression) -> Value:
         """mean over y of a body that mixes y with the own token or with means."""
-        kinds = [node for node in body.walk() if isinstance(node, ex.Apply | ex.Binary) and not analytic(node)]
-        if kinds:
-            return self._over_sorted(body, kinds[0])
+        kinks = [node for node in body.walk() if isinstance(node, ex.Apply | ex.Binary) and not analytic(node)]
         tokens = sorted({node.coordinate for node in body.walk() if isinstance(node, ex.Other)})
         tree, outer = kernel_tree(body, tokens, self.value, self.algebra)
         if not outer:  # it is n that mixes with y
             return self._token_mean(ex.specialise(body, self.n))
-        K = Smooth(tree, len(outer) + len(tokens))
+        pair = len(outer) == len(tokens) == 1
+        if kinks and not pair:
+            return self._over_sorted(body, kinks[0])
         key = ("kernel", tree, tuple(form.key() for form in outer), tuple(tokens))
         if key not in self.algebra.made:
-            node = Kernels([K], outer, [self.tokens[c] for c in tokens])
+            y = [self.tokens[c] for c in tokens]
+            node = BentKernel(tree, outer[0], y[0]) if kinks or (self.straight and pair) else Kernels(
+                [Smooth(tree, len(outer) + len(tokens))], outer, y)
             self.algebra.add(key, node)
         return Value(form=Form.of(self.algebra.made[key]))
 
     def _over_sorted(self, body: ex.Expression, kink: ex.Expression) -> Value:
         """d = 1: mean over y of a body with a kink between x and y, through all order statistics of this n."""
         if len(self.sides) != 1 or self.n > MAX_SORTED:
-            raise Refused(f"{kink} (column {kink.column}) bends where y meets the own token: its mean is decomposed through all "
-                          f"order statistics, which needs d = 1 and n <= {MAX_SORTED} (here d = {len(self.sides)}, n = {self.n})")
+            raise Refused(f"{kink} (column {kink.column}) bends where y meets the own token, and its kernel is not one of one "
+                          f"argument and one coordinate of y: its mean is decomposed through all order statistics, which needs "
+                          f"d = 1 and n <= {MAX_SORTED} (here d = {len(self.sides)}, n = {self.n})")
         self.algebra.every_n = False
         total: Value | None = None
         for at_rank in at_every_rank(body, self.n, kink.column):

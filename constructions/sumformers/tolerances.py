@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from constructions.pieces.forms import Form, Quantity
+from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.mean import Renamed
 from constructions.pieces.node import Node, Sensitivities, pass_back
@@ -22,7 +23,7 @@ DIVISOR_MARGIN = 3.0
 
 def abstract_nodes(decomposition: Decomposition) -> list[Node]:
     """Return the nodes that a network only approximates; squares and products of the others err by their folds alone."""
-    return [node for node in decomposition.nodes if isinstance(node, Univariate | Kernels | OrderStatistic)]
+    return [node for node in decomposition.nodes if isinstance(node, Univariate | Kernels | BentKernel | OrderStatistic)]
 
 
 def sensitivities_of(output: Form, nodes: Sequence[Node]) -> Sensitivities:
@@ -119,6 +120,8 @@ def _elasticity(node: Node, tolerance: float, margin: float) -> float:
         return node.elasticity(tolerance, margin)
     if isinstance(node, OrderStatistic):
         return 11.0 * node.cells(tolerance)
+    if isinstance(node, BentKernel):
+        return node.parameters(tolerance)
     return 60.0
 
 

@@ -16,7 +16,7 @@ from constructions.targets import expression as ex
 from constructions.targets.language import parse
 
 KINDS = ("token", "function", "product", "quotient", "kernel", "mean", "rectified", "renamed", "order-statistic",
-         "soft-extremum")
+         "soft-extremum", "interpolated-kernel")
 MOST_VARIABLES = 64
 
 
@@ -59,7 +59,7 @@ class Entry:
     """One quantity: what it is, in terms of earlier ones, and where it is held.
 
     Attributes:
-        tree: a function of x[0], x[1], .. (function, kernel), or an expression with the same value (renamed).
+        tree: a function of x[0], x[1], .. (function, kernels), or an expression with the same value (renamed).
         of: the forms it depends on.
         detail: coordinate (token), rank (order-statistic, soft-extremum).
         reciprocal: the quantity 1/q of a quotient p/q.
@@ -116,7 +116,7 @@ def _entry(data: Mapping[str, Any], d: int) -> Entry:
         raise ValueError(f"quantity of kind {kind!r}")
     tokens = tuple(str(name) for name in data.get("tokens", []))
     tree = None
-    if kind in ("function", "kernel"):
+    if kind in ("function", "kernel", "interpolated-kernel"):
         tree = _tree(data["tree"], len(of) + len(tokens))
     elif kind == "renamed" and data["tree"] != "form":
         tree = _tree(data["tree"], d)

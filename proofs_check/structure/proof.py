@@ -33,7 +33,7 @@ from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 from proofs_check.structure.wide_expansion import MOST_DIRECT, through_polynomials
 
-ANCHORED = ("function", "product", "quotient", "kernel", "rectified", "order-statistic", "soft-extremum")
+ANCHORED = ("function", "product", "quotient", "kernel", "interpolated-kernel", "rectified", "order-statistic", "soft-extremum")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from proofs_check.structure.derivation import Entry, Form
 from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.extremum import soft_extremum
 from proofs_check.structure.function_rules import function, rectified
+from proofs_check.structure.interpolated import interpolated_kernel
 from proofs_check.structure.mean_rules import kernel, mean
 from proofs_check.structure.order import order_statistic
 from proofs_check.structure.premises import Premises, with_other
@@ -92,7 +93,9 @@ def narrowed(argument: Combination, reading: Reading) -> Combination:
     return replace(argument, actual=actual, exact=common(argument.exact, actual - argument.error))
 
 
-FOLLOWED = ("function", "rectified", "order-statistic", "soft-extremum")  # kinds whose error depends on where their argument is
+# Kinds whose error depends on where their argument is.
+FOLLOWED = ("function", "rectified", "interpolated-kernel", "order-statistic", "soft-extremum")
 RULES: dict[str, Callable[[Premises, Entry, Content, list[Combination]], Quantity]] = {
     "function": function, "rectified": rectified, "product": product, "mean": mean, "kernel": kernel,
-    "order-statistic": order_statistic, "soft-extremum": soft_extremum, "renamed": renamed}
+    "interpolated-kernel": interpolated_kernel, "order-statistic": order_statistic, "soft-extremum": soft_extremum,
+    "renamed": renamed}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from tests.benchmarks import (
+    bent_kernels,
     commands,
     continuous,
     executors,
@@ -25,6 +26,7 @@ def main() -> None:
     sampling.main([])
     executors.main()
     continuous.main([])
+    bent_kernels.main([])
     structure.main([])
     subdivision.main()
     linear_bounds.main()

@@ -1,0 +1,149 @@
+"""How far a kernel K(u, y) is from what is linear in u on every cell and piecewise linear in y: best boxes first, in batches.
+
+On a box inside one cell and one piece, with B what is held there (bilinear, from its four corners) and m the middle,
+
+    K - B  in  K(m) - B(m) + (dK/du - dB/du) [-r, r] + (dK/dy - dB/dy) [-s, s],   and in   K(box) - B(box):
+
+the first is sharp where K is smooth, the second where its slopes are steep or have no bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructions.targets import expression as ex
+from proofs_check.enclosures.interval import Floats, Interval, intersection, quiet
+from proofs_check.selection import Forking
+from proofs_check.walker import Chamber, Walker
+
+CLOSE = 1.01
+DEEPEST = 12  # how often a box is quartered
+MOST_BOXES = 4_000_000
+BATCH = 2**15
+ZERO = Interval.of(0.0)
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Values at the corners of cells and pieces; ``left`` and ``right`` (M, P) at the ends of each cell, at the knots of y.
+
+    Attributes:
+        cuts: (M + 1,) of u.
+        knots: (P,) of y.
+    """
+
+    cuts: Floats
+    knots: Floats
+    left: Floats
+    right: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    u: Interval
+    y: Interval
+    cell: Places
+    piece: Places
+
+    def take(self, rows: Places | slice) -> _Boxes:
+        return _Boxes(self.u[rows], self.y[rows], self.cell[rows], self.piece[rows])
+
+    def quarters(self) -> _Boxes:
+        u, y = (0.5 * side.lower + 0.5 * side.upper for side in (self.u, self.y))
+        low_u, high_u = Interval.of(self.u.lower, u), Interval.of(u, self.u.upper)
+        low_y, high_y = Interval.of(self.y.lower, y), Interval.of(y, self.y.upper)
+        parts = [(a, b) for a in (low_u, high_u) for b in (low_y, high_y)]
+        joined = [Interval(np.concatenate([p[axis].lower for p in parts]), np.concatenate([p[axis].upper for p in parts]))
+                  for axis in (0, 1)]
+        return _Boxes(joined[0], joined[1], np.tile(self.cell, 4), np.tile(self.piece, 4))
+
+
+@quiet
+def kernel_range(K: ex.Expression, u: Interval, y: Interval, pieces: int = 40) -> tuple[Interval, Interval]:
+    """Enclose the values of K, x[0] = u and x[1] = y in two intervals, and its slope in u; the whole line where undefined."""
+    boxes = _mesh(*(np.linspace(float(side.lower), float(side.upper), pieces + 1) for side in (u, y)))
+    value, slopes = _jets(K, boxes)
+    points, middle = _middle(boxes)
+    centred = _jets(K, middle)[0]
+    for slope, side, point in zip(slopes, (boxes.u, boxes.y), points, strict=True):
+        centred = centred + slope * (side - point)
+    value = intersection(value, centred)
+    return tuple(Interval.of(one.lower.min(), one.upper.max()) for one in (value, slopes[0]))  # type: ignore[return-value]
+
+
+@quiet
+def largest_gap(K: ex.Expression, lines: Lines, fine: float) -> float:
+    """Bound |K - what the lines hold| on all cells; infinite where no bound was found.
+
+    Args:
+        K: a tree in x[0] = u and x[1] = y.
+        lines: what is held.
+        fine: boxes below this are not looked at further.
+    """
+    todo, settled, met, spent = [(0, _mesh(lines.cuts, lines.knots))], 0.0, 0.0, 0
+    while todo:
+        depth, boxes = todo.pop()
+        if len(boxes.cell) > BATCH:
+            todo += [(depth, boxes.take(slice(BATCH, None))), (depth, boxes.take(slice(BATCH)))]
+            continue
+        gap, middle = _gaps(K, lines, boxes)
+        bound = gap.magnitude()
+        met, spent = max(met, float(middle.mignitude().max(initial=0.0))), spent + len(bound)
+        open_ = ~(bound <= max(met * CLOSE, fine)) & (depth < DEEPEST) & (spent < MOST_BOXES)
+        settled = max(settled, float(bound[~open_].max(initial=0.0)))
+        if settled == np.inf:
+            break
+        if open_.any():
+            todo.append((depth + 1, boxes.take(np.flatnonzero(open_)).quarters()))
+    return settled
+
+
+def _mesh(cuts: Floats, knots: Floats) -> _Boxes:
+    cell, piece = (index.ravel() for index in np.indices((len(cuts) - 1, len(knots) - 1)))
+    return _Boxes(Interval.of(cuts[cell], cuts[cell + 1]), Interval.of(knots[piece], knots[piece + 1]), cell, piece)
+
+
+def _jets(K: ex.Expression, boxes: _Boxes) -> tuple[Interval, list[Interval]]:
+    """Enclose K and both slopes, on either side of its kinks."""
+    walker = Walker([boxes.u, boxes.y], Chamber(1, 2, 0), Forking({}, len(boxes.cell), 0), second=False)
+    jet = walker.jet(K)
+    value, slopes = jet.value, [jet.gradient.get(v, ZERO) for v in (0, 1)]
+    full = [Interval.of(one.lower + np.zeros(boxes.u.shape), one.upper + np.zeros(boxes.u.shape)) for one in (value, *slopes)]
+    if walker.undefined.any():
+        full = [Interval.of(np.where(walker.undefined, -np.inf, one.lower), np.where(walker.undefined, np.inf, one.upper))
+                for one in full]
+    return full[0], full[1:]
+
+
+def _gaps(K: ex.Expression, lines: Lines, boxes: _Boxes) -> tuple[Interval, Interval]:
+    """Enclose the difference on boxes and at their middles."""
+    value, slopes = _jets(K, boxes)
+    points, middle = _middle(boxes)
+    held, _ = _bilinear(lines, middle)
+    whole, tilts = _bilinear(lines, boxes)
+    at_middle = _jets(K, middle)[0] - held
+    centred = at_middle
+    for slope, tilt, side, point in zip(slopes, tilts, (boxes.u, boxes.y), points, strict=True):
+        centred = centred + (slope - tilt) * (side - point)
+    return intersection(centred, value - whole), at_middle
+
+
+def _middle(boxes: _Boxes) -> tuple[list[Interval], _Boxes]:
+    points = [Interval.of(0.5 * side.lower + 0.5 * side.upper) for side in (boxes.u, boxes.y)]
+    return points, _Boxes(points[0], points[1], boxes.cell, boxes.piece)
+
+
+def _bilinear(lines: Lines, boxes: _Boxes) -> tuple[Interval, list[Interval]]:
+    """Enclose what is held, and its slopes in u and in y."""
+    i, j = boxes.cell, boxes.piece
+    a, b, c, e = (Interval.of(values[i, place]) for place in (j, j + 1) for values in (lines.left, lines.right))
+    start, origin = Interval.of(lines.cuts[i]), Interval.of(lines.knots[j])
+    h, g = Interval.of(lines.cuts[i + 1]) - start, Interval.of(lines.knots[j + 1]) - origin
+    q, s = (boxes.u - start) / h, (boxes.y - origin) / g
+    low, high = a + (b - a) * q, c + (e - c) * q
+    mixed = (e - c) - (b - a)
+    return low + (high - low) * s, [((b - a) + mixed * s) / h, ((c - a) + mixed * q) / g]
