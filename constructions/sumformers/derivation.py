@@ -6,7 +6,7 @@ channels that stands for it (docs/formats.md lists the kinds).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -25,23 +25,25 @@ from constructions.sumformers.sum_decomposition import Decomposition
 Entry = dict[str, Any]
 
 
-def derivation(decomposition: Decomposition, nodes: Sequence[Node], places: Places) -> dict[str, Any]:
+def derivation(decomposition: Decomposition, nodes: Sequence[Node], places: Places, channels: Container[str]
+               ) -> dict[str, Any]:
     """Return {"quantities": [..], "outputs": [form, ..]} for the quantities that the network holds.
 
     Args:
         decomposition: exact quantities.
         nodes: what was built; a reciprocal that is to be refined is made there, in the place of an exact one.
         places: where the network holds them.
+        channels: of the network; others hold 0, as those of a square without folds.
     """
     defined = list(_as_built(decomposition.nodes, nodes))
     quantities = [*decomposition.tokens, *(q for node in defined for q in node.outputs)]
     names = {q: f"q{k}" for k, q in enumerate(quantities)}
-    entries: list[Entry] = [{"name": names[q], "kind": "token", "coordinate": c, "held": _held(places[q])}
+    entries: list[Entry] = [{"name": names[q], "kind": "token", "coordinate": c, "held": _held(places[q], channels)}
                             for c, q in enumerate(decomposition.tokens)]
     for node in defined:
         for q, entry in _entries(node, names):
             if q in places:
-                entries.append({"name": names[q], **entry, "held": _held(places[q])})
+                entries.append({"name": names[q], **entry, "held": _held(places[q], channels)})
     return {"quantities": entries, "outputs": [_form(form, names) for form in decomposition.outputs]}
 
 
@@ -100,5 +102,6 @@ def _form(form: Form, names: Mapping[Quantity, str]) -> Entry:
     return written
 
 
-def _held(placed: Placed) -> Entry:
-    return {"channels": {channel: str(weight) for channel, weight in placed.channels.items()}, "constant": str(placed.constant)}
+def _held(placed: Placed, channels: Container[str]) -> Entry:
+    held = {channel: str(weight) for channel, weight in placed.channels.items() if channel in channels}
+    return {"channels": held, "constant": str(placed.constant)}

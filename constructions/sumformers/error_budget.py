@@ -72,7 +72,8 @@ def with_budget(swept: Swept, bits: int) -> Compiled:
               Share("weight-rounding", f"weights are {stored} numbers", rises[1]),
               Share("evaluation", f"evaluated in {stored}, any order of summation", rises[2])]
     kept = tuple(share for share in shares if share.bound or share.id == "evaluation")
-    return Compiled(swept.sumformer, bounds[-1], kept, derivation(program.decomposition, program.nodes, swept.sweep.places))
+    held = derivation(program.decomposition, program.nodes, swept.sweep.places, frozenset(swept.sumformer.channels))
+    return Compiled(swept.sumformer, bounds[-1], kept, held)
 
 
 def _approximations(swept: Swept, bound: Fraction) -> list[Share]:

@@ -187,3 +187,13 @@ def test_the_range_holds(text: str, seed: int) -> None:
     assert met.max() <= float(values.upper)
     moved = at(kernel(text), np.stack([np.minimum(u + 1e-6, b), y], axis=-1)) - met
     assert (np.abs(moved) <= float(slope.magnitude()) * 1e-6 + 1e-14).all()
+
+
+def test_a_square_without_folds_is_held_in_no_channel() -> None:
+    """sin(5 x) takes a Chebyshev polynomial so small that its square has no folds: the network has no channel for it."""
+    target = Target.from_text("3*mean(abs(x-y)*sin(5*x))", n=3, box=Box((Fraction(0),), (Fraction(2),)))
+    construction = construct_continuous(target, Fraction(1, 100), "sum-decomposition", ())
+    held = {channel for entry in construction.compiled.derivation["quantities"] for channel in entry["held"]["channels"]}
+    assert held <= set(construction.sumformer.channels)
+    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    assert found.bound <= 1.05 * float(construction.bound)
