@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 from flint import arb
 
+from constructions.errors import Refused
 from constructions.pieces.forms import Form, Placed, Quantity, between, ends, size, sum_of, upward
 from constructions.pieces.kernel_cells import Box, Cells, designed
 from constructions.pieces.kernel_gaps import steepest, value_hull
@@ -36,6 +38,8 @@ class BentKernel(Node):
         self.K, self.u, self.y = K, u, token
         self.inputs = (u, Form.of(token))
         low, high = value_hull(K, ends(u.range()), ends(token.range))
+        if not math.isfinite(high - low):
+            raise Refused(f"the values of {K} could not be bounded")
         self.outputs = (Quantity(f"mean({K})", between(low, high), False),)
 
     @property
@@ -64,7 +68,7 @@ class BentKernel(Node):
 
     def parameters(self, tolerance: float) -> float:
         """Predict the parameters: in inverse proportion to the tolerance."""
-        coarse = COARSE * max(size(self.outputs[0].range), 1e-300)
+        coarse = COARSE * max(size(self.outputs[0].range), tolerance)
         return designed(((self.K, coarse),), self.box(0.0))[0].parameters * coarse / tolerance
 
     def box(self, margin: float) -> Box:

@@ -157,3 +157,11 @@ def test_float32_and_domains_elsewhere() -> None:
 def test_a_kernel_of_several_coordinates_of_y_is_refused_with_the_reason() -> None:
     with pytest.raises(Refused, match="not one of one argument and one coordinate of y"):
         compiled("mean(abs(x[0]-y[0])*y[1])", "1/10", 2)
+
+
+def test_a_kernel_that_is_zero_and_one_without_a_range() -> None:
+    """relu(..) may never be positive; and sqrt(abs(..)) has no range in balls before it is lifted."""
+    _, nothing = compiled("mean(relu((x-2)-exp(-y)))*exp(-x)", "1/10")
+    assert float(nothing.bound) < 1e-12
+    _, lifted = compiled("mean(sqrt(abs(x-y)))/(2+mean(y))", "1/5")
+    assert {"lifted-root", "interpolated-kernel"} <= {share.id for share in lifted.shares}
