@@ -100,6 +100,11 @@ class Form:
         """Whether it is a function of the own token alone."""
         return all(q.token for q in self.terms)
 
+    @property
+    def of_coordinates(self) -> bool:
+        """Whether it is one of the own token's coordinates alone: no network errs there."""
+        return all(q.name.startswith("x.") for q in self.terms)
+
     @functools.cached_property
     def sizes(self) -> Mapping[Quantity, float]:
         """Absolute values of the coefficients, rounded."""

@@ -56,14 +56,9 @@ class BentKernel(Node):
         """Bound |dK/du|."""
         return steepest(self.K, ends(self.u.range()), ends(self.y.range))
 
-    @property
-    def exact_argument(self) -> bool:
-        """Whether u is a coordinate."""
-        return all(q.name.startswith("x.") for q in self.u.terms)
-
     def backward(self, sensitivities: Sensitivities) -> None:
         """A coordinate needs nothing; another u is passed the slope."""
-        if not self.exact_argument:
+        if not self.u.of_coordinates:
             pass_back(sensitivities, self.u, sensitivities.get(self.outputs[0], 0.0) * self.slope)
 
     def parameters(self, tolerance: float) -> float:
@@ -74,7 +69,7 @@ class BentKernel(Node):
     def box(self, margin: float) -> Box:
         """Return the ranges of u, which may be off by the margin where it is no coordinate, and of y."""
         low, high = ends(self.u.range())
-        margin = 0.0 if self.exact_argument else max(margin, ROUNDED * (abs(low) + abs(high)))
+        margin = 0.0 if self.u.of_coordinates else max(margin, ROUNDED * (abs(low) + abs(high)))
         return Box((low, high), ends(self.y.range), margin)
 
 

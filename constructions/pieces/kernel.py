@@ -66,7 +66,7 @@ class Kernels(Node):
         """Bound |dK_o/dz_v| for every output and outer variable."""
         from constructions.pieces.enclosure import partial_bound
 
-        return [[partial_bound(K, self.box, v) if any(not q.name.startswith("x.") for q in form.terms) else 0.0
+        return [[0.0 if form.of_coordinates else partial_bound(K, self.box, v)
                  for v, form in enumerate(self.outer)] for K in self.kernels]
 
     def backward(self, sensitivities: Sensitivities) -> None:
@@ -79,7 +79,7 @@ class Kernels(Node):
     def concrete(self, tolerance: float, margin: float, bases: Bases, mean: Means, max_degree: int,
                  max_rank: int) -> list[Node]:
         """Separate to the tolerance and return products of Chebyshev polynomials and the bilinear node."""
-        box: list[Interval] = [_widened(form.range(), margin if any(not q.name.startswith("x.") for q in form.terms) else 0.0)
+        box: list[Interval] = [_widened(form.range(), 0.0 if form.of_coordinates else margin)
                                for form in self.outer]
         box += [_widened(q.range, 0.0) for q in self.tokens]
         found = separate_many(self.kernels, len(self.outer), tuple(box), tolerance, max_degree, max_rank)
@@ -201,7 +201,7 @@ class Bilinear(Node):
 
     def _relative(self, a: int, b: int, F: tuple[float, float]) -> float:
         """Bound the expansions' part relative to output b, inf where that is not known."""
-        exact = all(q.name.startswith("x.") for form in self.exact.outer for q in form.terms)
+        exact = all(form.of_coordinates for form in self.exact.outer)
         if len(self.box) != 2 or not exact:
             return math.inf
         if (a, b) not in self.averages:

@@ -25,6 +25,7 @@ CHORDS = 0.1  # of the tolerance: how far chords may be from points
 STEPS = 2.0**-10  # of the largest W: the grid on which the ends of differences are put, so that neighbours share them
 MOST_STEPS, LEAST_STEP, LARGEST_STEP, WIDER, FEWER = 16, 1.25, 8.0, 8, 0.75  # how much finer or coarser in one step
 ALIKE = 0.4  # of the largest error: cells in which it is more are left alike, so that those of u and of y stay the same
+EQUAL = 1e-6  # relative: parts and lengths of cells are rounded by less, cells that are to differ do so by more
 SEEN, HOPELESS = 32, 4  # cells from which on it is asked whether the tolerance will be reached, and by how far it may be missed
 
 Kernels = tuple[tuple[ex.Expression, float], ...]
@@ -118,8 +119,11 @@ def _recut(grid: Floats, share: float, parts: Floats, most: int) -> Floats:
 
 
 def _spread(grid: Floats, parts: Floats, count: int) -> Floats:
-    """Return so many cells that each take the same part; equal parts give equal cells."""
-    if np.allclose(parts, parts[0], rtol=1e-3) and np.allclose(np.diff(grid), grid[1] - grid[0], rtol=1e-6):
+    """Return so many cells that each take the same part; equal parts give equal cells.
+
+    Without that last exception, for parts and cells that differ by rounding only, u and y would be cut a little apart.
+    """
+    if np.ptp(parts) <= EQUAL * parts[0] and np.ptp(np.diff(grid)) <= EQUAL * (grid[1] - grid[0]):
         return np.linspace(grid[0], grid[-1], count + 1)
     sums = np.concatenate([[0.0], np.cumsum(parts)])
     found = np.interp(np.linspace(0, sums[-1], count + 1), sums, grid)

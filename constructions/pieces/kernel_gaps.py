@@ -7,7 +7,6 @@ of the difference times the radii, and also K(box) - B(box): the first is sharp 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from constructions.targets import expression as ex
 from constructions.targets.ball_arrays import BallArray
-from constructions.targets.jets import ONE, ZERO, Jet, JetWalker
+from constructions.targets.jets import ONE, ZERO, Jet, JetWalker, forks
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -133,26 +132,15 @@ class _Boxes:
 
 def _gradient(K: ex.Expression, balls: list[BallArray]) -> tuple[BallArray, list[BallArray]]:
     """Enclose the value and both slopes, along every branch that is possible somewhere."""
-    shape, found = balls[0].mid.shape, list(_branches(K, balls))
-    slopes = [[jet.gradient.get(v, ZERO) for jet in found] for v in (0, 1)]
-    lower, upper = ([np.broadcast_to(end([getattr(s, name) + np.zeros(shape) for s in of], axis=0), shape) for of in slopes]
-                    for name, end in (("lower", np.min), ("upper", np.max)))
+    zeros, pair = np.zeros_like(balls[0].mid), [Jet(ball, {v: ONE}, second=False) for v, ball in enumerate(balls)]
+    found = [jet for jet, _ in forks(K, [pair], 0, MAX_FORKS)]
+    slopes = []
+    for v in (0, 1):
+        ends = [jet.gradient.get(v, ZERO) for jet in found]
+        slopes.append(BallArray.between(np.min([one.lower + zeros for one in ends], axis=0),
+                                        np.max([one.upper + zeros for one in ends], axis=0)))
     value = found[0].value
-    return (BallArray(value.mid + np.zeros(shape), value.rad + np.zeros(shape)),
-            [BallArray.between(a, b) for a, b in zip(lower, upper, strict=True)])
-
-
-def _branches(K: ex.Expression, balls: list[BallArray]) -> Iterator[Jet]:
-    decisions: list[bool] = []
-    for _ in range(MAX_FORKS):
-        walker = JetWalker([[Jet(ball, {v: ONE}, second=False) for v, ball in enumerate(balls)]], 0, decisions)
-        yield walker.jet(K)
-        while decisions and not decisions[-1]:
-            decisions.pop()
-        if not decisions:
-            return
-        decisions[-1] = False
-    yield Jet(ZERO, {v: BallArray(np.asarray(0.0), np.asarray(np.inf)) for v in (0, 1)})
+    return BallArray(value.mid + zeros, value.rad + zeros), slopes
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ largest result counts. Second derivatives are lost on the boxes where a kink is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeVar
@@ -265,6 +265,25 @@ class JetWalker:
         taken = a.where(positive | (open_ & self.decisions[index]), b)
         larger = BallArray.between(np.maximum(a.value.lower, b.value.lower), np.maximum(a.value.upper, b.value.upper))
         return replace(taken, value=larger.where(open_, taken.value))
+
+
+def forks(node: ex.Expression, tokens: list[list[Jet]], own: int, most: int) -> Iterator[tuple[Jet, np.ndarray]]:
+    """Yield (jet, boxes with an undecided kink) for every combination of one-sided slopes possible on the batch.
+
+    Beyond ``most`` combinations unbounded slopes are yielded: sound, and subdivision thins the kinks out.
+    """
+    decisions: list[bool] = []
+    for _ in range(most):
+        walker = JetWalker(tokens, own, decisions)
+        jet = walker.jet(node)
+        yield jet, walker.undecided
+        while decisions and not decisions[-1]:
+            decisions.pop()
+        if not decisions:
+            return
+        decisions[-1] = False
+    unbounded = BallArray(np.asarray(0.0), np.asarray(np.inf))
+    yield Jet(ZERO, dict.fromkeys(range(sum(map(len, tokens))), unbounded)), walker.undecided
 
 
 def _not_negative(jet: Jet) -> Jet:

@@ -12,7 +12,7 @@ import numpy as np
 
 from constructions.targets import expression as ex
 from constructions.targets.ball_arrays import BallArray
-from constructions.targets.jets import ONE, ZERO, Jet, JetWalker
+from constructions.targets.jets import ONE, ZERO, Jet, forks
 from constructions.targets.target import Target
 
 MAX_FORKS = 256
@@ -114,7 +114,8 @@ class _Search:
             bound, score = np.zeros(len(lower)), np.zeros_like(radii)
             for output in self.outputs:
                 for jet, rough in self._forks(output, balls, own):
-                    middle = next(iter(self._forks(output, centres, own, attain=True)))[0]
+                    middle, undecided = next(self._forks(output, centres, own))
+                    self._attain(middle, undecided, centres)
                     bound = np.maximum(bound, _l1_bound(jet, middle, rough | (not jet.second), radii))
                     score = np.maximum(score, _curvature(jet, radii))
         widest = radii.max(axis=1, keepdims=True)
@@ -123,27 +124,10 @@ class _Search:
         fair = np.where(radii * 16 >= widest, np.where(usable, score, radii), -1.0)
         return _Boxes(lower, upper, bound, fair.argmax(axis=1))
 
-    def _forks(self, output: ex.Expression, balls: list[BallArray], own: int, attain: bool = False
-               ) -> Iterator[tuple[Jet, np.ndarray]]:
-        """Yield (jet, boxes with an undecided kink) for every combination of one-sided slopes possible on the batch.
-
-        Beyond MAX_FORKS combinations an unbounded gradient is yielded: sound, and subdivision thins the kinks out.
-        """
+    def _forks(self, output: ex.Expression, balls: list[BallArray], own: int) -> Iterator[tuple[Jet, np.ndarray]]:
         tokens = [[Jet(balls[k * self.d + c], {k * self.d + c: ONE}, second=self.second,
                        rank=k if self.sorted and c == 0 else None) for c in range(self.d)] for k in range(self.n)]
-        decisions: list[bool] = []
-        for _ in range(MAX_FORKS):
-            walker = JetWalker(tokens, own, decisions)
-            jet = walker.jet(output)
-            if attain:
-                self._attain(jet, walker.undecided, balls)
-            yield jet, walker.undecided
-            while decisions and not decisions[-1]:
-                decisions.pop()
-            if not decisions:
-                return
-            decisions[-1] = False
-        yield Jet(ZERO, {0: BallArray(np.asarray(0.0), np.asarray(np.inf))}), walker.undecided
+        return forks(output, tokens, own, MAX_FORKS)
 
     def _attain(self, jet: Jet, undecided: np.ndarray, points: list[BallArray]) -> None:
         """Record the largest slope at a point that lies in the chamber and on no kink."""

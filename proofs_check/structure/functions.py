@@ -19,7 +19,7 @@ from flint import acb, arb, fmpq
 
 from constructions.targets import expression as ex
 from proofs_check.enclosures import functions as on_intervals
-from proofs_check.enclosures.interval import Interval
+from proofs_check.enclosures.interval import Interval, where
 from proofs_check.structure.ranges import Range
 from proofs_check.structure.variable import Variable
 
@@ -70,6 +70,19 @@ def value_range(tree: ex.Expression, box: Sequence[Range]) -> Range:
     """Enclose the values on one box, cut into pieces; infinite where the function may be undefined."""
     whole = on_boxes(tree, cut(box, PIECES.get(len(box), 6)))
     return float(np.min(whole.lower)), float(np.max(whole.upper))
+
+
+def on_either_side(tree: ex.Expression, leaves: Sequence[Interval]) -> tuple[Interval, list[Interval]]:
+    """Enclose values and slopes on boxes, kinks allowed, on either side of these; the whole line where it may be undefined."""
+    from proofs_check.selection import Forking
+    from proofs_check.walker import Chamber, Walker
+
+    shape = leaves[0].shape
+    walker = Walker(leaves, Chamber(1, len(leaves), 0), Forking({}, leaves[0].lower.size, 0), second=False)
+    jet = walker.jet(tree)
+    slopes = [jet.gradient.get(v, Interval.of(0.0)) for v in range(len(leaves))]
+    value, *slopes = (where(walker.undefined, Interval.whole(shape), one) for one in (jet.value, *slopes))
+    return value, slopes
 
 
 def cut(box: Sequence[Range], pieces: int) -> list[Interval]:

@@ -29,6 +29,10 @@ class HingeSum:
     jumps: dict[Fraction, Fraction] = field(default_factory=dict)
     blur: Fraction = Fraction(0)
 
+    def __call__(self, t: Fraction) -> Fraction:
+        """Return the exact value, ``blur`` aside."""
+        return self.constant + self.slope * t + sum((j * (t - knot) for knot, j in self.jumps.items() if t > knot), Fraction(0))
+
     def add(self, other: HingeSum, factor: Fraction) -> None:
         """Add a multiple."""
         self.constant += factor * other.constant

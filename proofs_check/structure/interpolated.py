@@ -24,7 +24,7 @@ from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, expanded
 from proofs_check.structure.derivation import Entry
 from proofs_check.structure.hinge_sums import ULP, HingeSum, Values, breakpoints
-from proofs_check.structure.matching import Affine, compared
+from proofs_check.structure.matching import compared
 from proofs_check.structure.polynomial import CONSTANT
 from proofs_check.structure.premises import Premises, ends, substituted, tree_of
 from proofs_check.structure.quantity import Combination, Quantity, around, joined, magnitude, merged, scaled
@@ -74,19 +74,17 @@ class _Reader:
         self.reading, self.u = reading, expanded(u, reading.definitions)
         self.token, self.other = f"{TOKEN}{y}", f"{OTHER}{y}"
         self.means: dict[str, HingeSum] = {}
+        self.tables: dict[str, HingeSum | None] = {}
 
     def read(self, held: Content) -> tuple[Seen, list[Seen]]:
         """Split what is held into what is straight in the means, and units that bend."""
         straight, units = Seen(Fraction(1)), list[Seen]()
-        whole = expanded(held, self.reading.definitions)
-        straight.of_y.blur += Fraction(whole.sharp_spread())
-        for name, c in self._linear(whole, straight).items():
+        for name, c in self._linear(expanded(held, self.reading.definitions), straight.of_y).items():
             bend = self.reading.bends.get(name)
-            place = None if bend is None else self._of_u(bend.argument)
             if bend is None:
                 self._mean(straight, name, c)
-            elif place is not None:
-                self._add(straight.of_u, name, c, HingeSum.of(bend.table, place))
+            elif (table := self._of_u(name)) is not None:
+                self._add(straight.of_u, name, c, table)
             else:
                 if len(bend.table.knots) != 1:
                     raise NotUnderstood("a unit between straight lines is no single hinge")
@@ -98,26 +96,23 @@ class _Reader:
 
     def _unit(self, argument: Content, weight: Fraction, knot: Fraction) -> Seen:
         seen = Seen(weight)
-        whole = expanded(argument, self.reading.definitions)
         seen.of_y.constant -= knot
-        seen.of_y.blur += Fraction(whole.sharp_spread())
-        for name, c in self._linear(whole, seen).items():
-            bend = self.reading.bends.get(name)
-            if bend is None:
+        for name, c in self._linear(expanded(argument, self.reading.definitions), seen.of_y).items():
+            if name not in self.reading.bends:
                 self._mean(seen, name, c)
                 continue
-            place = self._of_u(bend.argument)
-            if place is None:
+            if (table := self._of_u(name)) is None:
                 raise NotUnderstood("a unit between straight lines reads a table of something else")
-            self._add(seen.of_u, name, c, HingeSum.of(bend.table, place))
+            self._add(seen.of_u, name, c, table)
         return seen
 
-    def _linear(self, content: Content, seen: Seen) -> Mapping[str, Fraction]:
-        """Return the coefficients; the constant goes to what is seen."""
+    def _linear(self, content: Content, to: HingeSum) -> Mapping[str, Fraction]:
+        """Return the coefficients; the constant and the noise go to a sum."""
         found = {}
+        to.blur += Fraction(content.sharp_spread())
         for monomial, c in content.main.terms.items():
             if monomial == CONSTANT:
-                seen.of_y.constant += from_rational(c)
+                to.constant += from_rational(c)
                 continue
             ((name, exponent), *more) = monomial
             if more or exponent != 1:
@@ -125,9 +120,16 @@ class _Reader:
             found[name] = from_rational(c)
         return found
 
-    def _of_u(self, argument: Content) -> Affine | None:
-        place = compared(expanded(argument, self.reading.definitions), self.u)
-        return None if place is None or not place.scale else place
+    def _of_u(self, name: str) -> HingeSum | None:
+        """Return a table as a function of u, None where it is one of something else: several units read the same one."""
+        if name not in self.tables:
+            self.tables[name] = self._tabulated(name, self.u)
+        return self.tables[name]
+
+    def _tabulated(self, name: str, of: Content) -> HingeSum | None:
+        bend = self.reading.bends[name]
+        place = compared(expanded(bend.argument, self.reading.definitions), of)
+        return HingeSum.of(bend.table, place) if place is not None and place.scale else None
 
     def _add(self, to: HingeSum, name: str, c: Fraction, table: HingeSum) -> None:
         """Add the variable of a table, scaled to [-1, 1]."""
@@ -144,24 +146,18 @@ class _Reader:
 
     def _averaged(self, name: str) -> HingeSum:
         """Return the function of y whose mean a channel holds."""
-        content, found = self.reading.pooled[name], HingeSum()
-        found.blur = Fraction(content.sharp_spread())
-        for monomial, c in content.main.terms.items():
-            if monomial == CONSTANT:
-                found.constant += from_rational(c)
-                continue
-            ((variable, exponent), *more) = monomial
+        found = HingeSum()
+        for variable, c in self._linear(self.reading.pooled[name], found).items():
             own = variable.removeprefix(OTHER)
-            if more or exponent != 1 or not (variable == self.other or own in self.reading.bends):
-                raise NotUnderstood(f"{name} is no mean of hinges of one coordinate")
             if variable == self.other:
-                self._add(found, variable, from_rational(c), HingeSum(slope=Fraction(1)))
+                self._add(found, variable, c, HingeSum(slope=Fraction(1)))
                 continue
-            bend, at = self.reading.bends[own], self.reading.variables[self.token].content(self.token)
-            place = compared(expanded(bend.argument, self.reading.definitions), at)
-            if place is None or not place.scale:
+            if own not in self.reading.bends:
+                raise NotUnderstood(f"{name} is no mean of hinges of one coordinate")
+            table = self._tabulated(own, self.reading.variables[self.token].content(self.token))
+            if table is None:
                 raise NotUnderstood(f"{name} is the mean of a table of something else than one coordinate")
-            self._add(found, own, from_rational(c), HingeSum.of(bend.table, place))
+            self._add(found, own, c, table)
         return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -15,12 +14,11 @@ from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, Definitions, expanded
 from proofs_check.structure.derivation import Entry, Form, Held
 from proofs_check.structure.deviation import difference
-from proofs_check.structure.functions import value_range
+from proofs_check.structure.functions import PIECES, cut, on_either_side, value_range
 from proofs_check.structure.matching import argument_variable
 from proofs_check.structure.polynomial import Polynomial, combined
 from proofs_check.structure.premises import FOLDS, Premises, ends, in_scale, substituted, tree_of, with_other
 from proofs_check.structure.quantity import (
-    ZERO,
     Combination,
     Part,
     Quantity,
@@ -198,15 +196,7 @@ def _own_coordinate(argument: Combination) -> int | None:
 
 def partial_range(K: ex.Expression, sides: list[tuple[float, float]], variable: int) -> tuple[float, float]:
     """Enclose one partial derivative on a box."""
-    from proofs_check.selection import Forking
-    from proofs_check.structure.functions import PIECES, cut
-    from proofs_check.walker import Chamber, Walker
-
-    cells = cut(sides, PIECES.get(len(sides), 6))
-    walker = Walker(cells, Chamber(1, len(sides), 0), Forking({}, cells[0].lower.size, 0), second=False)
-    slope = walker.jet(K).gradient.get(variable, ZERO)
-    if walker.undefined.any():
-        return -math.inf, math.inf
+    slope = on_either_side(K, cut(sides, PIECES.get(len(sides), 6)))[1][variable]
     return float(slope.lower.min()), float(slope.upper.max())
 
 

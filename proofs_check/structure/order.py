@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -23,12 +22,12 @@ from proofs_check.enclosures.interval import Interval
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, Definitions, affine, expanded
 from proofs_check.structure.derivation import Entry
+from proofs_check.structure.hinge_sums import HingeSum
 from proofs_check.structure.matching import Affine, compared
 from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
 from proofs_check.structure.premises import Premises, ends, with_other
 from proofs_check.structure.quantity import Combination, Quantity, magnitude, merged
 from proofs_check.structure.reading import OTHER, Bend, NotUnderstood, Reading
-from proofs_check.structure.tables import Table
 
 ONE = Fraction(1)
 NEARLY = Fraction(1, 2**30)
@@ -132,8 +131,8 @@ def _table_name(reading: Reading, monomial: Monomial) -> str:
 def _clamp(of: Counted, bend: Bend, weight: Fraction, n: int, ends: tuple[Fraction, Fraction]) -> Clamp:
     """Read height and start off a table, the ramp off what its argument averages: n times the ramp of one token."""
     table = bend.table
-    ramp, cuts, blur = _piecewise(of, _at_token(of.reading, bend.argument))
-    inside = sorted({*ends, *(cut for cut in cuts if ends[0] < cut < ends[1])})
+    ramp = _piecewise(of, _at_token(of.reading, bend.argument))
+    inside = sorted({*ends, *(cut for cut in ramp.jumps if ends[0] < cut < ends[1])})
     points = [(t, ramp(t)) for t in inside]
     rises = [((at_b - at_a) / (b - a), a, at_a) for (a, at_a), (b, at_b) in itertools.pairwise(points)]
     slope, a, at_a = max(rises, key=lambda rise: rise[0])
@@ -151,7 +150,7 @@ def _clamp(of: Counted, bend: Bend, weight: Fraction, n: int, ends: tuple[Fracti
     height = weight * table.slopes[0]
     length = table.knots[1] - first if flat else ONE
     beyond = abs(length - 1) if flat else max(largest - first - 1, Fraction(0))
-    return Clamp(height, first, left, right, abs(height) * (n * off + blur + beyond))
+    return Clamp(height, first, left, right, abs(height) * (n * off + ramp.blur + beyond))
 
 
 def _at_token(reading: Reading, argument: Content) -> Content:
@@ -163,11 +162,10 @@ def _at_token(reading: Reading, argument: Content) -> Content:
     return expanded(whole, Definitions({name: reading.averaged_noise(name) for name in means}))
 
 
-def _piecewise(of: Counted, content: Content) -> tuple[Callable[[Fraction], Fraction], set[Fraction], Fraction]:
-    """Return a token function as a piecewise-linear function of u, the points between which it is linear, and what it misses."""
+def _piecewise(of: Counted, content: Content) -> HingeSum:
+    """Return a token function as a piecewise-linear function of u."""
     reading, at_y = of.reading, of.at_other
-    parts: list[tuple[Fraction, Table | None, Fraction, Fraction]] = []
-    constant, cuts, blur = from_rational(content.main.at_zero), set[Fraction](), Fraction(content.sharp_spread())
+    found = HingeSum(from_rational(content.main.at_zero), blur=Fraction(content.sharp_spread()))
     linear: list[tuple[Content, fmpq]] = []
     for monomial, c in content.main.terms.items():
         if monomial == CONSTANT:
@@ -182,22 +180,12 @@ def _piecewise(of: Counted, content: Content) -> tuple[Callable[[Fraction], Frac
         variable = reading.variables[name]
         if place is None or len(monomial) != 1 or monomial[0][1] != 1 or not name.startswith(OTHER):
             raise NotUnderstood("a thermometer that reads another form")
-        scale, shift = from_rational(place.scale), from_rational(place.shift)
         weight = from_rational(c) / variable.half
-        constant -= weight * variable.centre
-        blur += abs(weight) * max(abs(slope) for slope in bend.table.slopes) * Fraction(place.missed)
-        parts.append((weight, bend.table, scale, shift))
-        cuts |= {(knot - shift) / scale for knot in bend.table.knots}
+        found.constant -= weight * variable.centre
+        found.add(HingeSum.of(bend.table, place), weight)
     if linear:
         place = compared(affine(linear), at_y)
         if place is None:
             raise NotUnderstood("a thermometer that reads another form")
-        blur += Fraction(place.missed)
-        parts.append((from_rational(place.scale), None, ONE, Fraction(0)))
-        constant += from_rational(place.shift)
-
-    def value(t: Fraction) -> Fraction:
-        terms = (weight * (t if table is None else table(scale * t + shift)) for weight, table, scale, shift in parts)
-        return constant + sum(terms, Fraction(0))
-
-    return value, cuts, blur
+        found.add(HingeSum(from_rational(place.shift), from_rational(place.scale), blur=Fraction(place.missed)), ONE)
+    return found

@@ -1,4 +1,4 @@
-"""How far a kernel K(u, y) is from what is linear in u on every cell and piecewise linear in y: best boxes first, in batches.
+"""How far a kernel K(u, y) is from what is linear in u on every cell and piecewise linear in y, by subdivision.
 
 On a box inside one cell and one piece, with B what is held there (bilinear, from its four corners) and m the middle,
 
@@ -9,6 +9,7 @@ the first is sharp where K is smooth, the second where its slopes are steep or h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +17,12 @@ from numpy.typing import NDArray
 
 from constructions.targets import expression as ex
 from proofs_check.enclosures.interval import Floats, Interval, intersection, quiet
-from proofs_check.selection import Forking
-from proofs_check.walker import Chamber, Walker
+from proofs_check.structure.functions import on_either_side
 
 CLOSE = 1.01
 DEEPEST = 12  # how often a box is quartered
 MOST_BOXES = 4_000_000
 BATCH = 2**15
-ZERO = Interval.of(0.0)
 Places = NDArray[np.intp]
 
 
@@ -49,6 +48,15 @@ class _Boxes:
     cell: Places
     piece: Places
 
+    @property
+    def sides(self) -> tuple[Interval, Interval]:
+        return self.u, self.y
+
+    @property
+    def middle(self) -> _Boxes:
+        u, y = (Interval.of(0.5 * side.lower + 0.5 * side.upper) for side in self.sides)
+        return _Boxes(u, y, self.cell, self.piece)
+
     def take(self, rows: Places | slice) -> _Boxes:
         return _Boxes(self.u[rows], self.y[rows], self.cell[rows], self.piece[rows])
 
@@ -66,12 +74,9 @@ class _Boxes:
 def kernel_range(K: ex.Expression, u: Interval, y: Interval, pieces: int = 40) -> tuple[Interval, Interval]:
     """Enclose the values of K, x[0] = u and x[1] = y in two intervals, and its slope in u; the whole line where undefined."""
     boxes = _mesh(*(np.linspace(float(side.lower), float(side.upper), pieces + 1) for side in (u, y)))
-    value, slopes = _jets(K, boxes)
-    points, middle = _middle(boxes)
-    centred = _jets(K, middle)[0]
-    for slope, side, point in zip(slopes, (boxes.u, boxes.y), points, strict=True):
-        centred = centred + slope * (side - point)
-    value = intersection(value, centred)
+    middle = boxes.middle
+    value, slopes = on_either_side(K, boxes.sides)
+    value = intersection(value, _around(on_either_side(K, middle.sides)[0], slopes, boxes, middle))
     return tuple(Interval.of(one.lower.min(), one.upper.max()) for one in (value, slopes[0]))  # type: ignore[return-value]
 
 
@@ -107,34 +112,21 @@ def _mesh(cuts: Floats, knots: Floats) -> _Boxes:
     return _Boxes(Interval.of(cuts[cell], cuts[cell + 1]), Interval.of(knots[piece], knots[piece + 1]), cell, piece)
 
 
-def _jets(K: ex.Expression, boxes: _Boxes) -> tuple[Interval, list[Interval]]:
-    """Enclose K and both slopes, on either side of its kinks."""
-    walker = Walker([boxes.u, boxes.y], Chamber(1, 2, 0), Forking({}, len(boxes.cell), 0), second=False)
-    jet = walker.jet(K)
-    value, slopes = jet.value, [jet.gradient.get(v, ZERO) for v in (0, 1)]
-    full = [Interval.of(one.lower + np.zeros(boxes.u.shape), one.upper + np.zeros(boxes.u.shape)) for one in (value, *slopes)]
-    if walker.undefined.any():
-        full = [Interval.of(np.where(walker.undefined, -np.inf, one.lower), np.where(walker.undefined, np.inf, one.upper))
-                for one in full]
-    return full[0], full[1:]
-
-
 def _gaps(K: ex.Expression, lines: Lines, boxes: _Boxes) -> tuple[Interval, Interval]:
     """Enclose the difference on boxes and at their middles."""
-    value, slopes = _jets(K, boxes)
-    points, middle = _middle(boxes)
-    held, _ = _bilinear(lines, middle)
+    middle = boxes.middle
+    value, slopes = on_either_side(K, boxes.sides)
     whole, tilts = _bilinear(lines, boxes)
-    at_middle = _jets(K, middle)[0] - held
-    centred = at_middle
-    for slope, tilt, side, point in zip(slopes, tilts, (boxes.u, boxes.y), points, strict=True):
-        centred = centred + (slope - tilt) * (side - point)
-    return intersection(centred, value - whole), at_middle
+    at_middle = on_either_side(K, middle.sides)[0] - _bilinear(lines, middle)[0]
+    apart = [slope - tilt for slope, tilt in zip(slopes, tilts, strict=True)]
+    return intersection(_around(at_middle, apart, boxes, middle), value - whole), at_middle
 
 
-def _middle(boxes: _Boxes) -> tuple[list[Interval], _Boxes]:
-    points = [Interval.of(0.5 * side.lower + 0.5 * side.upper) for side in (boxes.u, boxes.y)]
-    return points, _Boxes(points[0], points[1], boxes.cell, boxes.piece)
+def _around(at_middle: Interval, slopes: Sequence[Interval], boxes: _Boxes, middle: _Boxes) -> Interval:
+    """Enclose values by those at the middles and the slopes (mean value theorem)."""
+    for slope, side, point in zip(slopes, boxes.sides, middle.sides, strict=True):
+        at_middle = at_middle + slope * (side - point)
+    return at_middle
 
 
 def _bilinear(lines: Lines, boxes: _Boxes) -> tuple[Interval, list[Interval]]:
