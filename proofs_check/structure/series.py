@@ -194,18 +194,18 @@ def _range(parts: Parts) -> Range:
 
 def summed(parts: Parts) -> Parts:
     """Add weighted series: those that share a variable, directly or through others, become one."""
-    groups: list[tuple[set[str], Parts]] = []
-    for series, weight in parts:
+    groups: dict[int, tuple[set[str], Parts]] = {}
+    owner: dict[str, int] = {}
+    for number, (series, weight) in enumerate(parts):
         names, members = set(series.names), [(series, weight)]
-        apart = []
-        for known, others in groups:
-            if known & names or not (known or names):
-                others.extend(members)
-                names, members = known | names, others
-            else:
-                apart.append((known, others))
-        groups = [*apart, (names, members)]
-    return [members[0] if len(members) == 1 else (_added(tuple(sorted(names)), members), 1.0) for names, members in groups]
+        for group in sorted({owner[name] for name in series.names or ("",) if name in owner}):
+            known, others = groups.pop(group)
+            others.extend(members)
+            names, members = known | names, others
+        groups[number] = names, members
+        owner |= dict.fromkeys(names or {""}, number)
+    return [members[0] if len(members) == 1 else (_added(tuple(sorted(names)), members), 1.0)
+            for names, members in groups.values()]
 
 
 def _added(names: tuple[str, ...], parts: Parts) -> Series:
