@@ -54,7 +54,8 @@ Length = Annotated[int | None, typer.Option(
     "--n", parser=_whole_number, metavar="INTEGER", help="Length to sample at, for a run about every n. (default: the run's)",
     show_default=False)]
 D = Annotated[int | None, typer.Option(
-    parser=_whole_number, metavar="INTEGER", help="Coordinates a token. (default: the target's own, else 1)", show_default=False)]
+    parser=_whole_number, metavar="INTEGER", help="Coordinates a token. (default: the target's own, else those it names)",
+    show_default=False)]
 Domain = Annotated[str, typer.Option(help="LO,HI for every coordinate, or LO,HI;LO,HI;.. one pair a coordinate.")]
 Method = Annotated[str, typer.Option(help="Construction: auto (the fewest parameters), grid, sum-decomposition, power-sums, "
                                           "order-statistics, or fit (a polynomial, its error proved by subdivision).")]

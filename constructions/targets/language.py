@@ -8,6 +8,7 @@ of :data:`expression.FUNCTIONS`, two-argument ``maximum`` and ``minimum``, and a
 from __future__ import annotations
 
 import ast
+import re
 from fractions import Fraction
 
 from constructions.errors import BadInput, nearest
@@ -57,6 +58,11 @@ def parse(text: str, d: int, positional: bool = False) -> tuple[ex.Expression, .
         raise ExpressionError(text, "an empty tuple has no outputs", 1)
     reader = _Reader(text.strip(), d, positional)
     return tuple(reader.read(node, inside=False, depth=0) for node in outputs)
+
+
+def coordinates_in(text: str) -> int:
+    """Return how many coordinates of a token a text names: 2 for ``x[0]*y[1]``, 1 where it names none by number."""
+    return max((int(number) for number in re.findall(r"\b[xy]\s*\[\s*(\d{1,2})\s*\]", text)), default=0) + 1
 
 
 def _syntax_column(text: str, error: Exception) -> int:

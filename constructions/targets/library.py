@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from constructions.domains import Box
 from constructions.errors import BadInput, nearest
-from constructions.targets.language import WORDS, ExpressionError
+from constructions.targets.language import WORDS, ExpressionError, coordinates_in
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 
 
@@ -71,7 +71,8 @@ LIBRARY = {target.name: target for target in (
 def resolve(text: str, *, n: int | None, d: int | None, domain: str, positional: bool = False) -> AnyTarget:
     """Turn what the user wrote after ``--target`` into a target: a name, a ``package.module:callable`` or an expression.
 
-    With ``positional`` tokens get one coordinate more, their position i/n in [0, 1] (mathematics: positional-encoding).
+    With ``positional`` tokens get one coordinate more, their position i/n in [0, 1] (mathematics: positional-encoding). Without
+    ``d`` an expression has the coordinates that it or the domain names.
 
     Raises:
         BadInput: unknown name (with the nearest ones), n or d that does not fit, or a text outside the language.
@@ -82,12 +83,14 @@ def resolve(text: str, *, n: int | None, d: int | None, domain: str, positional:
     if named is not None:
         return _named(named, n, d, domain, positional)
     n = 3 if n is None else n
+    sides = domain.count(";") + 1
     if names_callable(text):
         if positional:
             raise BadInput(f"--positional: {text.strip()!r} is a callable; expected an expression in x, y, i and j")
-        return CallableTarget.load(text.strip(), n=n, box=Box.parse(domain, d or 1))
+        return CallableTarget.load(text.strip(), n=n, box=Box.parse(domain, d or sides))
     try:
-        return Target.from_text(text.strip(), n=n, box=_box(domain, d or 1, positional), positional=positional)
+        d = d or max(sides, coordinates_in(text))
+        return Target.from_text(text.strip(), n=n, box=_box(domain, d, positional), positional=positional)
     except ExpressionError:
         if not text.strip().replace("-", "_").isidentifier() or text.strip() in WORDS:
             raise

@@ -119,5 +119,13 @@ def test_a_name_an_expression_and_a_callable_are_told_apart() -> None:
     assert resolve("range", n=4, d=None, domain="0,1").name == "range"
     assert resolve("x", n=None, d=None, domain="0,1").n == 3
     assert isinstance(resolve("numpy:sin", n=2, d=2, domain="-1,2"), CallableTarget)
+    assert resolve("mean(abs(x[0]-y[2])*y[ 1 ])", n=None, d=None, domain="0,1").d == 3
+    assert resolve("x[0]", n=None, d=None, domain="0,1;0,2").d == 2
     box = resolve("mean(y[1])", n=2, d=2, domain="-1,2;1/3,2/3").box
     assert box.lower == (Fraction(-1), Fraction(1, 3))
+
+
+@pytest.mark.parametrize(("text", "d", "domain"), [("x[1]", 1, "0,1"), ("x[2]", None, "0,1;0,1"), ("x + y[1]", None, "0,1")])
+def test_coordinates_that_do_not_fit_are_refused(text: str, d: int | None, domain: str) -> None:
+    with pytest.raises(BadInput):
+        resolve(text, n=None, d=d, domain=domain)
