@@ -189,6 +189,8 @@ def _first_built(decomposition: Decomposition, built: Callable[[Decomposition], 
     reasons: dict[str, None] = {}
     for make in (lambda: decomposition, *decomposition.others):
         again = make()
+        if again is None:
+            continue
         instead = replace(decomposition, tokens=again.tokens, outputs=again.outputs, nodes=again.nodes)
         try:
             return instead, built(instead)

@@ -53,11 +53,6 @@ class Kernels(Node):
         """It depends on the sequence."""
         return False
 
-    @property
-    def of_one_pair(self) -> bool:
-        """Whether K is a function of one z and one coordinate of y."""
-        return len(self.outer) == len(self.tokens) == 1
-
     def realise(self, sweep: Sweep) -> None:
         """Never: a tolerance is needed first."""
         raise TypeError("a kernel is separated before it is realised")

@@ -26,9 +26,43 @@ STEPS = 2.0**-10  # of the largest W: the grid on which the ends of differences 
 MOST_STEPS, LEAST_STEP, LARGEST_STEP, WIDER, FEWER = 16, 1.25, 8.0, 8, 0.75  # how much finer or coarser in one step
 ALIKE = 0.4  # of the largest error: cells in which it is more are left alike, so that those of u and of y stay the same
 EQUAL = 1e-6  # relative: parts and lengths of cells are rounded by less, cells that are to differ do so by more
+TINY, ALMOST = 1e-300, 1.15
 SEEN, HOPELESS = 32, 4  # cells from which on it is asked whether the tolerance will be reached, and by how far it may be missed
 
-Kernels = tuple[tuple[ex.Expression, float], ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A kernel K(u, v), how far what stands for w K(u, v) may be from it, and where its weight w lies."""
+
+    K: ex.Expression
+    tolerance: float
+    weight: Range = (1.0, 1.0)
+
+    @property
+    def size(self) -> float:
+        """Bound |w|."""
+        return max(map(abs, self.weight))
+
+    @property
+    def pieces(self) -> float:
+        """Return the part of the tolerance that products of hinges and the weight may take.
+
+        For |u - v| on cells and pieces of length h lines err by h/4, products with u by h/8, and these by the range of w
+        times h/16: with this part, and a little more, the pieces are as long as the cells.
+        """
+        wide = self.weight[1] - self.weight[0]
+        return ALMOST * wide / (6 * self.size + wide) if wide else 0.0
+
+    def widths(self, cells: Cells) -> Floats:
+        """Return how wide the ranges of w D_k are."""
+        corners = [w * end for w in self.weight for end in (cells.low, cells.low + cells.width)]
+        return np.max(corners, axis=0) - np.min(corners, axis=0)
+
+    def error(self, cells: Cells) -> float:
+        """Return the error of lines and products with u, as a share of what it may be."""
+        allowed = (1 - self.pieces) * self.tolerance
+        return (self.size * cells.gap + float(self.widths(cells).max(initial=0.0)) / 16) / allowed
 
 
 @dataclass(frozen=True)
@@ -66,11 +100,6 @@ class Cells:
     shift: float = 0.0
     gap: float = math.inf
 
-    @property
-    def product_error(self) -> float:
-        """Bound what two hinges in the place of a product leave."""
-        return float(self.width.max(initial=0.0)) / 16
-
     @functools.cached_property
     def used(self) -> frozenset[int]:
         """Numbers of the inner knots at which some beta_k bends."""
@@ -83,11 +112,11 @@ class Cells:
 
 
 @functools.lru_cache(maxsize=64)
-def designed(kernels: Kernels, box: Box, most: int = MOST) -> tuple[Cells, ...]:
+def designed(kernels: tuple[Wanted, ...], box: Box, most: int = MOST) -> tuple[Cells, ...]:
     """Choose cells, the same for all kernels, for an error of each one of at most its tolerance.
 
     Args:
-        kernels: trees in x[0] = u and x[1] = y, each with a tolerance, same unit.
+        kernels: trees in x[0] = u and x[1] = y, with their tolerances.
         box: the ranges.
         most: cells, twice the channels that may be pooled.
 
@@ -103,9 +132,8 @@ def designed(kernels: Kernels, box: Box, most: int = MOST) -> tuple[Cells, ...]:
             break  # smooth kernels gain with the square of the number of cells, no other ones more
         found = _Design.of(kernels, box, *(_recut(grid, found.share, parts, most) for grid, parts in (
             (found.u, found.of_cells), (found.y, found.of_pieces))))
-    K, tolerance = kernels[0]
-    raise Refused(f"{K} between straight lines to within {tolerance:.3g} needs more than {counted(most)} cells, twice "
-                  f"--max-latent")
+    raise Refused(f"{kernels[0].K} between straight lines to within {kernels[0].tolerance:.3g} needs more than {counted(most)} "
+                  f"cells, twice --max-latent")
 
 
 def _recut(grid: Floats, share: float, parts: Floats, most: int) -> Floats:
@@ -141,7 +169,7 @@ class _Design:
         of_cells, of_pieces: of each cell of u and piece of y, over the largest one.
     """
 
-    kernels: Kernels
+    kernels: tuple[Wanted, ...]
     box: Box
     u: Floats
     y: Floats
@@ -151,18 +179,19 @@ class _Design:
     of_pieces: Floats
 
     @staticmethod
-    def of(kernels: Kernels, box: Box, u: Floats, y: Floats) -> _Design:
+    def of(kernels: tuple[Wanted, ...], box: Box, u: Floats, y: Floats) -> _Design:
         """Draw the cells and bound how far they are from the kernels."""
         found, share = list[Cells](), 0.0
         of_cells, of_pieces = np.zeros(len(u) - 1), np.zeros(len(y) - 1)
-        for K, tolerance in kernels:
-            cells = drawn(K, box, u, y, tolerance)
-            apart = _bounded(K, cells)
+        for one in kernels:
+            cells, scale = drawn(one.K, box, u, y, one.tolerance / max(one.size, TINY)), one.size / one.tolerance
+            apart = _bounded(one.K, cells)
             found.append(replace(cells, shift=-apart.middle, gap=apart.largest * ROOM))
-            share = max(share, (found[-1].gap + cells.product_error) / tolerance)
-            of_cells = np.maximum(of_cells, (apart.of_cells[1] - apart.of_cells[0] + cells.width / 8) / tolerance)
-            of_pieces = np.maximum(of_pieces, (apart.of_pieces[1] - apart.of_pieces[0]) / tolerance)
-        scaled = [np.maximum(parts, 0) / max(float(parts.max()), 1e-300) for parts in (of_cells, of_pieces)]
+            share = max(share, one.error(found[-1]))
+            spread = apart.of_cells[1] - apart.of_cells[0]
+            of_cells = np.maximum(of_cells, scale * spread + one.widths(cells) / (8 * one.tolerance))
+            of_pieces = np.maximum(of_pieces, scale * (apart.of_pieces[1] - apart.of_pieces[0]))
+        scaled = [np.maximum(parts, 0) / max(float(parts.max()), TINY) for parts in (of_cells, of_pieces)]
         return _Design(kernels, box, u, y, tuple(found), share, *scaled)
 
     def fewer(self) -> _Design:

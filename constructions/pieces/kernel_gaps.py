@@ -90,12 +90,12 @@ def value_hull(K: ex.Expression, u: Range, y: Range, pieces: int = 48) -> Range:
     return float(np.min(value.lower)), float(np.max(value.upper))
 
 
-def steepest(K: ex.Expression, u: Range, y: Range, pieces: int = 48) -> float:
-    """Bound the slope of K in u, on either side of its kinks; infinite where none is seen."""
+def steepest(K: ex.Expression, u: Range, y: Range, pieces: int = 48) -> Range:
+    """Bound the slopes of K in u and in y, on either side of its kinks; infinite where none is seen."""
     boxes = _Boxes.mesh(*(np.linspace(*side, pieces + 1) for side in (u, y)))
     with np.errstate(all="ignore"):
-        _, (slope, _) = _gradient(K, boxes.balls())
-    return float(slope.magnitude.max())
+        in_u, in_y = (float(slope.magnitude.max()) for slope in _gradient(K, boxes.balls())[1])
+    return in_u, in_y
 
 
 @dataclass(eq=False)

@@ -106,15 +106,16 @@ class Sweep:
         """Bound what rounding does to an affine form of channels when a unit reads it."""
         return upward((len(placed.channels) + 4) * self.unit * float(placed.mass))
 
-    def bottleneck(self, form: Form) -> tuple[Placed, float]:
+    def bottleneck(self, form: Form, room: float = 0.0) -> tuple[Placed, float]:
         """Return the form as few channels: through one identity unit when it has several and many units will read it.
 
-        relu(form - low) = form - low (mathematics: identity-channel). Returns the place and a bound of the rounding added.
+        relu(form - low) = form - low (mathematics: identity-channel), low by ``room`` below all values. Returns the place and a
+        bound of the rounding added.
         """
         placed = self.places.form(form)
         if len(placed.channels) <= 1:
             return placed, 0.0
-        return self.materialise(placed, self.actual(form))
+        return self.materialise(placed, self.actual(form) + arb(0, room))
 
     def materialise(self, placed: Placed, values: arb) -> tuple[Placed, float]:
         """Put an affine form with the given values into a channel of its own."""

@@ -20,6 +20,7 @@ from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
+from constructions.pieces.quotient import Quotient
 from constructions.pieces.square import COST_PER_FOLD
 from constructions.pieces.univariate import TooWide
 from constructions.sumformers.error_budget import Compiled, with_budget
@@ -121,13 +122,21 @@ def _below_rounding(decomposition: Decomposition, tolerance: float, limits: Limi
 
 def _with_share(decomposition: Decomposition, tolerance: float, share: float, limits: Limits, arithmetic: Arithmetic) -> Swept:
     scale, widen = share, 1.0
+    reason: Refused | None = None
     for _ in range(24):
-        program = Program.of(decomposition, scale * tolerance, tolerance, widen, limits)
         try:
+            program = Program.of(decomposition, scale * tolerance, tolerance, widen, limits)
             floor = program.swept(arithmetic, folds=finest(program))
         except TooWide:
             widen *= 4
             continue
+        except Refused as refused:
+            reason, scale = reason or refused, 2 * scale
+            if scale > 4 * share or not _of_bent_quotients(decomposition):
+                raise reason from None
+            continue
+        if floor.bound > tolerance and reason is not None:
+            raise reason
         if floor.bound > tolerance:
             scale *= max(0.25, min(0.9, 0.9 * tolerance / floor.bound)) if floor.bound < np.inf else 0.25
             if scale < 1e-7:
@@ -138,6 +147,11 @@ def _with_share(decomposition: Decomposition, tolerance: float, share: float, li
         found = replace(fewest_folds(program, tolerance, arithmetic, floor), floor=floor.bound)
         return _coarser(decomposition, tolerance, share, scale, widen, limits, arithmetic, floor, found)
     raise Refused(f"eps = {tolerance:g}: arguments leave the intervals their functions were approximated on")
+
+
+def _of_bent_quotients(decomposition: Decomposition) -> bool:
+    """Say whether kernels between straight lines are divided: what accuracy that takes is overestimated, up to four times."""
+    return all(any(isinstance(node, kind) for node in decomposition.nodes) for kind in (BentKernel, Quotient))
 
 
 def _floor_reason(program: Program, tolerance: float, floor: Swept) -> str:

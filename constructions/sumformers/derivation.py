@@ -77,8 +77,7 @@ def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quanti
                 yield q, {"kind": "kernel", "tree": str(K.tree), "of": forms[: len(node.outer)],
                           "tokens": [names[token] for token in node.tokens]}
         case BentKernel():
-            yield node.outputs[0], {"kind": "interpolated-kernel", "tree": str(node.K), "of": forms[:1],
-                                    "tokens": [names[node.y]]}
+            yield node.outputs[0], {"kind": "interpolated-kernel", "tree": str(node.K), "of": forms}
         case Mean():
             yield node.outputs[0], {"kind": "mean", "of": forms}
         case Rectified():

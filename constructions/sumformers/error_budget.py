@@ -101,7 +101,7 @@ def _named(node: Node) -> tuple[str, str]:
         kernels = ", ".join(str(K.tree) for K in node.exact.kernels)
         return "separable-kernel", f"{kernels} by {len(node.U)} products"
     if isinstance(node, Interpolated):
-        return "interpolated-kernel", f"{node.exact.K} between straight lines on {len(node.cells.rises)} cells"
+        return "interpolated-kernel", f"{node.exact} between straight lines on {len(node.lines.rises)} cells"
     if isinstance(node, Logarithm):
         return "interpolation-error", f"exp and log of a soft extremum by {node.units} hinges"
     if isinstance(node, RefinedQuotient):

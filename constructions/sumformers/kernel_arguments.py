@@ -8,7 +8,7 @@ from constructions.errors import Refused
 from constructions.pieces.forms import Form
 from constructions.pieces.kernel import Kernels
 from constructions.pieces.node import Node
-from constructions.sumformers.rewriting import affine, composed, constant_tree
+from constructions.sumformers.rewriting import affine, composed, constant_tree, unbound
 from constructions.sumformers.values import Algebra, Value, tree_of
 from constructions.targets import expression as ex
 
@@ -59,6 +59,11 @@ def kernel_tree(body: ex.Expression, tokens: Sequence[int], value: Callable[[ex.
     order = sorted(range(len(outer)), key=lambda v: sorted(q.name for q in outer[v][1].terms))
     place = {v: k for k, v in enumerate(order)}
     return settle(tree), [outer[v][1] for v in order]
+
+
+def other_coordinates(body: ex.Expression) -> list[int]:
+    """Return the coordinates of y that occur."""
+    return sorted({node.coordinate for node in unbound(body) if isinstance(node, ex.Other)})
 
 
 def with_shared_kernels(nodes: Sequence[Node]) -> list[Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from constructions.pieces.smooth import ANALYTIC
@@ -42,6 +43,14 @@ def deviation(body: ex.Expression) -> ex.Expression | None:
                       exponent=ex.Number(value=k)) if u == v and k == 2:
             return u
     return None
+
+
+def unbound(body: ex.Expression) -> Iterator[ex.Expression]:
+    """Return the nodes of a tree, those inside reductions left out: what is y there is another y."""
+    yield body
+    if not isinstance(body, ex.Reduction):
+        for child in body.children():
+            yield from unbound(child)
 
 
 def with_own(body: ex.Expression) -> ex.Expression:

@@ -24,9 +24,10 @@ from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
 from constructions.pieces.quotient import Quotient
 from constructions.pieces.smooth import Smooth
-from constructions.sumformers.kernel_arguments import kernel_tree, with_shared_kernels
+from constructions.sumformers.kernel_arguments import kernel_tree, other_coordinates, with_shared_kernels
 from constructions.sumformers.natural_range import constant_ball, meet, natural_range
-from constructions.sumformers.rewriting import analytic, averaged, factors, with_own
+from constructions.sumformers.paired_kernels import Pair, paired
+from constructions.sumformers.rewriting import analytic, averaged, factors, unbound, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, chained, over_sorted
 from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
@@ -47,8 +48,8 @@ class Decomposition:
         density: what stands in.
         stands_in: its expressions, where ``missed`` is estimated and the checker has to prove it.
         lifted: the text with the roots lifted that was decomposed in the place of the target, "" for the target itself.
-        others: make the same otherwise, to be tried in this order: with bases of roots that are kept away from 0, and with
-            kernels between straight lines where a product expansion may not do.
+        others: make the same otherwise, to be tried in this order, or say that there is nothing else to make: with bases of roots
+            that are kept away from 0, and with kernels between straight lines where a product expansion may not do.
     """
 
     tokens: tuple[Quantity, ...]
@@ -59,7 +60,7 @@ class Decomposition:
     density: str = ""
     stands_in: tuple[ex.Expression, ...] = ()
     lifted: str = ""
-    others: tuple[Callable[[], Decomposition], ...] = ()
+    others: tuple[Callable[[], Decomposition | None], ...] = ()
 
 
 def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int, *,
@@ -79,11 +80,21 @@ def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, 
     reader = _Reader(sides, n, guarded, straight)
     forms = tuple(reader.algebra.form(reader.value(output)) for output in outputs)
     again, nodes = functools.partial(decompose, outputs, sides, n), reader.algebra.nodes
-    others = [functools.partial(again, guarded=True)] if reader.bases else []
-    if any(isinstance(node, Kernels) and node.of_one_pair for node in nodes):
-        others.append(functools.partial(again, straight=True))
+    others: list[Callable[[], Decomposition | None]] = [functools.partial(again, guarded=True)] if reader.bases else []
+    if any(isinstance(node, Kernels) for node in nodes):
+        others.append(functools.partial(_straightened, again, _bent_kernels(nodes)))
     return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(nodes)), reader.algebra.every_n,
                          others=() if guarded or straight else tuple(others))
+
+
+def _straightened(again: Callable[..., Decomposition], bent: int) -> Decomposition | None:
+    """Decompose with more kernels between straight lines, None if there are no more."""
+    found = again(straight=True)
+    return found if _bent_kernels(found.nodes) > bent else None
+
+
+def _bent_kernels(nodes: Sequence[Node]) -> int:
+    return sum(isinstance(node, BentKernel) for node in nodes)
 
 
 def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:
@@ -167,11 +178,27 @@ class _Reader:
         values = p.range() / q.range()
         average = averaged(left, right)
         if average is not None:  # an average of u with positive weights lies in the range of u
-            values = meet(values, natural_range(average, self.tokens, self.n))
+            within = natural_range(average, self.tokens, self.n)
+            if centred := self._centred(node, average, within):
+                return centred
+            values = meet(values, within)
         key = ("quotient", p.key(), q.key())
         if key not in self.algebra.made:
             self.algebra.add(key, Quotient(f"({shown(p)})/({shown(q)})", p, q, r, values))
         return Value(form=Form.of(self.algebra.made[key]), order=order)
+
+    def _centred(self, node: ex.Binary, average: ex.Expression, within: arb) -> Value | None:
+        """Read mean(w u)/mean(w) as c + mean(w (u - c))/mean(w) where w bends; None where it does not, or c is near 0 anyway.
+
+        What is wrong with w counts as |u - c| and as |F - c|, F the quotient: least for c in the middle of u.
+        """
+        middle = Fraction(float(within.mid())).limit_denominator(1000)
+        match node.right:
+            case ex.Reduction(kind=kind, body=w) if not all(map(analytic, unbound(w))) and abs(middle) > width(within) / 16:
+                shifted = ex.Binary("*", w, ex.Binary("-", average, ex.Number(middle)))
+                quotient = self.value(ex.Binary("/", ex.Reduction(kind, shifted), node.right, column=node.column))
+                return self.algebra.sum(Value(tree=ex.Number(middle)), quotient)
+        return None
 
     def _kink(self, name: str, argument: ex.Expression) -> Value:
         inner = self.algebra.concrete(self.value(argument))
@@ -248,27 +275,34 @@ class _Reader:
 
     def _kernel(self, body: ex.Expression) -> Value:
         """mean over y of a body that mixes y with the own token or with means."""
-        kinks = [node for node in body.walk() if isinstance(node, ex.Apply | ex.Binary) and not analytic(node)]
-        tokens = sorted({node.coordinate for node in body.walk() if isinstance(node, ex.Other)})
+        kinks = [node for node in unbound(body) if isinstance(node, ex.Apply | ex.Binary) and not analytic(node)]
+        tokens = other_coordinates(body)
         tree, outer = kernel_tree(body, tokens, self.value, self.algebra)
         if not outer:  # it is n that mixes with y
             return self._token_mean(ex.specialise(body, self.n))
-        pair = len(outer) == len(tokens) == 1
-        if kinks and not pair:
+        pair = paired(body, self.tokens, self.value, self.algebra) if kinks or self.straight else None
+        if pair is not None:
+            return self._bent(pair)
+        if kinks:
             return self._over_sorted(body, kinks[0])
         key = ("kernel", tree, tuple(form.key() for form in outer), tuple(tokens))
         if key not in self.algebra.made:
             y = [self.tokens[c] for c in tokens]
-            node = BentKernel(tree, outer[0], y[0]) if kinks or (self.straight and pair) else Kernels(
-                [Smooth(tree, len(outer) + len(tokens))], outer, y)
-            self.algebra.add(key, node)
+            self.algebra.add(key, Kernels([Smooth(tree, len(outer) + len(tokens))], outer, y))
         return Value(form=Form.of(self.algebra.made[key]))
+
+    def _bent(self, pair: Pair) -> Value:
+        key = ("bent", pair.K, *(None if form is None else form.key() for form in (pair.u, pair.v, pair.w)))
+        if key not in self.algebra.made:
+            self.algebra.add(key, BentKernel(pair.K, pair.u, pair.v, pair.w))
+        mean = Value(form=Form.of(self.algebra.made[key]))
+        return mean if pair.outer == ONE else self.algebra.product([self.value(pair.outer), mean])
 
     def _over_sorted(self, body: ex.Expression, kink: ex.Expression) -> Value:
         """d = 1: mean over y of a body with a kink between x and y, through all order statistics of this n."""
         if len(self.sides) != 1 or self.n > MAX_SORTED:
-            raise Refused(f"{kink} (column {kink.column}) bends where y meets the own token, and its kernel is not one of one "
-                          f"argument and one coordinate of y: its mean is decomposed through all order statistics, which needs "
+            raise Refused(f"{kink} (column {kink.column}) bends where y meets the own token, and its kernel has more than one "
+                          f"argument of either side: its mean is decomposed through all order statistics, which needs "
                           f"d = 1 and n <= {MAX_SORTED} (here d = {len(self.sides)}, n = {self.n})")
         self.algebra.every_n = False
         total: Value | None = None

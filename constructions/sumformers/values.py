@@ -6,6 +6,7 @@ a kink is a node made.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.errors import Refused
-from constructions.pieces.forms import Form, Irrational, Quantity, ball, ends, width
+from constructions.pieces.forms import Form, Irrational, Quantity, ball, ends, hull, width
 from constructions.pieces.mean import Rectified, Renamed
 from constructions.pieces.node import Node
 from constructions.pieces.product import Product
@@ -126,7 +127,8 @@ class Algebra:
             return self.scaled(value_of(other), _constant(constant))
         key = ("product", frozenset({p.key(), q.key()}))
         if key not in self.made:
-            self.add(key, Product(f"({shown(p)})*({shown(q)})", p, q, p.range() * q.range()))
+            corners = [arb(x) * arb(y) for x, y in itertools.product(ends(p.range()), ends(q.range()))]
+            self.add(key, Product(f"({shown(p)})*({shown(q)})", p, q, hull(corners)))
         return Value(form=Form.of(self.made[key]))
 
     def function(self, outer: ex.Expression, value: Value) -> Value:

@@ -1,4 +1,7 @@
-"""interpolated-kernel: a kernel linear in u between cuts, two hinges in the place of each product; every n, any continuous K."""
+"""interpolated-kernel: a kernel linear in u between cuts, two hinges in the place of each product; every n, any continuous K.
+
+With a weight w of the token two hinges of v and w stand for each product of these as well.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +72,24 @@ def between_cuts(given: Given) -> Evidence:
                    "straight lines in u are off by at most Lambda h/2")
 
 
+def with_a_weight(given: Given) -> Evidence:
+    """w_0 r + (w_1 - w_0)/2 F, F = relu(r + s - 1) + s - relu(s - r), for r w, w = w_0 + (w_1 - w_0) s; |F - 2 r s| <= 1/8."""
+    r, s, F = sympy.symbols("r s F", nonnegative=True)
+    low, wide = sympy.Symbol("w_0", real=True), sympy.Symbol("w_1 - w_0", positive=True)
+    share = sympy.Rational(given["share"])
+    off = low * r + wide / 2 * F - r * (low + wide * s)
+    return follows({"from above": (wide / 16 - off, [(wide / 2, share - (F - 2 * r * s))]),
+                    "from below": (wide / 16 + off, [(wide / 2, share + (F - 2 * r * s))])}, "off by at most (w_1 - w_0)/16")
+
+
+def at_the_knots(given: Given) -> Evidence:
+    """relu(s - 1) = 0: for r = 0 the hinges are 0 + s - s, for r = 1 they are s + s - 0."""
+    low, wide, s = sympy.symbols("w_0 w s", real=True)
+    at_zero, at_one = given["rest"] * s - s, s + given["rest"] * s
+    return identities({"r = 0": wide / 2 * at_zero, "r = 1": low + wide / 2 * at_one - (low + wide * s)},
+                      "a piece begins with 0 and ends with w")
+
+
 KERNELS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "|u - y|": lambda u, y: abs(u - y), "max(u, y^2)": lambda u, y: max(u, y * y), "u y |u - y|": lambda u, y: u * y * abs(u - y),
     "1/(1 + |u - y|)": lambda u, y: 1 / (1 + abs(u - y))}
@@ -97,6 +118,59 @@ def _network_off(name: str, m: int, n: int, given: Given) -> str:
     return ""
 
 
+def weighted_networks(given: Given) -> Evidence:
+    """The same with weights: tokens (y, w) with beta_k between knots, and what stands for w beta_k in its place."""
+    cases = itertools.product(KERNELS, (1, 2), (1, 2))
+    return every(cases, lambda case: _weighted_off(*case, given), "{} kernels, cuts and lengths: within the bound everywhere")
+
+
+WEIGHTS = (Fraction(-1, 2), Fraction(1, 4), Fraction(1))
+
+
+def _weighted_off(name: str, m: int, n: int, given: Given) -> str:
+    K, cuts, knots = KERNELS[name], [Fraction(k, m) for k in range(m + 1)], [Fraction(j, 2 * m) for j in range(2 * m + 1)]
+    lattice, wide = [Fraction(k, 8 * m) for k in range(8 * m + 1)], max(WEIGHTS) - min(WEIGHTS)
+    values = [[K(c, t) for t in knots] for c in cuts]
+    tokens = list(itertools.product(lattice, WEIGHTS))
+    stands = [{token: _stands(row, knots, *token, given) for token in tokens} for row in values]
+    lines = [{y: _between(row, knots, y) for y in lattice} for row in values]
+    e = max(abs((1 - q) * lines[k][y] + q * lines[k + 1][y] - K(u, y)) for u in lattice for y in lattice
+            for k, q in [_cell(cuts, u)])
+    rises = [[stands[k + 1][token] - stands[k][token] for token in tokens] for k in range(m)]
+    low, width = [min(rise) for rise in rises], [(max(rise) - min(rise)) * given["width"] for rise in rises]
+    share = Fraction(given["share"]) / 2
+    steps = max(abs(b - a) for row in values for a, b in itertools.pairwise(row))
+    bound = max(map(abs, WEIGHTS)) * e + max(width) * share + wide * steps * share
+    for chosen in itertools.combinations_with_replacement(tokens[::n], n):
+        mu = [sum(row[token] for token in chosen) / Fraction(n) for row in stands]
+        for u in lattice[::n]:
+            gap = abs(_formula(u, mu, cuts, low, width) - sum(w * K(u, y) for y, w in chosen) / n)
+            if gap > bound:
+                return f"{name}, {m} cells, u = {u}, tokens {chosen}: {gap} > {bound}"
+    return ""
+
+
+def _stands(row: Sequence[Fraction], knots: Sequence[Fraction], y: Fraction, w: Fraction, given: Given) -> Fraction:
+    """Return beta(t_0) w and, for each piece, the rise of beta times what stands for r w."""
+    low, wide = min(WEIGHTS), max(WEIGHTS) - min(WEIGHTS)
+    s, total = (w - low) / wide, row[0] * w
+    for (a, b), (start, end) in zip(itertools.pairwise(knots), itertools.pairwise(row), strict=True):
+        r = min(max((y - a) / (b - a), Fraction(0)), Fraction(1))
+        hinges = max(r + s - 1, Fraction(0)) + given["rest"] * s - max(s - r, Fraction(0))
+        total += (end - start) * (low * r + wide / 2 * hinges)
+    return total
+
+
+def _between(row: Sequence[Fraction], knots: Sequence[Fraction], y: Fraction) -> Fraction:
+    k, q = _cell(knots, y)
+    return (1 - q) * row[k] + q * row[k + 1]
+
+
+def _cell(cuts: Sequence[Fraction], u: Fraction) -> tuple[int, Fraction]:
+    k = min(int(u * (len(cuts) - 1)), len(cuts) - 2)
+    return k, (u - cuts[k]) / (cuts[k + 1] - cuts[k])
+
+
 def _sequences(lattice: Sequence[Fraction], n: int) -> Iterator[tuple[Fraction, ...]]:
     if n <= 2:
         yield from itertools.product(lattice, repeat=n)
@@ -107,8 +181,7 @@ def _sequences(lattice: Sequence[Fraction], n: int) -> Iterator[tuple[Fraction, 
 
 
 def _line(K: Callable[[Fraction, Fraction], Fraction], cuts: Sequence[Fraction], u: Fraction, y: Fraction) -> Fraction:
-    k = min(int(u * (len(cuts) - 1)), len(cuts) - 2)
-    q = (u - cuts[k]) / (cuts[k + 1] - cuts[k])
+    k, q = _cell(cuts, u)
     return (1 - q) * K(cuts[k], y) + q * K(cuts[k + 1], y)
 
 
@@ -130,14 +203,18 @@ STEP = ProofStep(
           r"-\tfrac1n\sum_jK(u,x_j)\Bigr\rvert\le e+\max_k\tfrac{W_k}{16}",
     source="ours; the two hinges are the means of McCormick's envelopes (1976)", depends_on=("sum-decomposition",),
     hypotheses=("K continuous", "L_k <= beta_{k+1}(y) - beta_k(y) <= L_k + W_k"),
-    constants={"share": Fraction(1, 8), "width": 1, "step": 1, "rate": Fraction(1, 2)},
+    constants={"share": Fraction(1, 8), "width": 1, "step": 1, "rate": Fraction(1, 2), "rest": 1},
     checks=(Check("two hinges for a product", Method.SYMBOLIC, two_hinges),
             Check("no smaller constant", Method.SYMBOLIC, attained),
             Check("beyond the cell", Method.SYMBOLIC, at_the_ends),
             Check("between two cuts", Method.SYMBOLIC, telescopes),
             Check("the error of lines in u", Method.SYMBOLIC, between_cuts),
-            Check("networks on rational sequences", Method.EXACT, networks, support=True)),
+            Check("two hinges for a weight", Method.SYMBOLIC, with_a_weight),
+            Check("at the knots of v", Method.SYMBOLIC, at_the_knots),
+            Check("networks on rational sequences", Method.EXACT, networks, support=True),
+            Check("networks with weights", Method.EXACT, weighted_networks, support=True)),
     mutations=(Mutation("1/8 becomes 1/9", {"share": Fraction(1, 9)}),
                Mutation("W_k covers half of what D_k takes", {"width": Fraction(1, 2)}),
+               Mutation("s is left out", {"rest": 0}),
                Mutation("q becomes q/2", {"step": Fraction(1, 2)}),
                Mutation("Lambda h/3", {"rate": Fraction(1, 3)})))

@@ -7,12 +7,12 @@ most a quarter of the squared width of u's range, and not negative.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from constructions.targets import expression as ex
 from proofs_check.enclosures import functions as on_intervals
-from proofs_check.enclosures.interval import Interval, maximum, minimum
+from proofs_check.enclosures.interval import Interval, intersection, maximum, minimum
 from proofs_check.structure.ranges import Range
 
 Sides = Sequence[tuple[Fraction, Fraction]]
@@ -133,8 +133,12 @@ def _of_variance(values: Interval, u: ex.Expression, sides: Sides, n: int | None
     return minimum(maximum(values, Interval.of(0.0)), Interval.of((width * width * Interval.of(0.25)).upper))
 
 
-def quotient_range(p: ex.Expression, q: ex.Expression, sides: Sides) -> Range:
-    """Enclose mean(a)/mean(b) with b > 0, where a = b u for a product b of factors of a; the whole line where it is no such."""
+def quotient_range(p: ex.Expression, q: ex.Expression, sides: Sides, known: Mapping[ex.Expression, Interval] | None = None
+                   ) -> Range:
+    """Enclose mean(a)/mean(b) with b > 0, where a = b u for a product b of factors of a; the whole line where it is no such.
+
+    ``known`` are ranges of functions of y that have been found otherwise.
+    """
     match p, q:
         case ex.Reduction(kind="mean", body=a), ex.Reduction(kind="mean", body=b) if float(_natural(b, sides, None).lower) > 0:
             rest = _factors(a)
@@ -144,9 +148,21 @@ def quotient_range(p: ex.Expression, q: ex.Expression, sides: Sides) -> Range:
                 rest.remove(factor)
             values = Interval.of(1.0)
             for factor in rest:
-                values = values * _natural(factor, sides, None)
+                values = values * _narrowed(factor, sides, known or {})
             return float(values.lower), float(values.upper)
     return WHOLE
+
+
+def _narrowed(node: ex.Expression, sides: Sides, known: Mapping[ex.Expression, Interval]) -> Interval:
+    """Enclose a function of y, an affine one of what is known by that."""
+    found = _natural(node, sides, None)
+    if node in known:
+        return intersection(found, known[node])
+    if isinstance(node, ex.Binary) and node.operator in "+-*" and any(
+            ex.rational_value(part) is not None for part in node.children()):
+        left, right = (_narrowed(part, sides, known) for part in node.children())
+        return intersection(found, ex.ARITHMETIC[node.operator](left, right))
+    return found
 
 
 def _factors(node: ex.Expression) -> list[ex.Expression]:

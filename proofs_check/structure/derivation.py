@@ -116,8 +116,10 @@ def _entry(data: Mapping[str, Any], d: int) -> Entry:
         raise ValueError(f"quantity of kind {kind!r}")
     tokens = tuple(str(name) for name in data.get("tokens", []))
     tree = None
-    if kind in ("function", "kernel", "interpolated-kernel"):
+    if kind in ("function", "kernel"):
         tree = _tree(data["tree"], len(of) + len(tokens))
+    elif kind == "interpolated-kernel":
+        tree = _tree(data["tree"], 2)
     elif kind == "renamed" and data["tree"] != "form":
         tree = _tree(data["tree"], d)
     held = Held({str(c): exact_number(w) for c, w in data["held"]["channels"].items()}, exact_number(data["held"]["constant"]))

@@ -1,195 +1,230 @@
-"""Means of a kernel between straight lines: held against mean over y of K(u, y) for every n (mathematics: interpolated-kernel).
+"""Means of a kernel between straight lines: held against mean over y of w K(u, v) for every n (mathematics: interpolated-kernel).
 
-Read from the weights alone. A unit sees alpha(u) + mean over y of gamma(y), both piecewise linear. On a cell of u, between two
-cuts, alpha is linear and gamma's mean lies where gamma does: most units never bend there, and two do,
-
-    w relu(z_1) - w relu(z_2),   with  A = (z_1 + z_2 + W)/2 a mean,  B = (z_1 - z_2 + W)/2 linear in u,  A, B in [0, W]:
-
-that is w (2 A B/W - A), up to w W/8. So the network is within that of the mean over y of a function that is linear in u on each
-cell and piecewise linear in y, and a mean of differences from K is at most the largest.
+Read from the weights alone. Units of psi see a function of u and means of features of y; units of phi that make a feature see
+functions of v and w. Both are put between straight lines (``straightening.py``): then what is held is the mean over y of a
+function that is linear in u on each cell, in v on each piece, and in w; a mean of differences from w K is at most the largest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Container, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
+from flint import fmpq
 
 from constructions.targets import expression as ex
-from proofs_check.enclosures.interval import Floats, quiet
+from proofs_check.enclosures.interval import Floats, Interval, quiet
 from proofs_check.exact_values import from_rational
-from proofs_check.structure.content import Content, expanded
+from proofs_check.structure.content import Content, affine, expanded
 from proofs_check.structure.derivation import Entry
-from proofs_check.structure.hinge_sums import ULP, HingeSum, Values, breakpoints
-from proofs_check.structure.matching import compared
-from proofs_check.structure.polynomial import CONSTANT
-from proofs_check.structure.premises import Premises, ends, substituted, tree_of
-from proofs_check.structure.quantity import Combination, Quantity, around, joined, magnitude, merged, scaled
-from proofs_check.structure.reading import OTHER, TOKEN, NotUnderstood, Reading
+from proofs_check.structure.hinge_sums import ULP, HingeSum, breakpoints
+from proofs_check.structure.matching import NEGLIGIBLE, compared, leading_monomial
+from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
+from proofs_check.structure.premises import Premises, ends, substituted, tree_of, with_other
+from proofs_check.structure.quantity import Combination, Part, Quantity, around, joined, magnitude, merged, scaled
+from proofs_check.structure.ranges import polynomial_size
+from proofs_check.structure.reading import NotUnderstood, Reading
 from proofs_check.structure.straight_lines import Lines, kernel_range, largest_gap
+from proofs_check.structure.straightening import ABOVE, Features, Seen, Straight, straightened
 
 ID = "interpolated-kernel"
-NEARLY = 2.0**-30  # of what a unit sees: a unit that bends by less is taken as straight, and what that misses is counted
-
-
-@dataclass(eq=False)
-class Seen:
-    """What a unit sees, or what is held without one: a function of u and a mean over y."""
-
-    weight: Fraction
-    of_u: HingeSum = field(default_factory=HingeSum)
-    of_y: HingeSum = field(default_factory=HingeSum)
+WEIGHT = "w"
+ONE = Interval.of(1.0)
+Side = tuple[float, float]
+_Split = Callable[[Content, Seen], dict[str, Fraction]]
+_Pooled = Mapping[str, tuple[Seen, Sequence[Seen]]]
 
 
 def interpolated_kernel(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
-    """Lines against K at the u that is held, and the slope of K in u."""
-    (u,), K = of, tree_of(entry)
-    y = _coordinate(given, entry)
-    sides = given.reading.variables[OTHER + str(y)].interval()
-    straight, units = _Reader(given.reading, u.content, y).read(held)
-    own = _error(K, straight, units, ends(u.actual), ends(sides), given.fine)
-    values, _ = kernel_range(K, u.exact, sides)
-    _, slope = kernel_range(K, joined(u.exact, u.actual), sides)
-    passed = slope * u.error if magnitude(u.error) else around(0.0)
-    definition = ex.Reduction("mean", substituted(K, [u.definition, ex.Other(y)]))
-    parts = {(ID, f"{K} between straight lines on {len(units) // 2} cells"): own}
-    return Quantity(values, around(own) + passed, definition, entry.held, around(own), None,
-                    merged(parts, scaled(u.parts, magnitude(slope)) if magnitude(u.error) else {}))
-
-
-def _coordinate(given: Premises, entry: Entry) -> int:
-    definitions = [given.known[token].definition for token in entry.tokens]
-    if len(definitions) != 1 or not isinstance(definitions[0], ex.Own):
-        raise NotUnderstood("a kernel between straight lines is of one coordinate of a token")
-    return definitions[0].coordinate
+    """Lines against w K at the u, v and w that are held, and how far that follows each of them."""
+    if not 2 <= len(of) <= 3:
+        raise NotUnderstood("a kernel between straight lines is of u, v, and a weight if there is one")
+    (u, v, *weight), K = of, tree_of(entry)
+    w = weight[0] if weight else None
+    for one in of[1:]:
+        if any(isinstance(node, ex.Reduction | ex.OrderStatistic | ex.Length) for node in one.definition.walk()):
+            raise NotUnderstood("a kernel between straight lines of what is no function of one token")
+    reader = _Reader(given.reading, u.content, v.content, None if w is None else w.content)
+    straight, units = reader.read(held)
+    own = _error(K, straight, units, reader.features, ends(u.actual), ends(v.actual), None if w is None else ends(w.actual),
+                 given.fine)
+    values, _ = kernel_range(K, u.exact, v.exact)
+    _, slopes = kernel_range(K, joined(u.exact, u.actual), joined(v.exact, v.actual))
+    size = ONE if w is None else w.actual
+    follows = [(one, slope) for one, slope in zip(of, [*(slope * size for slope in slopes), values], strict=False)
+               if magnitude(one.error)]
+    tree = K if w is None else ex.Binary("*", ex.Own(2), K)
+    definition = ex.Reduction("mean", substituted(tree, [u.definition, *(with_other(one.definition) for one in of[1:])]))
+    part: dict[Part, float] = {(ID, f"{tree} between straight lines on {len(units) // 2} cells"): own}
+    return Quantity(values if w is None else values * w.exact,
+                    sum((slope * one.error for one, slope in follows), around(own)), definition, entry.held, around(own), None,
+                    merged(part, *(scaled(one.parts, magnitude(slope)) for one, slope in follows)))
 
 
 class _Reader:
-    """Tells what is a function of u from what is a mean of a function of y."""
+    """Tells functions of u, v and w from each other in what channels hold."""
 
-    def __init__(self, reading: Reading, u: Content, y: int) -> None:
-        self.reading, self.u = reading, expanded(u, reading.definitions)
-        self.token, self.other = f"{TOKEN}{y}", f"{OTHER}{y}"
-        self.means: dict[str, HingeSum] = {}
-        self.tables: dict[str, HingeSum | None] = {}
+    def __init__(self, reading: Reading, u: Content, v: Content, w: Content | None) -> None:
+        self.reading = reading
+        self.u, self.v = expanded(u, reading.definitions), expanded(v, reading.definitions)
+        self.w = None if w is None else expanded(w, reading.definitions)
+        self.features: dict[str, tuple[Seen, list[Seen]]] = {}
+        self.tables: dict[tuple[str, int], HingeSum | None] = {}
 
     def read(self, held: Content) -> tuple[Seen, list[Seen]]:
-        """Split what is held into what is straight in the means, and units that bend."""
-        straight, units = Seen(Fraction(1)), list[Seen]()
-        for name, c in self._linear(expanded(held, self.reading.definitions), straight.of_y).items():
-            bend = self.reading.bends.get(name)
-            if bend is None:
-                self._mean(straight, name, c)
-            elif (table := self._of_u(name)) is not None:
-                self._add(straight.of_u, name, c, table)
-            else:
-                if len(bend.table.knots) != 1:
-                    raise NotUnderstood("a unit between straight lines is no single hinge")
-                variable = self.reading.variables[name]
-                weight = c / variable.half
-                straight.of_y.constant -= weight * variable.centre
-                units.append(self._unit(bend.argument, weight * bend.table.slopes[0], bend.table.knots[0]))
+        """Split what is held into what is straight in the means, and units that bend: the variable of these is u."""
+        return self._split(held, self._of_u)
+
+    def _split(self, held: Content, into: _Split) -> tuple[Seen, list[Seen]]:
+        straight, units = Seen(), list[Seen]()
+        single = {}
+        for name, c in into(held, straight).items():
+            bend, variable = self.reading.bends[name], self.reading.variables[name]
+            if len(bend.table.knots) != 1:
+                raise NotUnderstood("a unit between straight lines is no single hinge")
+            weight = c / variable.half
+            straight.of_t.constant -= weight * variable.centre
+            single[name] = Seen(weight * bend.table.slopes[0], (id(bend.argument), bend.table.knots[0]))
+            single[name].of_t.constant -= bend.table.knots[0]
+            if into(bend.argument, single[name]):
+                raise NotUnderstood("a unit between straight lines reads a table of something else")
+            units.append(single[name])
         return straight, units
 
-    def _unit(self, argument: Content, weight: Fraction, knot: Fraction) -> Seen:
-        seen = Seen(weight)
-        seen.of_y.constant -= knot
-        for name, c in self._linear(expanded(argument, self.reading.definitions), seen.of_y).items():
-            if name not in self.reading.bends:
-                self._mean(seen, name, c)
-                continue
-            if (table := self._of_u(name)) is None:
-                raise NotUnderstood("a unit between straight lines reads a table of something else")
-            self._add(seen.of_u, name, c, table)
-        return seen
+    def _of_u(self, content: Content, to: Seen) -> dict[str, Fraction]:
+        """Add tables of u, means, and what is linear in u; return the coefficients of other tables."""
+        content = expanded(content, self.reading.definitions)
+        left, rest = self._tables(content, to, self.u, self.reading.pooled.keys())
+        for name in {monomial[0][0] for monomial in rest if monomial != CONSTANT} & self.reading.pooled.keys():
+            if ((name, 1),) in rest:
+                variable, c = self.reading.variables[name], from_rational(rest.pop(((name, 1),)))
+                if name not in self.features:
+                    self.features[name] = self._split(self.reading.before[name], self._of_v)
+                to.of_t.constant -= c * variable.centre / variable.half
+                to.add_feature(name, c / variable.half)
+        self._line(Content(Polynomial(rest), content.noise, content.rest), to, self.u, fmpq(0))
+        return left
 
-    def _linear(self, content: Content, to: HingeSum) -> Mapping[str, Fraction]:
-        """Return the coefficients; the constant and the noise go to a sum."""
-        found = {}
-        to.blur += Fraction(content.sharp_spread())
+    def _of_v(self, content: Content, to: Seen) -> dict[str, Fraction]:
+        """Add tables of v, and what is linear in v and w; return the coefficients of other tables."""
+        content = expanded(content, self.reading.definitions)
+        left, rest = self._tables(content, to, self.v, self.v.variables | (self.w.variables if self.w is not None else set()))
+        line = Content(Polynomial(rest), content.noise, content.rest)
+        self._line(line, to, self.v, self._weight_in(line))
+        return left
+
+    def _tables(self, content: Content, to: Seen, t: Content, arguments: Container[str]
+                ) -> tuple[dict[str, Fraction], dict[Monomial, fmpq]]:
+        """Add tables of t; return the coefficients of other ones, and all terms that are no tables or one of these arguments."""
+        left, rest = dict[str, Fraction](), dict[Monomial, fmpq]()
         for monomial, c in content.main.terms.items():
-            if monomial == CONSTANT:
-                to.constant += from_rational(c)
-                continue
-            ((name, exponent), *more) = monomial
-            if more or exponent != 1:
-                raise NotUnderstood("a unit between straight lines reads a product")
-            found[name] = from_rational(c)
-        return found
+            name = monomial[0][0] if monomial != CONSTANT and len(monomial) == monomial[0][1] == 1 else ""
+            if name not in self.reading.bends or name in arguments:
+                rest[monomial] = c
+            elif (table := self._table(name, t)) is not None:
+                variable = self.reading.variables[name]
+                to.of_t.constant -= from_rational(c) * variable.centre / variable.half
+                to.of_t.add(table, from_rational(c) / variable.half)
+            else:
+                left[name] = from_rational(c)
+        return left, rest
 
-    def _of_u(self, name: str) -> HingeSum | None:
-        """Return a table as a function of u, None where it is one of something else: several units read the same one."""
-        if name not in self.tables:
-            self.tables[name] = self._tabulated(name, self.u)
-        return self.tables[name]
+    def _line(self, content: Content, to: Seen, t: Content, b: fmpq) -> None:
+        """Add a t + b w + constant."""
+        rest = content if self.w is None or not b else affine([(content, fmpq(1)), (self.w, -b)])
+        leading = leading_monomial(t.main)
+        if leading is not None and leading in rest.main.terms:
+            a = rest.main.terms[leading] / t.main.terms[leading]
+            to.of_t.slope += from_rational(a)
+            rest = affine([(rest, fmpq(1)), (t, -a)])
+        left = Polynomial({m: c for m, c in rest.main.terms.items() if m != CONSTANT})
+        if left.l1() > NEGLIGIBLE * content.main.l1():
+            raise NotUnderstood("a unit between straight lines reads what is no argument of the kernel")
+        to.of_t.constant += from_rational(rest.main.at_zero)
+        to.of_t.blur += Fraction((polynomial_size(left) + rest.sharp_spread()) * ABOVE)
+        if b:
+            to.add_feature(WEIGHT, from_rational(b))
 
-    def _tabulated(self, name: str, of: Content) -> HingeSum | None:
-        bend = self.reading.bends[name]
-        place = compared(expanded(bend.argument, self.reading.definitions), of)
-        return HingeSum.of(bend.table, place) if place is not None and place.scale else None
+    def _weight_in(self, content: Content) -> fmpq:
+        """Return the coefficient of w where content = a v + b w + constant: read where w has what v has not."""
+        v, w = self.v.main, self.w
+        if w is None:
+            return fmpq(0)
+        first = leading_monomial(v)
+        share = w.main.terms.get(first, fmpq(0)) / v.terms[first] if first is not None else fmpq(0)
+        other = affine([(w, fmpq(1)), (self.v, -share)])
+        second = leading_monomial(other.main)
+        if second is None:
+            raise NotUnderstood("a weight that is a function of the argument of its kernel")
+        a = content.main.terms.get(first, fmpq(0)) / v.terms[first] if first is not None else fmpq(0)
+        without = content.main.terms.get(second, fmpq(0)) - a * v.terms.get(second, fmpq(0))
+        return without / other.main.terms[second]
 
-    def _add(self, to: HingeSum, name: str, c: Fraction, table: HingeSum) -> None:
-        """Add the variable of a table, scaled to [-1, 1]."""
-        variable = self.reading.variables[name]
-        to.constant -= c * variable.centre / variable.half
-        to.add(table, c / variable.half)
-
-    def _mean(self, seen: Seen, name: str, c: Fraction) -> None:
-        if name not in self.reading.pooled:
-            raise NotUnderstood(f"a unit between straight lines reads {name}, which is no mean")
-        if name not in self.means:
-            self.means[name] = self._averaged(name)
-        self._add(seen.of_y, name, c, self.means[name])
-
-    def _averaged(self, name: str) -> HingeSum:
-        """Return the function of y whose mean a channel holds."""
-        found = HingeSum()
-        for variable, c in self._linear(self.reading.pooled[name], found).items():
-            own = variable.removeprefix(OTHER)
-            if variable == self.other:
-                self._add(found, variable, c, HingeSum(slope=Fraction(1)))
-                continue
-            if own not in self.reading.bends:
-                raise NotUnderstood(f"{name} is no mean of hinges of one coordinate")
-            table = self._tabulated(own, self.reading.variables[self.token].content(self.token))
-            if table is None:
-                raise NotUnderstood(f"{name} is the mean of a table of something else than one coordinate")
-            self._add(found, own, c, table)
-        return found
+    def _table(self, name: str, t: Content) -> HingeSum | None:
+        """Return a table as a function of t, None where it is one of something else: several units read the same one."""
+        if (name, id(t)) not in self.tables:
+            bend = self.reading.bends[name]
+            place = compared(expanded(bend.argument, self.reading.definitions), t)
+            self.tables[name, id(t)] = HingeSum.of(bend.table, place) if place is not None and place.scale else None
+        return self.tables[name, id(t)]
 
 
 @quiet
-def _error(K: ex.Expression, straight: Seen, units: Sequence[Seen], u: tuple[float, float], y: tuple[float, float],
+def _error(K: ex.Expression, straight: Seen, units: Sequence[Seen], pooled: _Pooled, u: Side, v: Side, w: Side | None,
            fine: float) -> float:
-    """Bound |held - mean over y of K(u, y)|."""
-    seen = [straight, *units]
-    cuts, knots = breakpoints((one.of_u for one in seen), *u), breakpoints((one.of_y for one in seen), *y)
-    alpha, gamma = Values.of([one.of_u for one in seen], cuts), Values.of([one.of_y for one in seen], knots)
-    low, high = (np.minimum(alpha.at[1:, :-1], alpha.at[1:, 1:]), np.maximum(alpha.at[1:, :-1], alpha.at[1:, 1:]))
-    off = (np.maximum(alpha.off[1:, :-1], alpha.off[1:, 1:]) + gamma.off[1:].max(axis=1, keepdims=True))
-    low, high = low + gamma.at[1:].min(axis=1, keepdims=True) - off, high + gamma.at[1:].max(axis=1, keepdims=True) + off
-    weight = np.array([float(one.weight) for one in units]).reshape(-1, 1)
-    nearly = NEARLY * np.maximum(np.abs(low), np.abs(high)).max(axis=1, keepdims=True, initial=0.0) + 4 * off
-    bends = (low < -nearly) & (high > nearly)
-    active = ~bends & (low + high > 0)
-    missed = np.where(bends, 0.0, np.abs(weight) * np.where(active, np.maximum(-low, 0.0), np.maximum(high, 0.0)))
-    pairs = _pairs(bends, weight[:, 0], alpha, gamma)
-    on = (active * weight).T  # (cells, units)
-    means = gamma.at[0] + on @ gamma.at[1:]
-    left, right = (means + alpha.at[0, at, None] + np.sum(on * alpha.at[1:, at].T, axis=1, keepdims=True) + pair
-                   for at, pair in ((slice(-1), pairs.left), (slice(1, None), pairs.right)))
-    sizes = np.abs(on) @ (np.abs(gamma.at[1:]).max(axis=1) + np.abs(alpha.at[1:]).max(axis=1))
-    lost = ((len(units) + 24) * ULP * (sizes + np.abs(alpha.at[0]).max() + np.abs(gamma.at[0]).max() + pairs.size)
-            + np.abs(on) @ (gamma.off[1:].max(axis=1) + alpha.off[1:].max(axis=1)) + alpha.off[0].max() + gamma.off[0].max())
-    lines = Lines(cuts, knots, left, right)
-    apart = missed.sum(axis=0) + pairs.error + lost + _moved(lines)
-    own = (largest_gap(K, lines, fine) + float(apart.max())) * (1 + 2.0**-40)
+    """Bound |held - mean over y of w K(u, v)|."""
+    cuts, knots = breakpoints((one.of_t for one in (straight, *units)), *u), _knots(pooled, v)
+    held = straightened(straight, units, cuts, _features(pooled, knots, w))
+    shape = (len(cuts) - 1, len(knots), -1)
+    left, right = held.left.reshape(shape), held.right.reshape(shape)
+    own = 0.0
+    for at, end in enumerate(w or (1.0,)):
+        lines = Lines(cuts, knots, left[..., at], right[..., at])
+        tree = K if w is None else ex.Binary("*", ex.Number(Fraction(end)), K)
+        own = max(own, largest_gap(tree, lines, fine) + _moved(lines))
+    own = (own + float(held.apart.max())) * (1 + 2.0**-40)
     if not own < math.inf:
         raise NotUnderstood(f"{K}: no bound of how far it is from straight lines was found")
     return own
+
+
+def _knots(pooled: _Pooled, v: Side) -> Floats:
+    return breakpoints((one.of_t for straight, units in pooled.values() for one in (straight, *units)), *v)
+
+
+def _features(pooled: _Pooled, knots: Floats, w: Side | None) -> Features:
+    """Put what is pooled between straight lines: its corners are the knots of v with the ends of w."""
+    nothing, nowhere = np.zeros((0, 1)), np.zeros((1, 1), dtype=np.intp)
+    ends_of_w = Features({}, nothing, nothing, nothing, nowhere)
+    if w is not None:
+        ends_of_w = Features({WEIGHT: 0}, np.array([w]), np.zeros((1, 1)), np.zeros((1, 1)), np.arange(2)[None])
+    found = [straightened(straight, units, knots, ends_of_w) for straight, units in pooled.values()]
+    at = [np.concatenate([one.left, one.right[-1:]]) for one in found]
+    off = [one.off + np.abs(one.right - values[1:]).max(axis=1) for one, values in zip(found, at, strict=True)]
+    corners = 1 if w is None else 2
+    pieces, shape = np.arange(len(knots) - 1)[:, None] * corners + np.arange(2 * corners), (len(pooled), len(knots) - 1)
+    bent, others = _alike(found, shape)
+    return Features({name: row for row, name in enumerate(pooled)}, np.array([values.ravel() for values in at]).reshape(
+        len(pooled), len(knots) * corners), bent, np.array(off).reshape(shape) + others, pieces)
+
+
+def _alike(found: Sequence[Straight], shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Tell what the pair of units that most sums have on a piece adds to each, (sums, pieces), from what other pairs may add."""
+    bent, others = np.zeros((2, *shape))
+    for piece in range(shape[1]):
+        counted = Counter(frozenset(one.units[piece]) for one in found if one.weight[piece])
+        most = counted.most_common(1)[0][0] if counted else frozenset()
+        alike = [row for row, one in enumerate(found) if one.weight[piece] and frozenset(one.units[piece]) == most]
+        bound = max((found[row].bound[piece] for row in alike), default=0.0)
+        for row in alike:
+            turned = found[row].units[piece] != found[alike[0]].units[piece]  # the same function, its sign changed
+            bent[row, piece] = (-1 if turned else 1) * found[row].weight[piece] * bound
+        for row in set(range(shape[0])) - set(alike):
+            others[row, piece] = abs(found[row].weight[piece]) * found[row].bound[piece]
+    return bent, others
 
 
 def _moved(lines: Lines) -> float:
@@ -198,46 +233,3 @@ def _moved(lines: Lines) -> float:
     in_u = np.abs(lines.right - lines.left).max(axis=1) / h
     in_y = max(float((np.abs(np.diff(side, axis=1)) / g).max()) for side in (lines.left, lines.right))
     return 4 * ULP * (float(in_u.max()) * float(np.abs(lines.cuts).max()) + in_y * float(np.abs(lines.knots).max()))
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """What the two units that bend on each cell stand for: (cells, knots) values at both ends, bounds of the error, sizes."""
-
-    left: Floats
-    right: Floats
-    error: Floats
-    size: Floats
-
-
-def _pairs(bends: np.ndarray, weight: Floats, alpha: Values, gamma: Values) -> _Pairs:
-    """Put w (2 A B/W - A) in the place of two units.
-
-    Raises:
-        NotUnderstood: on some cell one unit bends alone, or more than two do, or they do not belong together.
-    """
-    cells, shape = bends.shape[1], (bends.shape[1], gamma.at.shape[1])
-    left, right, error, sizes = np.zeros(shape), np.zeros(shape), np.zeros(cells), np.zeros(cells)
-    for i in np.flatnonzero(bends.any(axis=0)):
-        found = np.flatnonzero(bends[:, i])
-        if len(found) != 2 or weight[found[0]] != -weight[found[1]]:
-            raise NotUnderstood(f"{len(found)} units bend on one cell of a kernel between straight lines")
-        first, second = found + 1
-        w = weight[found[0]]
-        off = 2 * sum(float(values.off[row].max()) for values in (alpha, gamma) for row in (first, second))
-        apart = gamma.at[first] - gamma.at[second]
-        beside, delta = (apart.max() + apart.min()) / 2, (apart.max() - apart.min()) / 2
-        difference = alpha.at[first, i:i + 2] - alpha.at[second, i:i + 2] + beside
-        total = alpha.at[first, i:i + 2] + alpha.at[second, i:i + 2]
-        W = float(np.abs(difference).max())
-        if not W > 0:
-            raise NotUnderstood("two units that do not follow u")
-        A = (gamma.at[first] + gamma.at[second] + total.mean() + W) / 2
-        delta += abs(total[1] - total[0]) / 2 + off
-        outside = max(0.0, float(-A.min()), float(A.max()) - W)
-        B = (difference + W) / 2
-        left[i], right[i] = (w * (2 * A * (b / W) - A) for b in B)
-        error[i] = abs(w) * (W / 8 + 16 * delta + 4 * outside) * (1 + 2.0**-40)
-        sizes[i] = abs(w) * 4 * (W + float(np.abs(A).max()) + float(np.abs(gamma.at[[first, second]]).max())
-                                 + float(np.abs(alpha.at[[first, second]]).max()))
-    return _Pairs(left, right, error, sizes)

@@ -27,6 +27,7 @@ from proofs_check.structure.identity import Algebra
 from proofs_check.structure.layers import through
 from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
+from proofs_check.structure.ranges import Range
 from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading
 from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
@@ -245,12 +246,17 @@ def _differs(a: Content, b: Content) -> bool:
     return bool(gap.main.terms or gap.noise or gap.rest)
 
 
+def _wider(shown: Range, low: float, high: float) -> bool:
+    """Say whether a mean has a range that its channels do not show: most have not, and looking facts up takes time."""
+    return shown[1] - shown[0] > 1.1 * (high - low)
+
+
 def _anchor(reading: Reading, entry: Entry, found: Quantity, one_name: bool) -> None:
     """Call the number that the network holds by one name from here on, or remember its range, which its channels do not show."""
     low, high = float(found.actual.lower), float(found.actual.upper)
     held = reading.held(entry.held)
     if not one_name or len(entry.held.channels) != 1 or entry.kind not in ANCHORED:
-        if len(held.main.terms) > 1 and entry.kind != "mean":
+        if len(held.main.terms) > 1 and (entry.kind != "mean" or _wider(reading.range(held), low, high)):
             reading.facts.append((entry.held, low, high))
         return
     name = f"quantity.{entry.name}"

@@ -17,7 +17,7 @@ from proofs_check.structure.content import Content, affine
 from proofs_check.structure.derivation import Entry, Form
 from proofs_check.structure.deviation import NotAnalytic
 from proofs_check.structure.functions import value_range
-from proofs_check.structure.premises import FOLDS, ONE, Premises, ends
+from proofs_check.structure.premises import FOLDS, ONE, Premises, ends, with_other
 from proofs_check.structure.quantity import (
     Combination,
     Quantity,
@@ -104,7 +104,9 @@ class Quotients:
         # 1/u as a function of u: a number that equals 1/q may be held however far q' is from q
         if r.local is None or r.form != entry.of[1] or r.function != ex.Power(ex.Own(0), ex.Number(Fraction(-1))):
             raise NotUnderstood(f"{entry.reciprocal} is not the reciprocal of the denominator")
-        exact = common(p.exact / q.exact, Interval.of(*quotient_range(p.definition, q.definition, self.given.reading.sides)))
+        of_tokens = {with_other(one.definition): one.exact for one in self.given.known.values()}
+        averaged = quotient_range(p.definition, q.definition, self.given.reading.sides, of_tokens)
+        exact = common(p.exact / q.exact, Interval.of(*averaged))
         exact = common(exact, self._pointwise(entry))
         low, high = ends(q.actual)
         if not low > 0:

@@ -208,18 +208,20 @@ class Reading:
 
     def _range(self, content: Content) -> Range:
         plain = self._plain_range(content)
+        found = []
         for held, low, high in self.facts:
             known = expanded(self.held(held), self.definitions)
             place = multiple(content.main, known.main)
-            if place is None:
-                continue
-            scale, _ = place
-            left = affine([(content, ONE), (known, -scale)])
-            a, b = self._range(left)
-            ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
-            a, b = widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
-            return max(a, plain[0]), min(b, plain[1])
-        return plain
+            if place is not None:
+                scale, _ = place
+                ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
+                found.append((affine([(content, ONE), (known, -scale)]), ends))
+        if not found:
+            return plain
+        left, ends = min(found, key=lambda one: len(one[0].main.variables))  # the fact that says most
+        a, b = self._range(left)
+        a, b = widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
+        return max(a, plain[0]), min(b, plain[1])
 
     def _plain_range(self, content: Content) -> Range:
         main, spread = content.main, content.sharp_spread()

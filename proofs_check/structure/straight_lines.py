@@ -71,13 +71,14 @@ class _Boxes:
 
 
 @quiet
-def kernel_range(K: ex.Expression, u: Interval, y: Interval, pieces: int = 40) -> tuple[Interval, Interval]:
-    """Enclose the values of K, x[0] = u and x[1] = y in two intervals, and its slope in u; the whole line where undefined."""
+def kernel_range(K: ex.Expression, u: Interval, y: Interval, pieces: int = 40) -> tuple[Interval, list[Interval]]:
+    """Enclose the values of K, x[0] = u and x[1] = y in two intervals, and both slopes; the whole line where undefined."""
     boxes = _mesh(*(np.linspace(float(side.lower), float(side.upper), pieces + 1) for side in (u, y)))
     middle = boxes.middle
     value, slopes = on_either_side(K, boxes.sides)
     value = intersection(value, _around(on_either_side(K, middle.sides)[0], slopes, boxes, middle))
-    return tuple(Interval.of(one.lower.min(), one.upper.max()) for one in (value, slopes[0]))  # type: ignore[return-value]
+    whole, *tilts = (Interval.of(one.lower.min(), one.upper.max()) for one in (value, *slopes))
+    return whole, tilts
 
 
 @quiet

@@ -13,6 +13,7 @@ from constructions.domains import Box
 from constructions.targets import expression as ex
 from constructions.targets.language import parse
 from constructions.targets.target import Target
+from proofs_check.enclosures.interval import Interval
 from proofs_check.structure.averages import WHOLE, natural_range, quotient_range
 from tests.strategies import Sample, samples
 
@@ -87,6 +88,14 @@ def test_a_weighted_average_lies_in_the_range_of_what_is_averaged(a: str, b: str
     assert low <= values.min() + 1e-12
     assert values.max() <= high + 1e-12
     assert high - low <= 3.1
+
+
+@pytest.mark.parametrize(("u", "low", "high"), [("y**2", 0.25, 0.5), ("y**2 - 1/2", -0.25, 0), ("2*(y**2)", 0.5, 1),
+                                                ("1 - y**2", 0.5, 0.75), ("3 + 2*(y**2)", 3.5, 4), ("y**2 - y", -1, 1.5)])
+def test_what_is_known_of_a_function_of_y_narrows_affine_functions_of_it(u: str, low: float, high: float) -> None:
+    known = {tree("mean(y**2)").body: Interval.of(0.25, 0.5)}
+    found = quotient_range(tree(f"mean(exp(x)*({u}))"), tree("mean(exp(x))"), SIDES, known)
+    assert found == pytest.approx((low, high))
 
 
 @pytest.mark.parametrize(("p", "q"), [

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from constructions.continuous import ContinuousConstruction, construct_continuous
 from constructions.domains import Box
 from constructions.network.relu import MeanSumformer, ReluLayer
+from constructions.number_formats import FLOAT32
 from constructions.targets import expression as ex
 from constructions.targets.evaluation import evaluate, numpy_algebra
 from constructions.targets.language import parse
@@ -31,12 +32,16 @@ from uat.request import Request
 TEXTS = ("mean(abs(x-y))", "mean(exp(-abs(x-y)))", "x*mean(maximum(x,y**2))", "mean(abs(y-mean(y)))", "mean(relu(2*x-y-1/3)**2)",
          "mean(relu(exp(-x)-y**2)**2*y)/(2+mean(y))", "x*mean(abs(exp(-x)-y))",
          "sum(exp(-abs(x-y))*y)/sum(exp(-abs(x-y)))", "mean(minimum(x,y)*sin(3*y)),mean(abs(mean(y**2)-y))")
+OF_TWO = ("mean(abs(x[0]-y[0])*y[1])", "mean(abs(x[0]+x[1]-2*y[0]-y[1]+1/3)*(y[1]-y[0]))", "mean(abs(x[0]*x[1]-y[0]*y[1]))",
+          "mean(abs(x[0]-relu(y[0]-y[1]))*abs(y[0]+y[1]-1))", "mean(abs(y[0]-mean(y[0]))*sin(3*y[1]*y[0]))",
+          "sum(exp(-abs(x[0]-y[0]))*y[1])/sum(exp(-abs(x[0]-y[0])))",
+          "x[1]*mean(exp(x[1]-y[1]-abs(x[0]-y[0]))),mean(relu(x[1]-y[0])*(y[1]-1))")
 KERNELS = ("abs(x[0]-x[1])", "exp(-abs(x[0]-x[1]))*x[1]", "maximum(x[0],x[1]**2)", "sin(3*x[0]*x[1])", "relu(x[0]-x[1]-1/7)")
 
 
 @cache
 def built(text: str, eps: str = "1/20") -> tuple[ContinuousConstruction, Claim]:
-    request = Request(text, eps, method="sum-decomposition", architecture="sumformer")
+    request = Request(text, eps, method="sum-decomposition", architecture="sumformer", d=2 if text in OF_TWO else 1)
     target = request.resolved(None)[0]
     assert isinstance(target, Target)
     construction = construct_continuous(target, request.tolerance(), request.method, (), limits=request.limits())
@@ -58,16 +63,17 @@ def at(K: ex.Expression, pairs: np.ndarray) -> np.ndarray:
 
 def worst(network: MeanSumformer, text: str, rng: np.random.Generator) -> float:
     """Return the largest error met: few values in many proportions, near the cuts and anywhere."""
-    error = 0.0
+    error, d = 0.0, len(network.tokens)
     for n in (2, 3, 16, 200):
-        target = Target.from_text(text, n=n, box=Box((Fraction(0),), (Fraction(1),)))
-        some = rng.random((64, 4, 1))
+        target = Target.from_text(text, n=n, box=Box((Fraction(0),) * d, (Fraction(1),) * d))
+        some = rng.random((64, 4, d))
+        some[32:, 0] = some[32:, 0].round()
         tokens = some[np.arange(64)[:, None], rng.integers(0, rng.integers(1, 5, 64)[:, None], (64, n))]
         error = max(error, float(np.abs(network(tokens) - target.numpy(tokens)).max()))
     return error
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", [*TEXTS, *OF_TWO])
 def test_the_builders_bound_is_reproduced_for_every_length(text: str) -> None:
     construction, claim = built(text)
     found = proof(text)
@@ -75,6 +81,17 @@ def test_the_builders_bound_is_reproduced_for_every_length(text: str) -> None:
     assert found.identities
     assert found.bound <= min(1.2 * float(construction.bound), float(construction.tolerance))
     assert worst(construction.sumformer, text, np.random.default_rng(0)) <= found.bound
+
+
+@pytest.mark.parametrize("text", [OF_TWO[0], OF_TWO[1], OF_TWO[5]])
+def test_float32_weights_are_read(text: str) -> None:
+    """Hinges then bend by rounding where they are straight over the reals: that costs as much, and no pair."""
+    request = Request(text, "1/10", method="sum-decomposition", d=2)
+    target = request.resolved(None)[0]
+    assert isinstance(target, Target)
+    construction = construct_continuous(target, request.tolerance(), request.method, (), number_format=FLOAT32)
+    found = prove(construction.sumformer, construction.compiled.derivation, target, pipeline.claim_of(construction))
+    assert worst(construction.sumformer, text, np.random.default_rng(1)) <= found.bound <= float(construction.bound)
 
 
 def test_for_long_sequences_the_bound_is_nearly_attained() -> None:
@@ -90,7 +107,7 @@ def test_for_long_sequences_the_bound_is_nearly_attained() -> None:
 
 def changed(network: MeanSumformer, rng: np.random.Generator, size: float) -> MeanSumformer:
     """Move one number of one layer by a relative amount."""
-    part, layers = rng.choice(["phi", "psi", "psi"]), {"phi": list(network.phi), "psi": list(network.psi)}
+    part, layers = rng.choice(["phi", "psi"]), {"phi": list(network.phi), "psi": list(network.psi)}
     at = rng.integers(len(layers[part]))
     layer: ReluLayer = copy.deepcopy(layers[part][at])
     array = [layer.W_1, layer.bias, layer.W_2][rng.integers(3)]
@@ -101,8 +118,8 @@ def changed(network: MeanSumformer, rng: np.random.Generator, size: float) -> Me
     return replace(network, phi=tuple(layers["phi"]), psi=tuple(layers["psi"]))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(TEXTS[:5]), st.integers(0, 2**32), st.floats(-2, 2))
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from([*TEXTS[:5], *OF_TWO[:3]]), st.integers(0, 2**32), st.floats(-2, 2))
 def test_a_number_that_was_moved_is_never_proved_away(text: str, seed: int, size: float) -> None:
     rng = np.random.default_rng(seed)
     network = changed(built(text)[0].sumformer, rng, size * 10.0 ** -rng.integers(0, 5))
@@ -121,6 +138,24 @@ def _with_tree(text: str, tree: str) -> Any:
     return hint
 
 
+@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize(("terms", "constant"), [({"q0": "1"}, "0"), ({"q1": "21/20"}, "0"), ({"q1": "1"}, "1/50"), ({}, "1/2"),
+                                                 ({"q1": "1", "q0": "1/1000"}, "0")])
+def test_another_argument_or_weight_is_seen_to_be_another(place: int, terms: dict[str, str], constant: str) -> None:
+    """The hint says v = y[0] and w = y[1]; nothing that it says of these instead is proved of the network."""
+    text = OF_TWO[0]
+    hint = copy.deepcopy(dict(built(text)[0].compiled.derivation))
+    entry = next(one for one in hint["quantities"] if one["kind"] == "interpolated-kernel")
+    other = {"terms": {"q0" if place == 1 and name == "q1" else "q1" if place == 1 else name: c for name, c in terms.items()},
+             "constant": constant}
+    entry["of"][place] = other
+    try:
+        found = proof(text, hint=hint)
+    except NotUnderstood:
+        return
+    assert not found.identities
+
+
 @pytest.mark.parametrize(("tree", "least"), [
     ("21/20*abs(x[0]-x[1])", 0.05 - 0.025),
     ("abs(x[0]-x[1])+relu(1/20-50000000*abs(x[0]-3/10))", 0.05 - 0.025),  # a spike of width 2e-9
@@ -134,7 +169,8 @@ def test_another_kernel_is_seen_to_be_another(tree: str, least: float) -> None:
     assert found.bound >= least
 
 
-@pytest.mark.parametrize("entry", [{"tokens": []}, {"tree": "abs(x[0]-x[1])+abs(x[2])"}, {"of": []}])
+@pytest.mark.parametrize("entry", [{"tree": "abs(x[0]-x[1])+abs(x[2])"}, {"of": []},
+                                   {"of": [{"terms": {"q0": "1"}, "constant": "0"}]}])
 def test_a_hint_of_another_shape_is_refused(entry: dict[str, Any]) -> None:
     hint = copy.deepcopy(dict(built("mean(abs(x-y))")[0].compiled.derivation))
     next(one for one in hint["quantities"] if one["kind"] == "interpolated-kernel").update(entry)
@@ -142,13 +178,14 @@ def test_a_hint_of_another_shape_is_refused(entry: dict[str, Any]) -> None:
         proof("mean(abs(x-y))", hint=hint)
 
 
-def test_units_that_do_not_belong_together_are_refused() -> None:
-    network = built("mean(abs(x-y))")[0].sumformer
+def test_units_that_do_not_belong_together_cost_what_they_miss() -> None:
+    text = "mean(abs(x-y))"
+    network = built(text)[0].sumformer
     last = copy.deepcopy(network.psi[-1])
     bent = next(k for k in range(last.units) if np.count_nonzero(last.W_1[:, k]) > 2 and last.W_2[k].any())
     last.W_2[bent] *= 0.75
-    with pytest.raises(NotUnderstood, match="units bend"):
-        proof("mean(abs(x-y))", replace(network, psi=(*network.psi[:-1], last)))
+    other = replace(network, psi=(*network.psi[:-1], last))
+    assert proof(text).bound < worst(other, text, np.random.default_rng(0)) <= proof(text, other).bound
 
 
 @settings(max_examples=60, deadline=None)
@@ -180,13 +217,14 @@ def test_a_gap_that_is_undefined_somewhere_is_infinite() -> None:
 def test_the_range_holds(text: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     (a, b), (c, e) = (np.sort(rng.random(2)) for _ in range(2))
-    values, slope = kernel_range(kernel(text), Interval.of(a, b), Interval.of(c, e))
+    values, slopes = kernel_range(kernel(text), Interval.of(a, b), Interval.of(c, e))
     u, y = a + (b - a) * rng.random(50), c + (e - c) * rng.random(50)
     met = at(kernel(text), np.stack([u, y], axis=-1))
     assert float(values.lower) <= met.min()
     assert met.max() <= float(values.upper)
-    moved = at(kernel(text), np.stack([np.minimum(u + 1e-6, b), y], axis=-1)) - met
-    assert (np.abs(moved) <= float(slope.magnitude()) * 1e-6 + 1e-14).all()
+    for slope, other in zip(slopes, ([np.minimum(u + 1e-6, b), y], [u, np.minimum(y + 1e-6, e)]), strict=True):
+        moved = at(kernel(text), np.stack(other, axis=-1)) - met
+        assert (np.abs(moved) <= float(slope.magnitude()) * 1e-6 + 1e-14).all()
 
 
 def test_a_square_without_folds_is_held_in_no_channel() -> None:
