@@ -61,8 +61,8 @@ def parse(text: str, d: int, positional: bool = False) -> tuple[ex.Expression, .
 
 
 def coordinates_in(text: str) -> int:
-    """Return how many coordinates of a token a text names: 2 for ``x[0]*y[1]``, 1 where it names none by number."""
-    return max((int(number) for number in re.findall(r"\b[xy]\s*\[\s*(\d{1,2})\s*\]", text)), default=0) + 1
+    """Return how many coordinates of a token a text names: 2 for ``x[0]*y[1]``, 0 where it names none by number."""
+    return max((int(number) + 1 for number in re.findall(r"\b[xy]\s*\[\s*(\d{1,2})\s*\]", text)), default=0)
 
 
 def _syntax_column(text: str, error: Exception) -> int:

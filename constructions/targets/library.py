@@ -83,13 +83,14 @@ def resolve(text: str, *, n: int | None, d: int | None, domain: str, positional:
     if named is not None:
         return _named(named, n, d, domain, positional)
     n = 3 if n is None else n
-    sides = domain.count(";") + 1
     if names_callable(text):
         if positional:
             raise BadInput(f"--positional: {text.strip()!r} is a callable; expected an expression in x, y, i and j")
-        return CallableTarget.load(text.strip(), n=n, box=Box.parse(domain, d or sides))
+        return CallableTarget.load(text.strip(), n=n, box=Box.parse(domain, d or 1))
+    if d is None:
+        named_by_number = coordinates_in(text)
+        d = max(named_by_number, domain.count(";") + 1) if named_by_number else 1
     try:
-        d = d or max(sides, coordinates_in(text))
         return Target.from_text(text.strip(), n=n, box=_box(domain, d, positional), positional=positional)
     except ExpressionError:
         if not text.strip().replace("-", "_").isidentifier() or text.strip() in WORDS:

@@ -39,7 +39,7 @@ def function(given: Premises, entry: Entry, held: Content, of: list[Combination]
     exact = Interval.of(*value_range(g, [ends(argument.exact)]))
     own, relative, parts = _approximation(given, g, held, argument)
     at_held = relative
-    tables = _tables(given, held)
+    tables = _tables(given, held, argument)
     at = functools.partial(_on_part, given, g, held, argument, tables) if tables else None
     passed, factor = _passed(g, argument)
     error = own + passed
@@ -70,7 +70,7 @@ def _passed(g: ex.Expression, argument: Combination) -> tuple[Interval, float]:
 def _approximation(given: Premises, g: ex.Expression, held: Content, argument: Combination
                    ) -> tuple[Interval, Interval | None, dict[Part, float]]:
     """Enclose held - g(argument that the network holds), that over g, and say what it comes from."""
-    tables = _tables(given, held)
+    tables = _tables(given, held, argument)
     if tables:
         return _by_table(given, g, held, argument, tables)
     exactly = _by_algebra(given, g, held, argument)
@@ -79,8 +79,10 @@ def _approximation(given: Premises, g: ex.Expression, held: Content, argument: C
     return _by_polynomial(given, g, held, argument)
 
 
-def _tables(given: Premises, held: Content) -> list[str]:
-    return [name for name in held.main.variables if name in given.reading.bends]
+def _tables(given: Premises, held: Content, argument: Combination) -> list[str]:
+    """Return the tables in what is held; one that the argument itself is, relu(..) for one, is a variable like others."""
+    own = expanded(argument.content, given.reading.definitions).main.variables
+    return [name for name in held.main.variables if name in given.reading.bends and name not in own]
 
 
 def _by_polynomial(given: Premises, g: ex.Expression, held: Content, argument: Combination
@@ -192,7 +194,7 @@ def _without_hinge(given: Premises, held: Content, argument: Combination) -> Int
 
 def _by_hinge(given: Premises, held: Content, argument: Combination) -> Interval:
     """Enclose held - max(u', 0) for a table of one hinge, u' the argument that the network holds."""
-    tables = _tables(given, held)
+    tables = _tables(given, held, argument)
     if len(tables) != 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
         raise NotUnderstood("a rectified form is not one hinge")
     bend, variable = given.reading.bends[tables[0]], given.reading.variables[tables[0]]

@@ -21,8 +21,8 @@ from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, affine, expanded
 from proofs_check.structure.derivation import Entry
 from proofs_check.structure.hinge_sums import ULP, HingeSum, breakpoints
-from proofs_check.structure.matching import NEGLIGIBLE, compared, leading_monomial
-from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
+from proofs_check.structure.matching import NEGLIGIBLE, compared
+from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial, leading_monomial
 from proofs_check.structure.premises import Premises, ends, substituted, tree_of, with_other
 from proofs_check.structure.quantity import Combination, Part, Quantity, around, joined, magnitude, merged, scaled
 from proofs_check.structure.ranges import polynomial_size

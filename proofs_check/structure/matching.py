@@ -9,7 +9,7 @@ from flint import fmpq
 
 from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, affine, expanded
-from proofs_check.structure.polynomial import CONSTANT, Monomial, Polynomial
+from proofs_check.structure.polynomial import CONSTANT, Polynomial, leading_monomial
 from proofs_check.structure.ranges import polynomial_size
 from proofs_check.structure.reading import Reading
 
@@ -38,11 +38,6 @@ def compared(content: Content, other: Content) -> Affine | None:
         return None
     missed = polynomial_size(left) + rest.sharp_spread()
     return Affine(scale, shift, missed * ABOVE)
-
-
-def leading_monomial(polynomial: Polynomial) -> Monomial | None:
-    """Return the monomial, not constant, with the largest coefficient."""
-    return max((m for m in polynomial.terms if m != CONSTANT), key=lambda m: abs(polynomial.terms[m]), default=None)
 
 
 def argument_variable(reading: Reading, argument: Content, candidates: Iterable[str]) -> tuple[str, Affine] | None:

@@ -155,16 +155,9 @@ def combined(parts: Iterable[tuple[Polynomial, fmpq]]) -> Polynomial:
     return Polynomial({m: c for m, c in total.items() if c})
 
 
-def multiple(content: Polynomial, part: Polynomial) -> tuple[fmpq, Polynomial] | None:
-    """Return (c, rest) with content = c * part + rest and rest free of what is in the part, None where there are none."""
-    leading = max((m for m in part.terms if m != CONSTANT), key=lambda m: abs(part.terms[m]), default=None)
-    if leading is None or leading not in content.terms:
-        return None
-    scale = content.terms[leading] / part.terms[leading]
-    rest = content - part.times(scale)
-    if any(abs(rest.terms.get(m, fmpq(0))) > abs(content.terms[leading]) * fmpq(1, 2**30) for m in part.terms if m != CONSTANT):
-        return None
-    return scale, rest
+def leading_monomial(polynomial: Polynomial) -> Monomial | None:
+    """Return the monomial, not constant, with the largest coefficient."""
+    return max((m for m in polynomial.terms if m != CONSTANT), key=lambda m: abs(polynomial.terms[m]), default=None)
 
 
 def _merged(a: Monomial, b: Monomial) -> Monomial:

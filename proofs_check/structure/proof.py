@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -25,10 +25,11 @@ from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry, Form
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.layers import through
+from proofs_check.structure.polynomial import CONSTANT, Polynomial
 from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
 from proofs_check.structure.ranges import Range
-from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading
+from proofs_check.structure.reading import TOKEN, NotUnderstood, Number, Reading
 from proofs_check.structure.rules import Rules
 from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
@@ -160,15 +161,15 @@ class Structure:
         for entry in self.derivation.entries:
             if entry.kind != "quotient" or entry.name in self.known or not entry.refined or not self._ready(entry):
                 continue
-            names = [single_variable(reading, self.known, form) for form in entry.of]
-            r = single_variable(reading, self.known, Form({entry.reciprocal: Fraction(1)}))
-            p, q = names
-            if p is None or q is None or r is None or (q, r) in reading.products:
+            q, r = (number_of(reading, self.known, form) for form in (entry.of[1], Form({entry.reciprocal: Fraction(1)})))
+            if q is None or r is None or r.rest.variables or (q.name, r.name) in reading.products:
                 continue
+            p = number_of(reading, self.known, entry.of[0], {q.name, r.name})
             ratio = rules.ratios(entry)
             one = Interval.of(1.0) + ratio.off
-            for name, values in ((q, one), (p, (ratio.exact + ratio.passed) * one)):
-                reading.know_product(name, r, float(values.lower.min()), float(values.upper.max()))
+            for number, values in ((q, one), (p, (ratio.exact + ratio.passed) * one)):
+                if number is not None and (number.name, r.name) not in reading.products:
+                    reading.know_product(number, r, float(values.lower.min()), float(values.upper.max()))
 
     def _ready(self, entry: Entry) -> bool:
         used = {name for form in entry.of for name in form.terms} | set(entry.tokens)
@@ -199,15 +200,15 @@ class Structure:
         return all(a == b or algebra.same(a, b) for a, b in [*zip(outputs, definitions, strict=True), *renamed])
 
 
-def single_variable(reading: Reading, known: Mapping[str, Quantity], form: Form) -> str | None:
-    """Return the variable whose number a form is, None where it is anything else."""
+def number_of(reading: Reading, known: Mapping[str, Quantity], form: Form, taken: Container[str] = ()) -> Number | None:
+    """Return a form as an affine function of variables, one that is not taken apart, None where it is anything else."""
     content = combination(form, known, reading).content
-    names = content.main.variables
-    if len(names) != 1 or content.noise or content.rest:
+    main = content.main
+    name = min((one for one in main.variables if one not in taken), default=None)
+    if content.noise or content.rest or name is None or any(len(m) != 1 or m[0][1] != 1 for m in main.terms if m != CONSTANT):
         return None
-    (name,) = names
-    same = (content - reading.variables[name].content(name)).main.terms
-    return None if same else name
+    own = ((name, 1),)
+    return Number(name, main.terms[own], Polynomial({m: c for m, c in main.terms.items() if m != own}))
 
 
 def _refuse_wide(entry: Entry) -> None:

@@ -116,9 +116,9 @@ class Quotients:
         part, local = Interval.of(cuts[:-1], np.maximum(cuts[1:], cuts[:-1])), r.local
         if r.local_at is not None:
             local_at = [r.local_at(float(a), float(b)) for a, b in zip(part.lower, part.upper, strict=True)]
-            local = common(local, stacked(local_at)[:, None])
+            local = shared(stacked(local_at)[:, None], local)  # no q' is in a part where they are disjoint
         part = part[:, None]
-        off = part * local if r.local_relative is None else common(part * local, r.local_relative)
+        off = part * local if r.local_relative is None else shared(part * local, r.local_relative)
         value = stacked([one for one, _ in joints])
         passed = (p.error - value * q.error) / part
         known = [joint for _, joint in joints if joint is not None]

@@ -19,7 +19,7 @@ from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, Definitions, Noise, affine, collapsed, dyadic, expanded, multiplied_out, tidy
 from proofs_check.structure.derivation import Held
-from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, multiple
+from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, leading_monomial
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
 from proofs_check.structure.ridge import ridge_range
 from proofs_check.structure.series import Bounds, NoSeries, SeriesOf
@@ -46,6 +46,15 @@ class Bend:
     table: Table
 
 
+@dataclass(frozen=True)
+class Number:
+    """The number rest + half v of a variable v in [-1, 1], the rest a polynomial of others."""
+
+    name: str
+    half: fmpq
+    rest: Polynomial
+
+
 @dataclass
 class Reading:
     """What is known after some layers.
@@ -61,7 +70,7 @@ class Reading:
         before: by mean variable, what the pooled channel holds, with every eps under its own name.
         facts: combinations of channels whose range is known to be narrower than their contents show.
         soft: by channel of a logarithm in a soft extremum, what rounding is measured by.
-        products: by two variables, a third one that stands for the product of their numbers, whose range is known to be narrow.
+        products: by two variables, numbers of these, and a third variable that stands for their product: its range is narrow.
         copied: bounds of contents that copy what a unit read; used as long as no facts are known.
         folds: of each square.
         seen: by layer and unit, the range of what the unit rectifies; folds are left out.
@@ -84,7 +93,7 @@ class Reading:
     seen: dict[Place, Range] = field(default_factory=dict)
     positive: set[str] = field(default_factory=set)
     hinges: set[str] = field(default_factory=set)
-    products: dict[tuple[str, str], str] = field(default_factory=dict)
+    products: dict[tuple[str, str], tuple[Number, Number, str]] = field(default_factory=dict)
     soft: dict[str, Soft] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -190,36 +199,36 @@ class Reading:
         return written if known else []
 
     def _product(self, a: str, b: str) -> Polynomial:
-        """Return a * b of the variables, given that of their numbers: (c + h a)(d + k b) = w."""
-        p, q, w = self.variables[a], self.variables[b], self.variables[self.products[a, b]]
-        if not p.half or not q.half:
-            return Polynomial.variable(a) * Polynomial.variable(b)
-        scale = 1 / rational(p.half * q.half)
-        return combined([(w.content(self.products[a, b]).main, scale),
-                         (Polynomial.constant(rational(p.centre * q.centre)), -scale),
-                         (Polynomial.variable(b), -scale * rational(p.centre * q.half)),
-                         (Polynomial.variable(a), -scale * rational(q.centre * p.half))])
+        """Return a * b of the variables, given a product of numbers: (c + h a)(d + k b) = w."""
+        p, q, name = self.products[a, b]
+        scale = 1 / (p.half * q.half)
+        return combined([(self.variables[name].content(name).main, scale), (p.rest * q.rest, -scale),
+                         (p.rest * Polynomial.variable(b), -scale * q.half), (q.rest * Polynomial.variable(a), -scale * p.half)])
 
-    def know_product(self, a: str, b: str, low: float, high: float) -> None:
+    def know_product(self, p: Number, q: Number, low: float, high: float) -> None:
         """Remember the range of the product of two numbers."""
         name = f"product {len(self.variables)}"  # its factors may be called anything, "a and b" for one
         self.variables[name] = Variable.of(low, high)
-        self.products[a, b] = name
+        self.products[p.name, q.name] = p, q, name
 
-    def _range(self, content: Content) -> Range:
+    def _range(self, content: Content, facts: list[tuple[Held, float, float]] | None = None) -> Range:
+        """Enclose the values; what is known of a part is taken off, and the rest enclosed by what else is known."""
         plain = self._plain_range(content)
-        found = []
-        for held, low, high in self.facts:
+        facts, found = self.facts if facts is None else facts, list[tuple[float, Content, list[fmpq], int]]()
+        for number, (held, low, high) in enumerate(facts):
             known = expanded(self.held(held), self.definitions)
-            place = multiple(content.main, known.main)
-            if place is not None:
-                scale, _ = place
-                ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
-                found.append((affine([(content, ONE), (known, -scale)]), ends))
+            leading = leading_monomial(known.main)
+            if leading is None or leading not in content.main.terms:
+                continue
+            scale = content.main.terms[leading] / known.main.terms[leading]
+            ends = sorted((rational(Fraction(low)) * scale, rational(Fraction(high)) * scale))
+            left = affine([(content, ONE), (known, -scale)])
+            a, b = self._plain_range(left)
+            found.append((b - a + float(ends[1] - ends[0]), left, ends, number))
         if not found:
             return plain
-        left, ends = min(found, key=lambda one: len(one[0].main.variables))  # the fact that says most
-        a, b = self._range(left)
+        _, left, ends, number = min(found, key=lambda one: one[0])  # the fact that says most
+        a, b = self._range(left, [*facts[:number], *facts[number + 1:]])
         a, b = widened(rational_down(ends[0]) + a, rational_up(ends[1]) + b)
         return max(a, plain[0]), min(b, plain[1])
 
@@ -227,14 +236,15 @@ class Reading:
         main, spread = content.main, content.sharp_spread()
         means = {name for name in main.variables if name in self.pooled}
         if means and all(sum(e for _, e in outer) <= 1 for outer in main.by(means)):
+            low, high = polynomial_range(main)  # a mean may be known more narrowly than what is averaged shows
+            known = low - spread * ABOVE, high + spread * ABOVE
             try:
                 low, high = self._averaged.range(Content(main))
             except NoSeries:
-                pass
-            else:
-                return low - spread * ABOVE, high + spread * ABOVE
-            whole = expanded(Content(main), self.averaged)
-            main, spread = whole.main, spread + whole.sharp_spread()
+                whole = expanded(Content(main), self.averaged)
+                low, high = polynomial_range(whole.main)
+                spread += whole.sharp_spread()
+            return max(low - spread * ABOVE, known[0]), min(high + spread * ABOVE, known[1])
         low, high = polynomial_range(main)
         return low - spread * ABOVE, high + spread * ABOVE
 

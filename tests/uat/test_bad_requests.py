@@ -33,7 +33,7 @@ BAD = [
     (("--target", "y + x", *E), ["y", "column"]),
     (("--target", "lambda: x", *E), ["column"]),
     (("--target", "order(4)", *E), ["order(4)", "column"]),
-    (("--target", "x[1]", *E), ["x[1]", "column"]),
+    (("--target", "x[1]", "--d", "1", *E), ["x[1]", "column"]),
     (("--target", "x[0]", "--d", "0", *E), ["d = 0", ">= 1"]),
     (("--target", "f", "--d", "2", *E), ["d = 2", "'f'"]),
     (("--target", "gravity-2d", "--d", "3", *E), ["d = 3", "gravity-2d"]),

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer
 from proofs_check.channels import ambiguity
+from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.proof import Proved
-from proofs_check.structure.reading import NotUnderstood, Reading
+from proofs_check.structure.reading import NotUnderstood, Number, Reading
 from tests.proofs_check.structure.handmade import TOKEN, Unit, bounded, entry, exact, form, layer, sumformer
 from tests.proofs_check.structure.readings import UNIT
 
@@ -64,6 +66,6 @@ def test_products_of_quantities_with_any_names_are_told_apart() -> None:
     reading = Reading(UNIT)
     pairs = [("q.a and q.b", "q.c"), ("q.a", "q.b and q.c"), ("q.a", "q.c")]
     for k, pair in enumerate([*pairs, pairs[0]]):
-        reading.know_product(*pair, float(k), k + 1.0)
-    centres = [reading.variables[reading.products[pair]].centre for pair in pairs]
+        reading.know_product(*(Number(name, fmpq(1), Polynomial({})) for name in pair), float(k), k + 1.0)
+    centres = [reading.variables[reading.products[pair][2]].centre for pair in pairs]
     assert centres == [Fraction(7, 2), Fraction(3, 2), Fraction(5, 2)]
