@@ -22,7 +22,7 @@ from flint import arb
 from constructions.errors import Refused
 from constructions.pieces.forms import Form, Placed, Quantity, between, ends, size, sum_of, upward
 from constructions.pieces.kernel_cells import Box, Cells, Wanted, designed
-from constructions.pieces.kernel_features import ROOM, Hinged, Lines, Row, Weighted, pieces_of, plain, weighted
+from constructions.pieces.kernel_features import Hinged, Lines, Row, Weighted, pieces_of, plain, weighted
 from constructions.pieces.kernel_gaps import Range, steepest, value_hull
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.univariate import TooWide
@@ -164,7 +164,7 @@ class Interpolated(Node):
             if not grid[0] <= low <= high <= grid[-1]:
                 raise TooWide(f"{exact.K} has cells on [{grid[0]:.6g}, {grid[-1]:.6g}], but its argument may be in "
                               f"[{low:.6g}, {high:.6g}]")
-        u, extra = sweep.bottleneck(exact.u, ROOM * size(exact.u.range()))
+        u, extra = sweep.bottleneck(exact.u)
         below, *beyond = [self._hinge(sweep, u, cells.cuts[1], -1), *(self._hinge(sweep, u, c, 1) for c in cells.cuts[1:-1])]
         q: list[Step] = [((below, -1 / self.lengths[0]),)]  # without the 1 of q_0
         for k, h in enumerate(self.lengths[1:]):

@@ -24,7 +24,6 @@ from constructions.pieces.node import Node, Sensitivities, Sweep
 from constructions.pieces.univariate import TooWide
 
 Row = Mapping[Quantity | None, Fraction]  # coefficients of quantities of the token, None for 1
-ROOM = 1 / 32  # of the size of a form: it is copied so far above 0 that nobody takes the copy for a bend
 NOTHING = Fraction(1, 2**24)  # of w_1: a w_0 below that is taken as 0 where it would multiply hinges
 FLAT = 2.0**-44  # of the jumps: a slope below that is what rounding left of 0
 STEPS = 2.0**-10  # of the largest W: as in kernel_cells
@@ -247,7 +246,6 @@ def _own_channel(sweep: Sweep, form: Form, line: Quantity) -> Placed:
     if line is _itself(form):
         return sweep.places[line]
     if line not in sweep.places:
-        values = sweep.actual(form) + arb(0, ROOM * size(form.range()))
-        sweep.places[line], lost = sweep.materialise(sweep.places.form(form), values)
+        sweep.places[line], lost = sweep.copied(sweep.places.form(form), form)
         sweep.errors[line] = arb(0, upward(lost))
     return sweep.places[line]

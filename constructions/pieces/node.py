@@ -12,6 +12,8 @@ from constructions.network.wiring import Wiring
 from constructions.pieces.forms import Form, Placed, Places, Quantity, ball, ends, size, total, upward
 from constructions.pieces.square import Square
 
+ROOM = 1 / 32  # of the size of a form
+
 
 @dataclass(eq=False)
 class Sensitivities(dict[Quantity, float]):
@@ -106,16 +108,19 @@ class Sweep:
         """Bound what rounding does to an affine form of channels when a unit reads it."""
         return upward((len(placed.channels) + 4) * self.unit * float(placed.mass))
 
-    def bottleneck(self, form: Form, room: float = 0.0) -> tuple[Placed, float]:
+    def bottleneck(self, form: Form) -> tuple[Placed, float]:
         """Return the form as few channels: through one identity unit when it has several and many units will read it.
 
-        relu(form - low) = form - low (mathematics: identity-channel), low by ``room`` below all values. Returns the place and a
-        bound of the rounding added.
+        relu(form - low) = form - low (mathematics: identity-channel). Returns the place and a bound of the rounding added.
         """
         placed = self.places.form(form)
         if len(placed.channels) <= 1:
             return placed, 0.0
-        return self.materialise(placed, self.actual(form) + arb(0, room))
+        return self.copied(placed, form)
+
+    def copied(self, placed: Placed, form: Form) -> tuple[Placed, float]:
+        """Put a form into a channel of its own, so far above 0 that nobody who bounds its values takes the copy for a bend."""
+        return self.materialise(placed, self.actual(form) + arb(0, ROOM * size(form.range())))
 
     def materialise(self, placed: Placed, values: arb) -> tuple[Placed, float]:
         """Put an affine form with the given values into a channel of its own."""
