@@ -136,7 +136,7 @@ class Form:
         rational -= sum((times * number.near for number, times in found.items()), Fraction(0))
         parts = [number.tree if times == 1 else ex.Binary("*", ex.Number(times), number.tree) for number, times in found.items()]
         parts += [ex.Number(rational)] if rational else []
-        return functools.reduce(lambda a, b: ex.Binary("+", a, b), parts)
+        return ex.joined("+", parts)
 
     def range(self) -> arb:
         """Enclose its exact values."""

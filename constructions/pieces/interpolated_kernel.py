@@ -194,9 +194,7 @@ class Interpolated(Node):
         for sign in (1, -1):
             place = sum_of([(D, Fraction(1)), *((channel, sign * W * w) for channel, w in q)])
             shift = -L - (W if sign > 0 else 0) + (0 if k else sign * W)
-            reads = {} if sweep.wiring.dry else {c: float(w) for c, w in place.channels.items()}
-            sweep.wiring.unit(reads, float(place.constant + shift), {out: sign / 2})
-            lost += 0.5 * (sweep.rounding(place) + 4 * sweep.unit * (float(place.mass) + abs(float(shift))))
+            lost += 0.5 * sweep.rectified(place, shift, {out: sign / 2})
         return lost
 
     @functools.cached_property

@@ -108,10 +108,7 @@ class Weighted(Node):
         channel, shift = sweep.wiring.channel(), Fraction(0) if j else -Fraction(self.knots[0]) / g
         for sign, constant in ((1, shift - self.sides[0] / wide - 1), (-1, -shift - self.sides[0] / wide)):
             place = sum_of([(r, Fraction(sign)), (w, 1 / wide)])
-            reads = {} if sweep.wiring.dry else {c: float(weight) for c, weight in place.channels.items()}
-            sweep.wiring.unit(reads, float(place.constant + constant),
-                              {channel: sign * float(wide) / 2, whole: sign * float(g * wide) / 2})
-            rounded += sweep.rounding(place) + 4 * sweep.unit * (float(place.mass) + abs(float(constant)))
+            rounded += sweep.rectified(place, constant, {channel: sign * float(wide) / 2, whole: sign * float(g * wide) / 2})
         rounded += sum(2 * size(sweep.errors[q]) for q, _ in bends) / float(g)
         lost = float(wide) / 2 * rounded + 8 * sweep.unit * float(wide)
         sweep.places[self.parts[j]] = Placed({channel: Fraction(1)}, Fraction(0), upward(2 * float(wide) + lost))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -107,6 +107,12 @@ class Sweep:
     def rounding(self, placed: Placed) -> float:
         """Bound what rounding does to an affine form of channels when a unit reads it."""
         return upward((len(placed.channels) + 4) * self.unit * float(placed.mass))
+
+    def rectified(self, place: Placed, shift: Fraction, writes: Mapping[str, float]) -> float:
+        """Write the unit relu(place + shift); returns a bound of what rounding does to it."""
+        reads = {} if self.wiring.dry else {c: float(w) for c, w in place.channels.items()}
+        self.wiring.unit(reads, float(place.constant + shift), writes)
+        return self.rounding(place) + 4 * self.unit * (float(place.mass) + abs(float(shift)))
 
     def bottleneck(self, form: Form) -> tuple[Placed, float]:
         """Return the form as few channels: through one identity unit when it has several and many units will read it.

@@ -104,11 +104,11 @@ def _term(value: Fraction, cell: tuple[int, ...], N: int, a: Fraction, b: Fracti
         factors: list[ex.Expression] = [ex.Number(Fraction(math.prod((-1) ** (len(B) - 1) * math.factorial(len(B) - 1)
                                                                       for B in partition)))]
         for block in partition:
-            body, mine = (_product([_bernstein(token, others[j], N) for j in block]) for token in (y, x))
+            body, mine = (ex.joined("*", [_bernstein(token, others[j], N) for j in block]) for token in (y, x))
             factors.append(ex.Binary("-", ex.Reduction("sum", body), mine))
-        parts.append(_product(factors))
+        parts.append(ex.joined("*", factors))
     repeated = math.prod(math.factorial(others.count(k)) for k in set(others))
-    return _product([ex.Number(value / repeated), _bernstein(x, own, N), _sum(parts)])
+    return ex.joined("*", [ex.Number(value / repeated), _bernstein(x, own, N), _sum(parts)])
 
 
 def _unit(token: ex.Expression, a: Fraction, b: Fraction) -> ex.Expression:
@@ -118,14 +118,7 @@ def _unit(token: ex.Expression, a: Fraction, b: Fraction) -> ex.Expression:
 def _bernstein(t: ex.Expression, k: int, N: int) -> ex.Expression:
     one = ex.Binary("-", ex.Number(Fraction(1)), t)
     powers = [ex.Power(base, ex.Number(Fraction(m))) for base, m in ((t, k), (one, N - k)) if m]
-    return _product([ex.Number(Fraction(math.comb(N, k))), *powers])
-
-
-def _product(factors: Sequence[ex.Expression]) -> ex.Expression:
-    result = factors[0]
-    for factor in factors[1:]:
-        result = ex.Binary("*", result, factor)
-    return result
+    return ex.joined("*", [ex.Number(Fraction(math.comb(N, k))), *powers])
 
 
 def _sum(parts: Sequence[ex.Expression]) -> ex.Expression:

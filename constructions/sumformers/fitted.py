@@ -228,7 +228,7 @@ def _expressions(target: Target, basis: Basis, coefficients: np.ndarray, missed:
     unit = Fraction(2) ** math.floor(math.log2(missed / (1000 * len(basis.exponents))))
     unit = min(unit, Fraction(1))
     own, other = ([_scaled(kind(c), *target.box.sides[c]) for c in range(target.d)] for kind in (ex.Own, ex.Other))
-    means = [ex.Reduction("mean", _product([chebyshev(u, k) for u, k in zip(other, b, strict=True) if k]))
+    means = [ex.Reduction("mean", ex.joined("*", [chebyshev(u, k) for u, k in zip(other, b, strict=True) if k]))
              for b in basis.features]
     outputs = []
     for column in coefficients.T:
@@ -245,8 +245,8 @@ def _nested(terms: dict[Exponent, Fraction], arguments: Sequence[ex.Expression])
     parts: list[ex.Expression] = []
     for k in sorted({exponent[0] for exponent in terms}):
         inner = _nested({exponent[1:]: value for exponent, value in terms.items() if exponent[0] == k}, arguments[1:])
-        parts.append(inner if k == 0 else _product([inner, chebyshev(arguments[0], k)]))
-    return _sum(parts) if parts else ex.Number(Fraction(0))
+        parts.append(inner if k == 0 else ex.joined("*", [inner, chebyshev(arguments[0], k)]))
+    return ex.joined("+", parts) if parts else ex.Number(Fraction(0))
 
 
 @functools.cache
@@ -262,18 +262,11 @@ def chebyshev(u: ex.Expression, k: int) -> ex.Expression:
         if value:
             factors = [ex.Number(Fraction(value))] if value != 1 or not power else []
             base = [u] if power == 1 else [ex.Power(u, ex.Number(Fraction(power)))] if power else []
-            parts.append(_product([*factors, *base]))
-    return _sum(parts)
+            parts.append(ex.joined("*", [*factors, *base]))
+    return ex.joined("+", parts)
 
 
 def _scaled(token: ex.Expression, a: Fraction, b: Fraction) -> ex.Expression:
     """Return 2 (token - a)/(b - a) - 1."""
     return ex.Binary("+", ex.Binary("*", ex.Number(2 / (b - a)), token), ex.Number(-(a + b) / (b - a)))
 
-
-def _product(parts: Sequence[ex.Expression]) -> ex.Expression:
-    return functools.reduce(lambda a, b: ex.Binary("*", a, b), parts)
-
-
-def _sum(parts: Sequence[ex.Expression]) -> ex.Expression:
-    return functools.reduce(lambda a, b: ex.Binary("+", a, b), parts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -44,7 +43,7 @@ def paired(body: ex.Expression, tokens: Sequence[Quantity], value: Callable[[ex.
     parts: tuple[list[ex.Expression], ...] = [], [], []
     for factor in _factors(body):
         parts[_side(factor)].append(factor)
-    without, weight, mixed = (functools.reduce(functools.partial(ex.Binary, "*"), part) if part else None for part in parts)
+    without, weight, mixed = (ex.joined("*", part) if part else None for part in parts)
     if mixed is None:
         return None
     found = (_of_one_coordinate(mixed, tokens, value, algebra) or _of_two_forms(mixed, value, algebra)
@@ -111,7 +110,7 @@ def _factors(node: ex.Expression) -> Iterator[ex.Expression]:
         case ex.Apply(function="exp", argument=argument):
             for terms in _by_side(argument):
                 if terms:
-                    yield ex.Apply("exp", _sum(terms), column=node.column)
+                    yield ex.Apply("exp", ex.joined("+", terms), column=node.column)
         case _:
             yield node
 
@@ -122,7 +121,7 @@ def _gathered(node: ex.Expression) -> ex.Expression:
         return node
     own, other, mixed = _by_side(node)
     if mixed != [node]:
-        return _sum([_sum(terms) for terms in (own, other) if terms] + [_gathered(term) for term in mixed])
+        return ex.joined("+", [ex.joined("+", terms) for terms in (own, other) if terms] + [_gathered(term) for term in mixed])
     return ex.mapped(node, _gathered)
 
 
@@ -149,7 +148,3 @@ def _terms(node: ex.Expression) -> Iterator[ex.Expression]:
             yield from (ex.Binary("/", term, right) for term in _terms(left))
         case _:
             yield node
-
-
-def _sum(terms: Iterable[ex.Expression]) -> ex.Expression:
-    return functools.reduce(functools.partial(ex.Binary, "+"), terms)

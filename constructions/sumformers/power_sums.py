@@ -90,9 +90,9 @@ def as_expression(form: Form, n: int) -> ex.Expression:
         factors: list[ex.Expression] = [ex.Number(c * n ** len(powers))]
         factors += [_power(ex.Own(v), k) for v, k in enumerate(a) if k]
         for b in powers:
-            body = _product([_power(ex.Other(v), k) for v, k in enumerate(b) if k])
+            body = ex.joined("*", [_power(ex.Other(v), k) for v, k in enumerate(b) if k])
             factors.append(ex.Reduction("mean", body))
-        part = _product(factors)
+        part = ex.joined("*", factors)
         total = part if total is None else ex.Binary("+", total, part)
     return total if total is not None else ex.Number(Fraction(0))
 
@@ -250,9 +250,3 @@ def _unit(c: int, d: int) -> Index:
 def _power(base: ex.Expression, k: int) -> ex.Expression:
     return base if k == 1 else ex.Power(base, ex.Number(Fraction(k)))
 
-
-def _product(factors: Sequence[ex.Expression]) -> ex.Expression:
-    result = factors[0]
-    for factor in factors[1:]:
-        result = ex.Binary("*", result, factor)
-    return result

@@ -30,10 +30,7 @@ def averaged(left: ex.Expression, right: ex.Expression) -> ex.Expression | None:
         if factor not in rest or not (isinstance(factor, ex.Apply) and factor.function in ("exp", "sigmoid")):
             return None
         rest.remove(factor)
-    result = rest[0] if rest else ONE
-    for factor in rest[1:]:
-        result = ex.Binary("*", result, factor)
-    return result
+    return ex.joined("*", rest) if rest else ONE
 
 
 def deviation(body: ex.Expression) -> ex.Expression | None:

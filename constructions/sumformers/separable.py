@@ -103,7 +103,7 @@ def _wave(wave: str, terms: list[Term], node: ex.Expression) -> list[Term]:
     if not outer or not inner:
         return [(ONE, node)]
     (s_a, c_a), (s_b, c_b) = ([ex.Apply(name, part, column=node.column) for name in ("sin", "cos")]
-                              for part in (_total(outer), _total(inner)))
+                              for part in (ex.joined("+", outer), ex.joined("+", inner)))
     return [(s_a, c_b), (c_a, s_b)] if wave == "sin" else [(c_a, c_b), (_negated(s_a), s_b)]
 
 
@@ -118,13 +118,6 @@ def _merged(terms: list[Term]) -> list[Term]:
     for outer, inner in terms:
         by_inner[inner] = outer if inner not in by_inner else ex.Binary("+", by_inner[inner], outer)
     return [(outer, inner) for inner, outer in by_inner.items()]
-
-
-def _total(parts: list[ex.Expression]) -> ex.Expression:
-    result = parts[0]
-    for part in parts[1:]:
-        result = ex.Binary("+", result, part)
-    return result
 
 
 def _times(a: ex.Expression, b: ex.Expression) -> ex.Expression:

@@ -8,8 +8,9 @@ function is defined, and every node remembers its column so that a refusal can p
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from operator import add, mul, sub, truediv
@@ -163,6 +164,11 @@ class OrderStatistic(Expression):
 
     def __str__(self) -> str:
         return f"order({self.rank})"
+
+
+def joined(operator: str, parts: Sequence[Expression]) -> Expression:
+    """Return the sum, product or other combination of some expressions, from left to right."""
+    return functools.reduce(lambda a, b: Binary(operator, a, b), parts)
 
 
 def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:

@@ -6,9 +6,9 @@ With a weight w of the token two hinges of v and w stand for each product of the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
+from typing import TypeVar
 
 import sympy
 
@@ -16,7 +16,7 @@ from proofs_check.evidence import every, identities
 from proofs_check.inequalities import follows
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
 
-Function = Callable[[Fraction], Fraction]
+T = TypeVar("T")
 
 
 def two_hinges(given: Given) -> Evidence:
@@ -102,19 +102,25 @@ def networks(given: Given) -> Evidence:
 
 
 def _network_off(name: str, m: int, n: int, given: Given) -> str:
-    K, cuts = KERNELS[name], [Fraction(k, m) for k in range(m + 1)]
-    beta: list[Function] = [partial(K, c) for c in cuts]
-    lattice = [Fraction(k, 4 * m) for k in range(4 * m + 1)]
-    rises = [[beta[k + 1](y) - beta[k](y) for y in lattice] for k in range(m)]
+    K, cuts, lattice = KERNELS[name], [Fraction(k, m) for k in range(m + 1)], [Fraction(k, 4 * m) for k in range(4 * m + 1)]
+    beta = [{y: K(c, y) for y in lattice} for c in cuts]
+    e = max(abs(_between([row[y] for row in beta], cuts, u) - K(u, y)) for u in lattice for y in lattice)
+    found = _exceeded(cuts, beta, _sequences(lattice, n), lattice, K, e, given)
+    return f"{name}, cuts {', '.join(map(str, cuts))}, {found}" if found else ""
+
+
+def _exceeded(cuts: Sequence[Fraction], beta: Sequence[Mapping[T, Fraction]], sequences: Iterable[tuple[T, ...]],
+              points: Sequence[Fraction], wanted: Callable[[Fraction, T], Fraction], e: Fraction, given: Given) -> str:
+    """Hold the formula against the mean of ``wanted`` over each sequence: beta_k by token, lines between them off by e."""
+    rises = [[after[token] - before[token] for token in before] for before, after in itertools.pairwise(beta)]
     low, width = [min(rise) for rise in rises], [(max(rise) - min(rise)) * given["width"] for rise in rises]
-    e = max(abs(_line(K, cuts, u, y) - K(u, y)) for u in lattice for y in lattice)
     bound = e + max(width) * Fraction(given["share"]) / 2
-    for tokens in _sequences(lattice, n):
-        mu = [sum(map(one, tokens)) / Fraction(n) for one in beta]
-        for u in lattice:
-            gap = abs(_formula(u, mu, cuts, low, width) - sum(K(u, y) for y in tokens) / n)
+    for tokens in sequences:
+        mu = [sum(row[token] for token in tokens) / Fraction(len(tokens)) for row in beta]
+        for u in points:
+            gap = abs(_formula(u, mu, cuts, low, width) - sum(wanted(u, token) for token in tokens) / len(tokens))
             if gap > bound:
-                return f"{name}, cuts {', '.join(map(str, cuts))}, u = {u}, tokens {', '.join(map(str, tokens))}: {gap} > {bound}"
+                return f"u = {u}, tokens {', '.join(map(str, tokens))}: {gap} > {bound}"
     return ""
 
 
@@ -133,21 +139,13 @@ def _weighted_off(name: str, m: int, n: int, given: Given) -> str:
     values = [[K(c, t) for t in knots] for c in cuts]
     tokens = list(itertools.product(lattice, WEIGHTS))
     stands = [{token: _stands(row, knots, *token, given) for token in tokens} for row in values]
-    lines = [{y: _between(row, knots, y) for y in lattice} for row in values]
-    e = max(abs((1 - q) * lines[k][y] + q * lines[k + 1][y] - K(u, y)) for u in lattice for y in lattice
-            for k, q in [_cell(cuts, u)])
-    rises = [[stands[k + 1][token] - stands[k][token] for token in tokens] for k in range(m)]
-    low, width = [min(rise) for rise in rises], [(max(rise) - min(rise)) * given["width"] for rise in rises]
-    share = Fraction(given["share"]) / 2
+    lines = {y: [_between(row, knots, y) for row in values] for y in lattice}
+    e = max(abs(_between(lines[y], cuts, u) - K(u, y)) for u in lattice for y in lattice)
     steps = max(abs(b - a) for row in values for a, b in itertools.pairwise(row))
-    bound = max(map(abs, WEIGHTS)) * e + max(width) * share + wide * steps * share
-    for chosen in itertools.combinations_with_replacement(tokens[::n], n):
-        mu = [sum(row[token] for token in chosen) / Fraction(n) for row in stands]
-        for u in lattice[::n]:
-            gap = abs(_formula(u, mu, cuts, low, width) - sum(w * K(u, y) for y, w in chosen) / n)
-            if gap > bound:
-                return f"{name}, {m} cells, u = {u}, tokens {chosen}: {gap} > {bound}"
-    return ""
+    off = max(map(abs, WEIGHTS)) * e + wide * steps * Fraction(given["share"]) / 2
+    chosen = itertools.combinations_with_replacement(tokens[::n], n)
+    found = _exceeded(cuts, stands, chosen, lattice[::n], lambda u, token: token[1] * K(u, token[0]), off, given)
+    return f"{name}, {m} cells, {found}" if found else ""
 
 
 def _stands(row: Sequence[Fraction], knots: Sequence[Fraction], y: Fraction, w: Fraction, given: Given) -> Fraction:
@@ -178,11 +176,6 @@ def _sequences(lattice: Sequence[Fraction], n: int) -> Iterator[tuple[Fraction, 
     for one, other in itertools.combinations(lattice[::2], 2):  # two values in every proportion
         for k in range(n + 1):
             yield (one,) * k + (other,) * (n - k)
-
-
-def _line(K: Callable[[Fraction, Fraction], Fraction], cuts: Sequence[Fraction], u: Fraction, y: Fraction) -> Fraction:
-    k, q = _cell(cuts, u)
-    return (1 - q) * K(cuts[k], y) + q * K(cuts[k + 1], y)
 
 
 def _formula(u: Fraction, mu: Sequence[Fraction], cuts: Sequence[Fraction], low: Sequence[Fraction], width: Sequence[Fraction]

@@ -98,7 +98,7 @@ class _Reader:
         """Add tables of u, means, and what is linear in u; return the coefficients of other tables."""
         content = expanded(content, self.reading.definitions)
         left, rest = self._tables(content, to, self.u, self.reading.pooled.keys())
-        for name in {monomial[0][0] for monomial in rest if monomial != CONSTANT} & self.reading.pooled.keys():
+        for name in sorted({monomial[0][0] for monomial in rest if monomial != CONSTANT} & self.reading.pooled.keys()):
             if ((name, 1),) in rest:
                 variable, c = self.reading.variables[name], from_rational(rest.pop(((name, 1),)))
                 if name not in self.features:

@@ -16,17 +16,12 @@ from constructions.number_formats import FLOAT32, FLOAT64
 from constructions.pieces.kernel_cells import Box, Cells, Wanted, designed, values
 from constructions.pieces.kernel_gaps import steepest, value_hull
 from constructions.sumformers.error_budget import Compiled
-from constructions.targets import expression as ex
-from constructions.targets.language import parse
 from constructions.targets.target import Target
+from tests.kernels import kernel
 
 UNIT = (0.0, 1.0)
 KERNELS = ("abs(x[0]-x[1])", "exp(-abs(x[0]-x[1]))*x[1]", "maximum(x[0]**2,x[1])", "relu(2*x[0]-x[1]-1/3)", "abs(x[0]/10-x[1])",
            "exp(-4*(x[0]-x[1])**2)*abs(x[0]-x[1])", "sqrt(maximum(abs(x[0]-x[1]),1/400))", "minimum(sin(5*x[0]),x[1])")
-
-
-def kernel(text: str) -> ex.Expression:
-    return ex.specialise(parse(text, 2)[0], None)
 
 
 SQUARE = Box(UNIT, UNIT)

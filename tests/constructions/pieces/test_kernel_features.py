@@ -13,15 +13,10 @@ from hypothesis import strategies as st
 from constructions.pieces.forms import Form, Quantity, between
 from constructions.pieces.kernel_cells import Box, Cells, Wanted, designed, values
 from constructions.pieces.kernel_features import Hinged, Row, Weighted, pieces_of, plain, weighted
-from constructions.targets import expression as ex
-from constructions.targets.language import parse
+from tests.kernels import kernel
 
 KERNELS = ("abs(x[0]-x[1])", "exp(-abs(x[0]-x[1]))", "maximum(x[0]**2,x[1])", "x[0]*x[1]", "relu(2*x[0]-x[1]-1/3)")
 WEIGHTS = ((0.0, 1.0), (-1.0, 1.0), (-1e-9, 2.0), (3.0, 3.5), (-0.5, -0.25))
-
-
-def kernel(text: str) -> ex.Expression:
-    return ex.specialise(parse(text, 2)[0], None)
 
 
 def of(text: str, sides: tuple[float, float], tolerance: float) -> tuple[Cells, Hinged, Weighted]:

@@ -19,13 +19,13 @@ from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.number_formats import FLOAT32
 from constructions.targets import expression as ex
 from constructions.targets.evaluation import evaluate, numpy_algebra
-from constructions.targets.language import parse
 from constructions.targets.target import Target
 from proofs_check.enclosures.interval import Interval
 from proofs_check.kernel import Claim
 from proofs_check.structure.proof import Proved, prove
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.straight_lines import Lines, kernel_range, largest_gap
+from tests.kernels import kernel
 from uat import pipeline
 from uat.request import Request
 
@@ -51,10 +51,6 @@ def built(text: str, eps: str = "1/20") -> tuple[ContinuousConstruction, Claim]:
 def proof(text: str, network: MeanSumformer | None = None, hint: Any = None) -> Proved:
     construction, claim = built(text)
     return prove(network or construction.sumformer, hint or construction.compiled.derivation, construction.target, claim)
-
-
-def kernel(text: str) -> ex.Expression:
-    return ex.specialise(parse(text, 2)[0], None)
 
 
 def at(K: ex.Expression, pairs: np.ndarray) -> np.ndarray:
