@@ -156,8 +156,8 @@ class Space:
         first = tokens[..., 0].contiguous()
         rank = torch.searchsorted(first.sort(dim=1).values, first).T  # the same for equal tokens
         present = tokens.permute(2, 1, 0)[..., None]
-        moved = present.new_empty(*present.shape[:-1], trials)
-        torch.add(present, moves[:, rank, :half], out=moved[..., :half])
+        moved = moves.index_select(1, rank.flatten()).unflatten(1, rank.shape)
+        moved[..., :half] += present
         torch.add(present, moves[:, :, None, half:], out=moved[..., half:])
         for coordinate, (lower, upper) in zip(moved, self.sides, strict=True):
             coordinate.clamp_(lower, upper)

@@ -28,7 +28,7 @@ PHASES = ("uniform", "domain corners", "cell boundaries", "equal tokens", "ascen
 # Tokens in one chunk, and pairs of them, where f may need an array of these: they should fit a processor's cache (measured) or
 # fill a GPU.
 CHUNK_TOKENS, LARGE_CHUNK_TOKENS = {"cpu": 2**17}, 2**23
-CHUNK_PAIRS, LARGE_CHUNK_PAIRS = {"cpu": 3 * 2**16}, 2**26
+CHUNK_PAIRS, LARGE_CHUNK_PAIRS = {"cpu": 2**18}, 2**26
 CANDIDATES = 64
 ROUNDING = 1e-9  # among equal tokens with errors as equal as that, rounding chose one: the first is reported
 Job = Callable[["Search"], int]  # returns the number of sequences it looked at

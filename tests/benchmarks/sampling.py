@@ -2,9 +2,10 @@
 
 Both sides run interleaved in one process, so the ratio does not depend on what else the machine does for long.
 Run ``python -m tests.benchmarks.sampling [target] [eps] [n] [threads]`` for a discretised construction, and
-``python -m tests.benchmarks.sampling continuous`` for continuous ones, one thread, in processor time: there f and T alone
-are each taken at the size of batch that is fastest, on tokens that are in the cache; and ``inside`` is the part of the search's
-own time that it spends in its forward passes, on its own sequences.
+``python -m tests.benchmarks.sampling continuous`` for continuous ones, one thread, in processor time. There the search is
+compared with two bare forward passes: ``drawn`` evaluates f and T on as many tokens, all different, drawn before and laid out
+as usual, (batch, n, d), in chunks as large as the search's; ``cached`` adds up what f and T need alone, each at the size of
+batch that is fastest for it, on one batch of tokens again and again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 
@@ -26,18 +26,19 @@ from constructions.planner import plan_grid
 from constructions.sumformers.grid import construct_grid
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
+from proofs_check.draws import Space
 from proofs_check.kept_memory import keep_freed_memory
 from proofs_check.sampling import sample
-from proofs_check.search import CHUNK_TOKENS
+from proofs_check.search import CHUNK_TOKENS, Search
 from proofs_check.witness import thresholds_of
 
 REPETITIONS = 7
-TOKENS = 12_000_000  # of every side of a continuous network
+TOKENS = 30_000_000  # of every side of a continuous network: ten million sequences of 3, as many as `uat sample` looks at
 TRIED = 2**20  # tokens to find the best size of batch
 CONTINUOUS = (("standardise", "1/100", 3), ("standardise", "1/10000", 3), ("standardise", "1/100", 16), ("f", "1/100", 3),
               ("f", "1/10000", 3), ("f", "1/100", 16), ("kernel-density", "1/100", 3), ("kernel-density", "1/10000", 3))
 BATCHES = tuple(2**k for k in range(13, 19))  # tokens: f and T each have their own best
-SIDES = ("uniform", "search", "T", "f")
+SIDES = ("uniform", "search", "drawn", "T", "f")
 CHUNKS = 128  # about 4 million sequences for n = 3: the search is used with ten million
 
 
@@ -82,45 +83,29 @@ def continuous(name: str, eps: str, n: int) -> str:
     network, samples = CompiledMeanSumformer(compiled), TOKENS // n
     thresholds = thresholds_of(compiled, target)
     keep_freed_memory()
+    drawn = torch.rand(samples, n, target.d, dtype=torch.float64)
+    chunk = Search(target, network, Space.of(target.box, n, thresholds, "cpu", torch.float64), 0).chunk
     sides: dict[str, Callable[[], object]] = {
         "uniform": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0, shares={}),
         "search": lambda: sample(target, network, target.box, n, thresholds, samples, "cpu", 0),
+        "drawn": lambda: _forward(network, target.torch, torch.split(drawn, chunk)),
         "T": _fastest(network, target.d, n), "f": _fastest(target.torch, target.d, n)}
     seen: dict[str, list[float]] = {side: [] for side in sides}
-    inside = []
     for _ in range(REPETITIONS):
         for side, call in sides.items():
             seen[side].append(_seconds(call))
-        f, T = Forward(target.torch, target.pairs), Forward(network)
-        whole = _seconds(partial(sample, f, T, target.box, n, thresholds, samples, "cpu", 0))
-        inside.append((f.seconds + T.seconds) / whole)
     time_of = {side: statistics.median(seconds) for side, seconds in seen.items()}
-    bare = time_of["T"] + time_of["f"]
+    shares = [bare / time_of[side] for bare in (time_of["drawn"], time_of["T"] + time_of["f"]) for side in ("uniform", "search")]
     return (f"{name:15s} {float(Fraction(eps)):7.0e} {n:4d} " + " ".join(f"{TOKENS / time_of[side]:13,.0f}" for side in SIDES)
-            + f" {bare / time_of['uniform']:9.2f} {bare / time_of['search']:9.2f} {time_of['T'] / bare:9.2f}"
-            + f" {statistics.median(inside):8.2f}")
+            + " " + " ".join(f"{share:8.2f}" for share in shares))
 
 
-@dataclass
-class Forward:
-    """f or T as the search sees it, and the processor time that its calls take."""
-
-    call: Callable[..., torch.Tensor]
-    pairs: bool = False
-    seconds: float = 0.0
-
-    def __call__(self, *arguments: object, **others: object) -> torch.Tensor:
-        """Evaluate."""
-        start = time.process_time()
-        try:
-            return self.call(*arguments, **others)
-        finally:
-            self.seconds += time.process_time() - start
-
-    @property
-    def torch(self) -> Callable[..., torch.Tensor]:
-        """Itself."""
-        return self
+@torch.no_grad()
+def _forward(network: Callable[[torch.Tensor], object], f: Callable[[torch.Tensor], object],
+             chunks: Sequence[torch.Tensor]) -> None:
+    for tokens in chunks:
+        network(tokens)
+        f(tokens)
 
 
 def _fastest(call: Callable[[torch.Tensor], object], d: int, n: int) -> Callable[[], object]:
@@ -148,10 +133,11 @@ def _again(call: Callable[[], object], times: int) -> None:
 
 
 def print_continuous() -> None:
-    """Print the table of continuous constructions: tokens a second, and ratios to f and T alone."""
+    """Print the table of continuous constructions: tokens a second, and ratios to the two bare forward passes."""
     torch.set_num_threads(1)
-    print("tokens a second     eps    n       uniform        search        T bare        f bare   uniform    search   T share"
-          "   inside")
+    print(" " * 98 + "  drawn: share     cached: share")
+    print("tokens a second     eps    n       uniform        search         drawn        T bare        f bare  uniform   search"
+          "  uniform   search")
     for name, eps, n in CONTINUOUS:
         print(continuous(name, eps, n), flush=True)
 
