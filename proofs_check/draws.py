@@ -156,7 +156,7 @@ class Space:
         first = tokens[..., 0].contiguous()
         rank = torch.searchsorted(first.sort(dim=1).values, first).T  # the same for equal tokens
         present = tokens.permute(2, 1, 0)[..., None]
-        moved = moves.index_select(1, rank.flatten()).unflatten(1, rank.shape)
+        moved = moves.index_select(1, rank.flatten()).view(self.d, *rank.shape, trials)
         moved[..., :half] += present
         torch.add(present, moves[:, :, None, half:], out=moved[..., half:])
         for coordinate, (lower, upper) in zip(moved, self.sides, strict=True):

@@ -1,8 +1,9 @@
 """A continuous Sumformer in torch, token by token: time linear in n, working memory a chunk of tokens.
 
-Channels are rows and tokens columns, so a level of units is two small matrix products on the rows it touches. A chain of folds
-is evaluated at once (``fold_chains.py``), what depends on means alone once a sequence (``constant_part.py``), the rest level by
-level. Long sequences take two passes: phi for the means, then phi and psi for the outputs.
+Channels are rows and tokens columns, so a level of units is two matrix products on the rows it touches, entry by entry where
+most entries are zero (``matrix.py``). A chain of folds is evaluated at once (``fold_chains.py``), what depends on means alone
+once a sequence (``constant_part.py``), the rest level by level. Long sequences take two passes: phi for the means, then phi and
+psi for the outputs.
 """
 
 from __future__ import annotations

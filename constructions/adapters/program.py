@@ -9,9 +9,11 @@ from torch import Tensor
 
 from constructions.adapters.fold_chains import Node
 from constructions.adapters.levels import levels
-from constructions.adapters.stream_operations import Affine, Call, Operation, Pieces, Rows, Scratch, Table, ToTensor, Units, Write
+from constructions.adapters.matrix import Call, Matrix, ToTensor
+from constructions.adapters.stream_operations import Affine, Operation, Pieces, Rows, Scratch, Table, Units, Write
 
-TABLE = 40  # hidden units of one channel from which a look-up is faster (measured)
+TABLE = 40  # hidden units of one channel from which a look-up is faster (measured),
+EACH = 8  # if as many of them write to each channel
 Weights = Sequence[Mapping[str, float]]
 
 
@@ -46,8 +48,7 @@ class Program:
         used = dict.fromkeys(channel for one in weights for channel in one)
         own = sorted((c for c in used if c not in self._constants), key=self._row)
         shared = sorted((c for c in used if c in self._constants), key=lambda c: self._constants[c])
-        W, V = (self._tensor(np.array([[one.get(c, 0.0) for c in names] for one in weights]).reshape(len(weights), len(names)))
-                for names in (own, shared))
+        W, V = (Matrix.of(weights, names, self._tensor) for names in (own, shared))
         return Affine(self.rows_of(own), W,
                       Rows.of([self._constants[c] for c in shared], self._tensor), V, self._tensor(bias[:, None]))
 
@@ -68,7 +69,7 @@ class Program:
         for node in level:
             if len(node.reads) == 1 and not node.last and node.reads.keys().isdisjoint(self._constants):
                 by_channel.setdefault(next(iter(node.reads)), []).append(node)
-        wide = [nodes for nodes in by_channel.values() if len(nodes) >= TABLE]
+        wide = [nodes for nodes in by_channel.values() if len(nodes) >= TABLE and _dense(nodes)]
         elsewhere = {id(node) for nodes in wide for node in nodes}
         rest = sorted((node for node in level if id(node) not in elsewhere), key=lambda node: bool(node.squares))
         units, looked_up = [node for node in rest if node.pieces is None], [node for node in rest if node.pieces is not None]
@@ -94,15 +95,18 @@ class Program:
 
     def _writes(self, columns: Weights) -> list[Write]:
         """Return where the hidden rows are added, given their weights by channel."""
-        written = list(dict.fromkeys(c for column in columns for c in column))
+        into: dict[str, dict[int, float]] = {}
+        for unit, column in enumerate(columns):
+            for channel, weight in column.items():
+                into.setdefault(channel, {})[unit] = weight
         writes = []
         for filled in (False, True):
-            names = [c for c in written if (c in self._filled) == filled]
+            names = [c for c in into if (c in self._filled) == filled]
             placed = sorted((self._rows.setdefault(c, len(self._rows)), c) for c in names)
-            W_2 = np.array([[column.get(c, 0.0) for column in columns] for _, c in placed])
             if placed:
-                writes.append(Write(Rows.of([row for row, _ in placed], self._tensor), self._tensor(W_2), filled))
-        self._filled |= set(written)
+                W_2 = Matrix.of([into[c] for _, c in placed], range(len(columns)), self._tensor)
+                writes.append(Write(Rows.of([row for row, _ in placed], self._tensor), W_2, filled))
+        self._filled |= set(into)
         return writes
 
     def _table(self, nodes: Sequence[Node], read: int) -> Table:
@@ -129,3 +133,9 @@ class Program:
                       self._tensor(np.array([self._rows[c] for c in written], dtype=np.int64)), any(split))
         self._filled |= set(written)
         return table
+
+
+def _dense(nodes: Sequence[Node]) -> bool:
+    """Whether so many nodes write to each channel that adding them up takes longer than looking the channels up."""
+    written = [channel for node in nodes for channel in node.writes]
+    return len(written) >= EACH * len(set(written))

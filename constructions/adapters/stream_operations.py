@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ToTensor = Callable[[np.ndarray], Tensor]
-Call = Callable[[], object]
+from constructions.adapters.matrix import Call, Matrix, ToTensor
 
 
 @dataclass(eq=False)
@@ -72,32 +71,31 @@ class Affine:
     """W stream + V constant + bias, for rows of both streams."""
 
     reads: Rows
-    W: Tensor
+    W: Matrix
     constants: Rows
-    V: Tensor
+    V: Matrix
     bias: Tensor
 
     @property
     def size(self) -> int:
         """Rows of working memory."""
-        return self.reads.size + (self.constants.size + len(self.W) if self.constants.count else 0)
+        return self.reads.size + (self.constants.size + self.W.rows if self.constants.count else 0)
 
     def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> tuple[list[Call], Callable[[Tensor], list[Call]]]:
-        """Return the calls to make first, and then those that write (len(W), columns) values to a given tensor.
+        """Return the calls to make first, and then those that write (rows of W, columns) values to a given tensor.
 
         ``constant`` has a column for each of the innermost sequences.
         """
         first, reads = self.reads.bound(stream, scratch)
         if not self.constants.count:
-            return first, lambda out: [partial(torch.addmm, self.bias, self.W, reads, out=out)]
+            return first, lambda out: [self.W.into(reads, out, self.bias)]
         second, means = self.constants.bound(constant, scratch)
         sequences = constant.shape[1]
-        shared = scratch.take(len(self.W))[:, :sequences]
-        calls: list[Call] = [*first, *second, partial(torch.addmm, self.bias, self.V, means, out=shared)]
+        shared = scratch.take(self.W.rows)[:, :sequences]
+        calls = [*first, *second, self.V.into(means, shared, self.bias)]
         if sequences == 1:
-            return calls, lambda out: [partial(torch.addmm, shared, self.W, reads, out=out)]
-        return calls, lambda out: [partial(out.view(len(out), -1, sequences).copy_, shared[:, None]),
-                                   partial(out.addmm_, self.W, reads)]
+            return calls, lambda out: [self.W.into(reads, out, shared)]
+        return calls, lambda out: [partial(out.view(len(out), -1, sequences).copy_, shared[:, None]), self.W.onto(reads, out)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +103,7 @@ class Write:
     """W_2 hidden for some rows, added to what is there or put in its place."""
 
     rows: Rows
-    W_2: Tensor
+    W_2: Matrix
     filled: bool
 
     @property
@@ -118,10 +116,10 @@ class Write:
         where = self.rows.where
         if isinstance(where, slice):
             rows = stream[where]
-            return [partial(rows.addmm_, self.W_2, hidden) if self.filled else partial(torch.mm, self.W_2, hidden, out=rows)]
-        product = scratch.take(len(self.W_2))
+            return [self.W_2.onto(hidden, rows) if self.filled else self.W_2.into(hidden, rows)]
+        product = scratch.take(self.W_2.rows)
         put = stream.index_add_ if self.filled else stream.index_copy_
-        return [partial(torch.mm, self.W_2, hidden, out=product), partial(put, 0, where, product)]
+        return [self.W_2.into(hidden, product), partial(put, 0, where, product)]
 
 
 def _written(writes: Sequence[Write], stream: Tensor, hidden: Tensor, scratch: Scratch) -> list[Call]:
@@ -143,11 +141,11 @@ class Units:
     @property
     def size(self) -> int:
         """Rows of working memory."""
-        return self.affine.size + len(self.affine.W) + 2 * len(self.last) + sum(one.size for one in self.writes)
+        return self.affine.size + self.affine.W.rows + 2 * len(self.last) + sum(one.size for one in self.writes)
 
     def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> tuple[list[Call], list[Call]]:
         """Return the calls that compute the hidden rows, and those that add them to the stream."""
-        units, chains = len(self.affine.W), len(self.last)
+        units, chains = self.affine.W.rows, len(self.last)
         calls, into = self.affine.bound(stream, constant, scratch)
         hidden = scratch.take(units + chains)
         calls += [*into(hidden[:units]), hidden[:units].relu_]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from constructions.adapters.stream_operations import Call
+from constructions.adapters.matrix import Call
 
 KEPT = 16  # sizes of batches
 LINE = 8  # numbers of a cache line: a tenth less time than with rows that start anywhere (measured)

@@ -217,7 +217,8 @@ def torch_algebra(device: Any, dtype: Any) -> Algebra:
         maximum=torch.maximum, minimum=torch.minimum,
         sum=along(lambda a, axis: a.sum(axis, keepdim=True), torch.add),
         max=along(lambda a, axis: a.amax(axis, keepdim=True), torch.maximum),
-        min=along(lambda a, axis: a.amin(axis, keepdim=True), torch.minimum), sort=lambda a: a.sort(dim=-1, descending=True).values,
+        min=along(lambda a, axis: a.amin(axis, keepdim=True), torch.minimum),
+        sort=lambda a: a.sort(dim=-1, descending=True).values,
         stack=lambda parts: torch.stack(list(parts), dim=-1) if len(parts) > 1 else parts[0][..., None])  # keeps the layout
 
 

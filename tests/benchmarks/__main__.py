@@ -9,6 +9,7 @@ from tests.benchmarks import (
     commands,
     continuous,
     executors,
+    forward,
     gpu,
     linear_bounds,
     sampling,
@@ -25,6 +26,7 @@ def main() -> None:
     value_table.main()
     sampling.main([])
     executors.main()
+    forward.main()
     continuous.main([])
     bent_kernels.main([])
     structure.main([])

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 CASES = (("own-times-mean", "1e-2"), ("standardise", "1e-4"), ("f", "1e-2"), ("f", "1e-6"), ("kernel-density", "1e-4"),
          ("soft-rank", "1e-2"), ("smooth-maximum", "1e-4"), ("smooth-maximum", "1e-6"), ("figure-2", "1e-4"), ("max", "1e-2"),
-         ("moments", "1e-4"), ("x[0]*mean(y[1])+mean(x[1]*y[0])", "1e-3"))
+         ("moments", "1e-4"), ("x[0]*mean(y[1])+mean(x[1]*y[0])", "1e-3"),
+         ("sum(exp(-abs(x-y))*y)/sum(exp(-abs(x-y)))", "5e-2"), ("mean(abs(x[0]-y[0])*y[1])", "1e-2"), ("gravity-2d", "1e-1"))
 ULP = float(np.finfo(np.float64).eps) / 2
 
 
