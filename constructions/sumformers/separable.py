@@ -1,10 +1,12 @@
-"""Separate x from y by symbols where it is possible: sums, products, powers, exponentials and waves of sums."""
+"""Separate x from y by symbols where it is possible: sums, products, powers, exponentials and waves of sums, kinks of products.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
 
+from constructions.sumformers.rewriting import without_factor
 from constructions.targets import expression as ex
 
 Term = tuple[ex.Expression, ex.Expression]
@@ -55,6 +57,13 @@ def _separated(node: ex.Expression) -> list[Term]:
                 for _ in range(int(k) - 1):
                     power = _merged(_products(power, terms, node))
                 return power
+            if len(terms) == 1 and _pure(terms):
+                ((outer, inner),) = terms
+                return [(replace(node, base=outer), replace(node, base=inner))]
+        case ex.Apply(function="relu" | "abs" as kink, argument=argument):
+            terms = _factorised(_merged(_separated(argument)))
+            if len(terms) == 1 and _pure(terms):
+                return _kink(kink, *terms[0], node)
         case ex.Apply(function="exp", argument=argument):
             terms = _separated(argument)
             if _pure(terms) and len(terms) <= MAX_TERMS:
@@ -105,6 +114,31 @@ def _wave(wave: str, terms: list[Term], node: ex.Expression) -> list[Term]:
     (s_a, c_a), (s_b, c_b) = ([ex.Apply(name, part, column=node.column) for name in ("sin", "cos")]
                               for part in (ex.joined("+", outer), ex.joined("+", inner)))
     return [(s_a, c_b), (c_a, s_b)] if wave == "sin" else [(c_a, c_b), (_negated(s_a), s_b)]
+
+
+def _factorised(terms: list[Term]) -> list[Term]:
+    """Add the inner parts where all outer parts are multiples of one: x + x y = x (1 + y)."""
+    scaled = [(*_scaled(outer), inner) for outer, inner in terms]
+    if len({outer for _, outer, _ in scaled}) != 1:
+        return terms
+    sums = ex.joined("+", [_times(replace(ONE, value=c), inner) for c, _, inner in scaled])
+    return [(scaled[0][1], sums)]
+
+
+def _scaled(node: ex.Expression) -> tuple[Fraction, ex.Expression]:
+    """Split a rational factor off, signs included."""
+    if isinstance(node, ex.Apply) and node.function == "neg":
+        c, rest = _scaled(node.argument)
+        return -c, rest
+    if (number := ex.rational_value(node)) is not None:
+        return number, ONE
+    return without_factor(node)
+
+
+def _kink(kink: str, outer: ex.Expression, inner: ex.Expression, node: ex.Expression) -> list[Term]:
+    """|a b| = |a| |b|, relu(a b) = relu(a) relu(b) + relu(-a) relu(-b)."""
+    signs = [(outer, inner)] if kink == "abs" else [(outer, inner), (_negated(outer), _negated(inner))]
+    return [(ex.Apply(kink, a, column=node.column), ex.Apply(kink, b, column=node.column)) for a, b in signs]
 
 
 def _factored(node: ex.Expression) -> Term:

@@ -29,6 +29,7 @@ from constructions.sumformers.natural_range import constant_ball, meet, natural_
 from constructions.sumformers.paired_kernels import Pair, paired
 from constructions.sumformers.rewriting import analytic, averaged, factors, unbound, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
+from constructions.sumformers.signs import without_idle_kinks
 from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, chained, over_sorted
 from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
 from constructions.targets import expression as ex
@@ -78,7 +79,7 @@ def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, 
         Refused: a sub-expression has no decomposition here, with the reason and its column.
     """
     reader = _Reader(sides, n, guarded, straight)
-    forms = tuple(reader.algebra.form(reader.value(output)) for output in outputs)
+    forms = tuple(reader.algebra.form(reader.value(without_idle_kinks(output, sides))) for output in outputs)
     again, nodes = functools.partial(decompose, outputs, sides, n), reader.algebra.nodes
     others: list[Callable[[], Decomposition | None]] = [functools.partial(again, guarded=True)] if reader.bases else []
     if any(isinstance(node, Kernels) for node in nodes):
@@ -239,9 +240,9 @@ class _Reader:
     def _mean(self, body: ex.Expression) -> Value:
         if not ex.depends_on(body, ex.Other):
             return self.value(body)
-        terms = separate_symbolically(body)
         total: Value | None = None
-        for outer, inner in terms:
+        for term in separate_symbolically(body):
+            outer, inner = (without_idle_kinks(part, self.sides) for part in term)
             factor = self.value(outer)
             mean = self._kernel(inner) if not other_only(inner) else self._token_mean(inner)
             part = self.algebra.product([factor, mean])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from constructions.targets import expression as ex
 from proofs_check.structure.addition import Angles, Finer, reduced
 from proofs_check.structure.averages import Sides, collected_range, natural_range
+from proofs_check.structure.exact_ranges import exact_range
 
 if TYPE_CHECKING:
     import sympy
@@ -37,10 +38,11 @@ class Algebra:
     def __init__(self, n: int | None, d: int, sides: Sides | None = None) -> None:
         import sympy
 
-        self.sides, self.whole_n, self.signs = sides, n, False
+        from proofs_check.structure import symbolic_kinks
 
-        self.one_coordinate = d == 1
-        self.sympy, self.d, self.written_out = sympy, d, False
+        self.sympy, self.kinks = sympy, symbolic_kinks
+        self.sides, self.whole_n, self.d, self.one_coordinate = sides, n, d, d == 1
+        self.signs = self.written_out = False
         self.n = sympy.Symbol("n", positive=True) if n is None else sympy.Integer(n)
         self.means: dict[tuple[str, Any], sympy.Symbol] = {}
         self.angles: Angles | None = None
@@ -58,7 +60,7 @@ class Algebra:
         return any(way(a, b) for way in ways)
 
     def _with_signs(self, way: Way, a: ex.Expression, b: ex.Expression) -> bool:
-        """Try a way with the side taken of every kink whose argument has one sign."""
+        """Try a way with the side taken of every kink whose argument has one sign, and kinks of products by their factors."""
         self.signs = True
         try:
             return way(a, b)
@@ -97,7 +99,8 @@ class Algebra:
         return bool(self._multiplied_out(self.sympy.fraction(difference)[0]) == 0)
 
     def _multiplied_out(self, expression: Any) -> Any:
-        return self.sympy.expand(expression) if self.angles is None else reduced(expression)
+        out = self.sympy.expand(expression) if self.angles is None else reduced(expression)
+        return self.kinks.without_powers(out) if self.signs else out
 
     def _token(self, k: int, c: int) -> Any:
         """Return coordinate c of token k; for d = 1 token k is the (k + 1)-th largest."""
@@ -163,37 +166,30 @@ class Algebra:
             return 2 * self._function("relu", u) - u
         if name == "relu" and u.is_Rational:
             return max(u, self.sympy.Integer(0))
-        if name == "relu" and (sign := self._sign(u)):
-            return u if sign > 0 else self.sympy.Integer(0)
-        if name in ("relu", "sigmoid"):
-            return self.sympy.Function(name, real=True)(u)
+        if name == "relu":
+            return self._relu(u)
+        if name == "sigmoid":
+            return self.sympy.Function(name, positive=True)(u)
         if name in ("sin", "cos") and self.angles is not None:
             return self.angles.wave(name, u)
         return getattr(self.sympy, name)(u)
+
+    def _relu(self, u: Any) -> Any:
+        """Return relu(u), 0 or u where the sign of u is known; of a product by its factors where signs are looked at."""
+        few = self.one_coordinate and self.n.is_Integer and self.n <= MOST_TOKENS
+        ranked = [self._symbol("order", self.sympy.Integer(k + 1)) for k in range(int(self.n))] if few else []
+        signs = self.kinks.Signs(self.means, ranked, self.d, self.sides or (), self.signs)
+        if sign := signs.sign(u):
+            return u if sign > 0 else self.sympy.Integer(0)
+        return signs.positive_part(u) if self.signs else self.kinks.relu(u)
 
     def _known_sign(self, node: ex.Expression) -> int:
         """Return 1 (-1) where the values are >= 0 (<= 0) by interval arithmetic on the tree, else 0."""
         if self.sides is None or not self.signs:
             return 0
         (a, b), (c, e) = (of(node, self.sides, self.whole_n) for of in (natural_range, collected_range))
-        low, high = max(a, c), min(b, e)
-        return 1 if low >= 0 else -1 if high <= 0 else 0
-
-    def _sign(self, u: Any) -> int:
-        """Return 1 (-1) where a combination of order statistics is >= 0 (<= 0) because they descend, else 0.
-
-        sum a_k x_(k) with a_1 + .. + a_n = 0 is the sum of P_k (x_(k) - x_(k+1)) with the partial sums P_k.
-        """
-        if not self.one_coordinate or not self.n.is_Integer or self.n > MOST_TOKENS:
-            return 0
-        ranked = [self._symbol("order", self.sympy.Integer(k + 1)) for k in range(int(self.n))]
-        slopes = [u.diff(symbol) for symbol in ranked]
-        partial = [sum(slopes[: k + 1]) for k in range(len(slopes))]
-        if not all(p.is_Rational for p in partial) or partial[-1] != 0:
-            return 0
-        if self.sympy.expand(u - sum(a * x for a, x in zip(slopes, ranked, strict=True))) != 0:
-            return 0
-        return 1 if all(p >= 0 for p in partial) else -1 if all(p <= 0 for p in partial) else 0
+        low, high = exact_range(node, self.sides, self.whole_n) or (a, b)
+        return 1 if max(a, c, low) >= 0 else -1 if min(b, e, high) <= 0 else 0
 
     def _binary(self, operator: str, a: Any, b: Any) -> Any:
         if operator in ex.ARITHMETIC:
@@ -204,9 +200,28 @@ class Algebra:
     def _mean(self, body: Any) -> Any:
         total = self.sympy.Integer(0)
         for term in self.sympy.Add.make_args(self._multiplied_out(body)):
-            free, bound = term.as_independent(*(s for s in term.free_symbols if s.name.startswith("y")), as_Add=False)
+            free, bound = self._taken_apart(term)
             total += free * (self._symbol("mean", bound) if bound != 1 else 1)
         return total
+
+    def _taken_apart(self, term: Any) -> tuple[Any, Any]:
+        """Split a term into a factor without y and one with y, divisors by their factors."""
+        others = [s for s in term.free_symbols if s.name.startswith("y")]
+        free, bound = term.as_independent(*others, as_Add=False)
+        above, below = self.sympy.fraction(bound)
+        if below.is_number or not below.atoms(self.sympy.Add):
+            return free, bound
+        try:
+            content, powers = self.sympy.factor_list(below)
+        except self.sympy.PolynomialError:
+            return free, bound
+        divisor = self.sympy.Integer(1)
+        for factor, k in powers:
+            if factor.has(*others):
+                divisor *= factor**k
+            else:
+                content *= factor**k
+        return free / content, above / divisor
 
     def _symbol(self, kind: str, body: Any) -> Any:
         key = kind, body

@@ -156,3 +156,60 @@ def test_a_kink_that_is_never_met_is_a_side_of_it(name: str) -> None:
 def test_a_kink_that_may_be_met_is_not(a: str, b: str) -> None:
     assert not Algebra(None, 1, Box.parse("0,1", 1).sides).same(tree(a, None), tree(b, None))
     assert not Algebra(None, 1, Box.parse("-1,1", 1).sides).same(tree("relu(x + 1/2)", None), tree("x + 1/2", None))
+
+
+KINKED_PRODUCTS = {
+    "absolute value": ("mean(abs(x*y))", "abs(x)*mean(abs(y))"),
+    "positive part": ("mean(relu(x*y))", "relu(x)*mean(relu(y)) + relu(-x)*mean(relu(-y))"),
+    "negative part": ("mean(minimum(x*y, 0))", "-relu(-x)*mean(relu(y)) - relu(x)*mean(relu(-y))"),
+    "cube": ("mean(abs(x*y)**3)", "abs(x)**3*mean(abs(y)**3)"),
+    "even powers": ("mean(relu(x*y**2))", "relu(x)*mean(y**2)"),
+    "odd powers": ("mean(abs(2*x*y**3))", "2*abs(x)*mean(y**2*abs(y))"),
+    "a factor of one sign": ("mean(relu((1 + x)*y))", "(1 + x)*mean(relu(y))"),
+    "a factor that is not written": ("mean(abs(x*y - y))", "(1 - x)*mean(abs(y))"),
+    "a negative divisor": ("mean(relu(x/(y - 2)))", "relu(-x)*mean(1/(2 - y))"),
+    "an exponential": ("mean(relu(x*exp(y)))", "relu(x)*mean(exp(y))"),
+    "a number": ("mean(relu(-pi*x*y))", "pi*relu(x)*mean(relu(-y)) + pi*relu(-x)*mean(relu(y))"),
+    "a square": ("abs(x)**2*mean(relu(y))", "x**2*mean(relu(y))"),
+    "never both": ("mean(relu(x - y)*relu(y - x))", "0*x"),
+    "a mean among the factors": ("mean(relu((x - mean(y))*y))",
+                                 "relu(x - mean(y))*mean(relu(y)) + relu(mean(y) - x)*mean(relu(-y))"),
+}
+
+
+@pytest.mark.parametrize("name", KINKED_PRODUCTS)
+def test_a_kink_of_a_product_is_known_by_its_factors(name: str) -> None:
+    a, b = KINKED_PRODUCTS[name]
+    sides = Box.parse("-1,1", 1).sides
+    assert Algebra(None, 1, sides).same(tree(a, None), tree(b, None))
+    assert Algebra(3, 1, sides).same(tree(a, 3), tree(b, 3))
+
+
+@pytest.mark.parametrize(("a", "b"), [
+    ("mean(relu(x*y))", "relu(x)*mean(relu(y))"), ("mean(relu(x*y))", "relu(x)*mean(relu(y)) - relu(-x)*mean(relu(-y))"),
+    ("mean(abs(x*y))", "x*mean(abs(y))"), ("mean(relu(x*y**3))", "relu(x)*mean(y**3)"), ("mean(relu(-x*y))", "mean(relu(x*y))"),
+    ("mean(relu((1/2 + x)*y))", "(1/2 + x)*mean(relu(y))"), ("mean(relu(x/(y - 2)))", "relu(x)*mean(1/(2 - y))"),
+    ("mean(abs(x*y))", "abs(x*mean(y))"), ("relu(x)**2", "x**2"), ("mean(relu(x - y)*relu(x - y))", "0*x"),
+    ("abs(x)*abs(x + 1/2)", "abs(x)*(x + 1/2)")])
+def test_near_misses_of_kinked_products_are_not_the_same(a: str, b: str) -> None:
+    sides = Box.parse("-1,1", 1).sides
+    assert not Algebra(None, 1, sides).same(tree(a, None), tree(b, None))
+    assert not Algebra(3, 1, sides).same(tree(a, 3), tree(b, 3))
+
+
+FACTORS = st.sampled_from(("x", "y", "(1+x)", "(y-2)", "(x-1/2)", "exp(y)", "mean(y)", "(x-y)", "-3", "(x*y+2)", "y**2",
+                           "1/(3-y)"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(FACTORS, min_size=1, max_size=3), st.lists(FACTORS, min_size=1, max_size=3), st.sampled_from(("relu", "abs")),
+       st.integers(0, 99))
+def test_kinks_of_products_are_the_same_only_with_the_same_values(a: list[str], b: list[str], kink: str, seed: int) -> None:
+    box = Box.parse("-1,1", 1)
+    f, g = (Target.from_text(f"mean({kink}({'*'.join(factors)}))", n=3, box=box) for factors in (a, b))
+    h = Target.from_text(f"mean({'*'.join(f'abs({factor})' for factor in a)})", n=3, box=box)
+    algebra, tokens = Algebra(3, 1, box.sides), np.random.default_rng(seed).uniform(-1, 1, (50, 3, 1))
+    assert kink == "relu" or algebra.same(f.outputs[0], h.outputs[0])
+    for other in (g, h):
+        if np.abs(f.numpy(tokens) - other.numpy(tokens)).max() > 1e-9:
+            assert not algebra.same(f.outputs[0], other.outputs[0])
