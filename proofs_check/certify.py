@@ -131,7 +131,7 @@ class _Checker:
         below = (decoded,) if evaluation.says else (decoded, evaluation)  # where nothing is claimed the proof says so
         values = self._values(axes, enumeration, below)
         if all(step.says is not None for step in (*instead, values)):
-            self.steps += for_every_network(derive("triangle inequality", [*instead, moved, values]), heads, evaluation)
+            self.steps += for_every_network([*instead, moved], values, heads, [evaluation])
 
     def _found(self, step: Step) -> Step:
         self.steps.append(step)

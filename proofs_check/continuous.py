@@ -8,7 +8,9 @@ stored weight is compared; then the bound is the builder's, and the certificate 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from textwrap import shorten
 from typing import Any
 
@@ -23,16 +25,17 @@ from constructions.progress import Report
 from constructions.storage import load_mean_sumformer, store_mean
 from constructions.sumformers.limits import Limits
 from constructions.targets.target import AnyTarget, Target
-from proofs_check.architecture_check import LARGEST_IN_STREAM, LARGEST_WEIGHT, scored
+from proofs_check.architecture_check import LARGEST_IN_STREAM
 from proofs_check.certify import is_about
 from proofs_check.companions import SUMFORMER, for_every_network
 from proofs_check.decimals import counted, decimal_above
 from proofs_check.definedness import defined_by, definedness_step
-from proofs_check.floating_point import numbers_of
-from proofs_check.kernel import Claim, Status, Step, derive, reached
+from proofs_check.evaluation import ID as EVALUATION
+from proofs_check.evaluation import Evaluation
+from proofs_check.kernel import Claim, Status, Step, reached
 from proofs_check.lifted_roots import ID as LIFTED_ROOT
 from proofs_check.lifted_roots import lifted_steps, lifted_target, steepness, stored_lifted
-from proofs_check.mean_architectures import architecture_steps, slots
+from proofs_check.mean_architectures import architecture_steps
 from proofs_check.propositions import TARGET, Evaluated, Near
 from proofs_check.quantity_steps import quantity_steps
 from proofs_check.run_files import RunFiles
@@ -40,14 +43,12 @@ from proofs_check.stand_in import CLAIMED, POLYNOMIAL, polynomial_steps
 from proofs_check.structure.proof import Proved, prove
 from proofs_check.structure.quantity import Part
 from proofs_check.structure.reading import NotUnderstood
-from proofs_check.structure.rounding import Arithmetic, Running
 
 A_PRIORI = ("the builder's error analysis (decomposition, expansions, tables, folds: docs/trust.md) is right; it was run again "
             "from the target text and gave these weights, but not checked by other arithmetic, because ")
 LONGEST_REASON = 240  # characters: quantities are trees, and those may be long
 OF_MEANS = "h(x, means)"  # what the network is held against
 BUILT = "what was built in the place of f"
-EVALUATION = "evaluation"
 NEGLIGIBLE = Fraction(1, 2**200)  # of the largest share
 
 
@@ -69,9 +70,10 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     if lifted is not None and fitted:
         return [Step("claim", "a polynomial is said to be in the place of f, and f with lifted roots too", Status.REFUTED)]
     report("reading the network", 0, 0)
+    read = partial(prove, network, run.network.get("derivation", {}), lifted or target, claim, elsewhere=fitted,
+                   steep=steepness(lifted.outputs) if lifted else 1.0)
     try:
-        proved = prove(network, run.network.get("derivation", {}), lifted or target, claim, elsewhere=fitted,
-                       steep=steepness(lifted.outputs) if lifted else 1.0)
+        proved = read()
     except NotUnderstood as not_read:
         report("deriving the network again", 0, 0)
         return _by_derivation(run, claim, target, defined, heads, f"the weights are not read by structure: {not_read}", report)
@@ -80,8 +82,15 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
         return _by_derivation(run, claim, target, defined, heads, why, report)
     found = polynomial_steps(target, proved.definitions, exact_number(run.plan["missed"]), report) if fitted else []
     found = lifted_steps(target, lifted, claim, defined) if lifted else found
-    steps = _by_structure(run, claim, _defined(defined, claim, found), network, heads, proved, found)
+    defined, evaluation = _defined(defined, claim, found), Evaluation.of(run, network, proved)
+    steps = _by_structure(claim, defined, network, heads, proved, found, evaluation)
     total = sum((step.bound for step in reached(steps)), Fraction(0))
+    if total > claim.bound >= Fraction(proved.bound) and not evaluation.gap:
+        report("reading the network with its roundings", 0, 0)
+        with suppress(NotUnderstood):  # what is read of real numbers need not be read of computed ones
+            computed = Fraction(read(roundings=evaluation.local).bound)
+            steps = _by_structure(claim, defined, network, heads, proved, found, evaluation, computed)
+            total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound:  # the builder's own analysis may be the sharper one
         derived = _by_derivation(run, claim, target, defined, heads, _above(total, steps, claim), report)
         return derived if all(step.status.rank <= Status.ASSUMED.rank for step in reached(derived)) else steps
@@ -101,12 +110,13 @@ def _above(total: Fraction, steps: Sequence[Step], claim: Claim) -> str:
             f"{decimal_above(most.bound, 3)} of it for {most.id}, {most.statement}")
 
 
-def _by_structure(run: RunFiles, claim: Claim, defined: Step, network: MeanSumformer, heads: list[Step],
-                  proved: Proved, instead: list[Step]) -> list[Step]:
+def _by_structure(claim: Claim, defined: Step, network: MeanSumformer, heads: list[Step], proved: Proved, instead: list[Step],
+                  evaluation: Evaluation, computed: Fraction | None = None) -> list[Step]:
     """Return the steps f = h, or |f - p| <= .. and p = h, then |h - S| <= .., and what follows for every network.
 
     Args:
         instead: that bound |f - p|, none where the network was held against f itself; p is a polynomial or f with lifted roots.
+        computed: bound of |h - S| where S is what is computed, if that was proved.
     """
     name = _stands_in(instead)
     of, shown = ("a polynomial p", "read from the network") if name == POLYNOMIAL else (name, "shown by algebra")
@@ -119,7 +129,9 @@ def _by_structure(run: RunFiles, claim: Claim, defined: Step, network: MeanSumfo
     if not shares and bound:
         shares = [Step("rational-constants", "constants of the weights", Status.CERTIFIED, bound)]
     parts = [*shares, *quantity_steps(proved, claim.scope)]
-    return _joined(defined, instead, identity, parts, bound, heads, _evaluation(run, claim, network, proved), claim)
+    held = _held(parts, bound, claim)
+    rounding = evaluation.steps(claim) if computed is None else evaluation.as_computed(claim, held, computed)
+    return _joined(defined, instead, identity, held, heads, rounding)
 
 
 def _stands_in(instead: list[Step]) -> str:
@@ -142,37 +154,18 @@ def _defined(step: Step, claim: Claim, instead: list[Step]) -> Step:
     return step
 
 
-def _joined(defined: Step, instead: list[Step], identity: Step, parts: list[Step], bound: Fraction, heads: list[Step],
-            evaluation: Step, claim: Claim) -> list[Step]:
-    """Join f = h (or f near p = h), h near the Sumformer, and the rest; where a premise failed, return what there is."""
-    held = Step("error-budget", "the error of each quantity, through h: the shares above add up to it", Status.CERTIFIED,
+def _held(parts: list[Step], bound: Fraction, claim: Claim) -> Step:
+    return Step("error-budget", "the error of each quantity, through h: the shares above add up to it", Status.CERTIFIED,
                 says=Near(OF_MEANS, SUMFORMER, bound, claim.scope), premises=tuple(parts))
-    steps = [defined, *instead, identity, held, *heads, evaluation]
+
+
+def _joined(defined: Step, instead: list[Step], identity: Step, held: Step, heads: list[Step], rounding: list[Step]
+            ) -> list[Step]:
+    """Join f = h (or f near p = h), h near the Sumformer, and the rest; where a premise failed, return what there is."""
+    steps = [defined, *instead, identity, held, *heads, *rounding]
     if all(step.status.rank <= Status.ASSUMED.rank for step in reached(steps)):
-        steps += for_every_network(derive("triangle inequality", [*instead, identity, held]), heads, evaluation)
+        steps += for_every_network([*instead, identity], held, heads, rounding)
     return steps
-
-
-def _evaluation(run: RunFiles, claim: Claim, network: MeanSumformer, proved: Proved) -> Step:
-    """Bound what floating point does: any order of summation, sequences up to the stated length, the heads' own roundings."""
-    number_format, longest = str(run.plan["number_format"]), int(run.plan["evaluated_up_to"])
-    # numerator and denominator of a normalised head, n sums each, a few operations a slot, four roundings of 1/n in the weights
-    roundings = 2 * longest + 3 * slots(run) + 52
-    running = Running(proved.reading, Arithmetic.of(number_format, roundings, _factor(run, LARGEST_WEIGHT[number_format])))
-    error = running.output_error(network)
-    what = f"evaluated in {number_format}, any order of summation, n <= {longest}"
-    if not np.isfinite(error) or (scored(run.arrays) and not max(running.size.values()) <= LARGEST_IN_STREAM):
-        return Step(EVALUATION, f"{what}: outside the rounding analysis", Status.UNDECIDED)
-    weights = [array for key, array in run.arrays.items() if key.startswith(("phi.", "psi.", "readout."))]
-    if not all(numbers_of(number_format, array) for array in weights):
-        return Step(EVALUATION, f"{what}: a weight is not a {number_format} number", Status.UNDECIDED)
-    return Step(EVALUATION, what, Status.CERTIFIED, Fraction(error), says=Evaluated(claim.networks, Fraction(error), longest))
-
-
-def _factor(run: RunFiles, largest: float) -> float:
-    """Bound what up to three weights of a head multiply a number by, on its way to the mean and out of it."""
-    heads = [float(np.abs(array).max(initial=1.0)) for key, array in run.arrays.items() if ".attention." in key]
-    return min(largest, max([1.0, *heads]) ** 3)
 
 
 def _by_derivation(run: RunFiles, claim: Claim, target: Target, defined: Step, heads: list[Step], reason: str,
@@ -202,7 +195,7 @@ def _by_derivation(run: RunFiles, claim: Claim, target: Target, defined: Step, h
     evaluation = Step(EVALUATION, f"{rounding.what}, n <= {built.evaluated_up_to}", Status.CERTIFIED, rounding.bound,
                       says=Evaluated(claim.networks, rounding.bound, built.evaluated_up_to))
     bound = sum((part.bound for part in parts), Fraction(0))
-    return _joined(_defined(defined, claim, found), found, identity, parts, bound, heads, evaluation, claim)
+    return _joined(_defined(defined, claim, found), found, identity, _held(parts, bound, claim), heads, [evaluation])
 
 
 def rebuilt(plan: Mapping[str, Any], target: Target, architectures: Sequence[str]) -> ContinuousConstruction:

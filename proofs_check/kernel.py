@@ -23,7 +23,6 @@ from proofs_check.propositions import (
     Lipschitz,
     Near,
     Proposition,
-    Scope,
     Symmetric,
     Whole,
     evaluated,
@@ -76,13 +75,15 @@ def _require(condition: bool, reason: str) -> None:
 
 
 def _triangle(premises: Sequence[Step]) -> Near:
-    """||a - b|| <= u, ||b - c|| <= v, on one scope: ||a - c|| <= u + v."""
+    """||a - b|| <= u, ||b - c|| <= v, on one scope: ||a - c|| <= u + v, for the lengths of both."""
     links = [_near(step) for step in premises]
     _require(bool(links), "nothing to add")
+    scope = links[0].scope
     for one, other in pairwise(links):
         _require(one.second == other.first, f"{one.second} is not {other.first}")
-        _require(one.scope == other.scope, "bounds on different scopes")
-    return Near(links[0].first, links[-1].second, sum((link.bound for link in links), Fraction(0)), links[0].scope)
+        scope = scope.until(other.scope.longest)
+        _require(scope == other.scope.until(scope.longest), "bounds on different scopes")
+    return Near(links[0].first, links[-1].second, sum((link.bound for link in links), Fraction(0)), scope)
 
 
 def _composition(premises: Sequence[Step]) -> Near:
@@ -147,8 +148,7 @@ def _conjunction(premises: Sequence[Step], networks: tuple[str, ...], floating_p
     scopes = {found[name].scope for name in networks if name in found}
     _require(len(scopes) == 1 and all(near.first == TARGET for near in found.values()), "bounds of different things")
     (scope,) = scopes
-    whole = scope == Scope(scope.box, scope.n) and not any(near.scope.empty for near in found.values())
-    _require(whole, "a bound for some of the sequences only, or for none")
+    _require(scope.whole and not any(near.scope.empty for near in found.values()), "a bound for some sequences only, or for none")
     _require(any(step.says == Defined(TARGET, scope) for step in premises), "nothing shows that f is defined on the whole domain")
     wanted = {*networks, *(map(evaluated, networks) if floating_point else ())}
     _require(wanted == set(found), f"nothing bounds ||f - {min(wanted - set(found), default='T')}||")

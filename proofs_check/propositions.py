@@ -40,6 +40,11 @@ class Scope:
         """Whether none of its lengths is short enough."""
         return self.longest is not None and self.longest < (2 if self.n is None else self.n)
 
+    @property
+    def whole(self) -> bool:
+        """Whether these are all sequences in the box of its lengths."""
+        return self.longest is None and not self.descending and self.part == "sequences"
+
     def until(self, longest: int | None) -> Scope:
         """Return its sequences of at most so many tokens, all of them for None."""
         return replace(self, longest=min((end for end in (self.longest, longest) if end is not None), default=None))

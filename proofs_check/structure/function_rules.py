@@ -122,7 +122,7 @@ def _of_form(given: Premises, held: Content, argument: Combination) -> tuple[str
 
 def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combination, tables: list[str], *, over: bool = True
               ) -> tuple[Interval, Interval | None, dict[Part, float]]:
-    if len(tables) > 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
+    if len(tables) > 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1:
         raise NotUnderstood(f"{g}: its channels hold a table and something else")
     name, bend = tables[0], given.reading.bends[tables[0]]
     place = compared(given.reading.whole(bend.argument), given.reading.whole(argument.content))
@@ -131,7 +131,8 @@ def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combin
     variable = given.reading.variables[name]
     weight = from_rational(held.main.terms.get(((name, 1),), fmpq(0))) / variable.half if variable.half else Fraction(0)
     constant = from_rational(held.main.at_zero) - weight * variable.centre
-    missed = held.rest + place.missed * float(abs(weight)) * max((abs(float(s)) for s in bend.table.slopes), default=0.0)
+    noise = total_size([one.polynomial for one in held.noise.values()])
+    missed = noise + held.rest + place.missed * float(abs(weight)) * max((abs(float(s)) for s in bend.table.slopes), default=0.0)
     missed *= ABOVE
     placed = Placed(bend.table, from_rational(place.scale), from_rational(place.shift), weight, constant)
     own = Interval.of(*table_deviation(placed, g, *ends(argument.actual))) + around(missed)
@@ -195,7 +196,7 @@ def _without_hinge(given: Premises, held: Content, argument: Combination) -> Int
 def _by_hinge(given: Premises, held: Content, argument: Combination) -> Interval:
     """Enclose held - max(u', 0) for a table of one hinge, u' the argument that the network holds."""
     tables = _tables(given, held, argument)
-    if len(tables) != 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1 or held.noise:
+    if len(tables) != 1 or len(held.main.variables) > 1 or held.main.degree(tables[0]) > 1:
         raise NotUnderstood("a rectified form is not one hinge")
     bend, variable = given.reading.bends[tables[0]], given.reading.variables[tables[0]]
     place = compared(given.reading.whole(bend.argument), given.reading.whole(argument.content))
@@ -208,7 +209,8 @@ def _by_hinge(given: Premises, held: Content, argument: Combination) -> Interval
     first, last = sorted((scale * low + shift, scale * high + shift))
     gaps = [weight * value + constant - max((t - shift) / scale, Fraction(0))
             for t, value in _corners(bend.table, first, last, shift)]
-    missed = held.rest + place.missed * float(abs(weight)) * max(abs(float(s)) for s in bend.table.slopes)
+    noise = total_size([one.polynomial for one in held.noise.values()])
+    missed = noise + held.rest + place.missed * float(abs(weight)) * max(abs(float(s)) for s in bend.table.slopes)
     own = Interval.of(Interval.constant(min(gaps)).lower, Interval.constant(max(gaps)).upper)
     return own + around(missed * ABOVE)
 

@@ -40,6 +40,7 @@ def through(reading: Reading, layers: Sequence[ReluLayer], read_later: Iterable[
         written += _plain(reading, layer, [unit for unit in range(layer.units) if (at, unit) not in member], f"{part}{at}")
         for channel, content in written:
             reading.add(channel, content)
+        reading.round(part, at)
         yield complete[at]
 
 

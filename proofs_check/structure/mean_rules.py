@@ -40,7 +40,7 @@ NARROW = 3  # variables of a kernel that is compared on one grid
 
 
 def mean(given: Premises, entry: Entry, held: Content, of: list[Combination]) -> Quantity:
-    """A mean of errors lies in their range; relative errors of positive numbers likewise."""
+    """A mean of errors lies in their range, of relative errors of positive numbers likewise; its own rounding is added."""
     name = entry.of[0].alone
     if name is None:
         raise NotUnderstood("a mean of a form")
@@ -50,7 +50,10 @@ def mean(given: Premises, entry: Entry, held: Content, of: list[Combination]) ->
     means = _averaged(q.held)
     if means != entry.held or not means.channels.keys() <= given.reading.pooled.keys():  # psi may call a channel of its own so
         raise NotUnderstood("a mean is not held in the means of the channels of what is averaged")
-    return Quantity(q.exact, q.error, ex.Reduction("mean", with_other(q.definition)), entry.held, None, q.relative, q.parts)
+    rounded = around(given.reading.rounding_of_means(entry.held))
+    relative = None if q.relative is None else q.relative + rounded / q.exact  # known of positive numbers only
+    definition = ex.Reduction("mean", with_other(q.definition))
+    return Quantity(q.exact, q.error + rounded, definition, entry.held, None, relative, q.parts)
 
 
 def _averaged(held: Held) -> Held:

@@ -25,6 +25,7 @@ from proofs_check.structure.content import Content, affine, dyadic
 from proofs_check.structure.derivation import Derivation, Entry, Form
 from proofs_check.structure.identity import Algebra
 from proofs_check.structure.layers import through
+from proofs_check.structure.local_roundings import Roundings
 from proofs_check.structure.polynomial import CONSTANT, Polynomial
 from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import Part, Quantity, around, combination, magnitude, merged
@@ -66,8 +67,10 @@ class Proved:
 
 
 def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim: Claim, *, elsewhere: bool = False,
-          steep: float = 1.0) -> Proved:
+          steep: float = 1.0, roundings: Roundings | None = None) -> Proved:
     """Return the bound of ||f - S|| over the reals; with ``elsewhere`` of ||p - S||, p the expressions that the network is about.
+
+    With ``roundings`` the bound is that of the computed values: every layer is read with what rounding adds to it.
 
     What is called f here is the target that is given, whatever the claim is about. ``steep`` says how many times larger an error
     may become in it: what is much smaller than the bound over that is not looked at closely.
@@ -80,7 +83,7 @@ def prove(network: MeanSumformer, hint: Mapping[str, Any], target: Target, claim
     try:
         derivation = Derivation.read(hint, target.d)
         n, fine = None if claim.every_n else target.n, max(float(claim.bound), 1e-300) / 1000 / steep
-        structure = Structure(network, derivation, target.box.sides, n, fine)
+        structure = Structure(network, derivation, target.box.sides, n, fine, roundings)
         return structure.prove(None if elsewhere else target.symbolic if claim.every_n else target.outputs)
     except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError, RecursionError) as error:
         raise NotUnderstood(f"{type(error).__name__}: {error}") from None
@@ -95,6 +98,7 @@ class Structure:
     sides: Sequence[tuple[Fraction, Fraction]]
     n: int | None
     fine: float
+    roundings: Roundings | None = None
     known: dict[str, Quantity] = field(default_factory=dict)
     complete: set[str] = field(default_factory=set)
 
@@ -107,7 +111,7 @@ class Structure:
         Raises:
             NotUnderstood: the network or its hint is outside what is proved here; nothing is claimed.
         """
-        network, reading = self.network, Reading(self.sides)
+        network, reading = self.network, Reading(self.sides, roundings=self.roundings)
         _check_names(network)
         for entry in self.derivation.entries:
             _refuse_wide(entry)
@@ -190,6 +194,8 @@ class Structure:
         form = combination(self.derivation.outputs[k], self.known, reading)
         gap = affine([*parts, (form.content, fmpq(-1))], dyadic(network.b_out[k]))
         own = enclosed(reading.whole(gap))
+        if reading.roundings is not None:
+            own = own + around(reading.roundings.of_outputs[k])
         return magnitude(own + form.error), merged({("square-sawtooth", "squares by folds"): magnitude(own)}, form.parts)
 
     def _identities(self, outputs: Sequence[ex.Expression], definitions: Sequence[ex.Expression]) -> bool:

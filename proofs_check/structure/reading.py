@@ -19,6 +19,7 @@ from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.enclosures.sums import ABOVE
 from proofs_check.structure.content import Content, Definitions, Noise, affine, collapsed, dyadic, expanded, multiplied_out, tidy
 from proofs_check.structure.derivation import Held
+from proofs_check.structure.local_roundings import Roundings
 from proofs_check.structure.polynomial import CONSTANT, Polynomial, combined, leading_monomial
 from proofs_check.structure.ranges import Range, polynomial_range, rational_down, rational_up, widened
 from proofs_check.structure.ridge import ridge_range
@@ -70,6 +71,7 @@ class Reading:
         before: by mean variable, what the pooled channel holds, with every eps under its own name.
         facts: combinations of channels whose range is known to be narrower than their contents show.
         soft: by channel of a logarithm in a soft extremum, what rounding is measured by.
+        roundings: of each layer, where what is read are the numbers that are computed; None for the real ones.
         products: by two variables, numbers of these, and a third variable that stands for their product: its range is narrow.
         copied: bounds of contents that copy what a unit read; used as long as no facts are known.
         folds: of each square.
@@ -95,6 +97,7 @@ class Reading:
     hinges: set[str] = field(default_factory=set)
     products: dict[tuple[str, str], tuple[Number, Number, str]] = field(default_factory=dict)
     soft: dict[str, Soft] = field(default_factory=dict)
+    roundings: Roundings | None = None
 
     def __post_init__(self) -> None:
         self._defined, self._averaged = SeriesOf(self.definitions), SeriesOf(self.averaged)
@@ -119,12 +122,20 @@ class Reading:
         """Name the means: each lies in the range of what is averaged."""
         for channel in channels:
             held, name = self.contents.get(channel, Content(Polynomial({}))), mean_of(channel)
+            if self.roundings is not None:  # a mean that is off by r is that of numbers that are off by r
+                held = affine([(held, ONE), (_rounded(self.roundings.of_means[name], f"rounding {name}"), ONE)])
             ends, whole = self.flattened(held, f"pooled {channel}")
             self.variables[name] = Variable.of(*ends)
             self.contents[name] = self.variables[name].content(name)
             self.pooled[name] = self.at_other(whole)
             self.averaged[name] = self.variables[name].scaled(self.pooled[name])
             self.before[name] = held
+
+    def rounding_of_means(self, held: Held) -> float:
+        """Bound what rounding the means themselves does to a combination of them; 0 where what is read are real numbers."""
+        if self.roundings is None:
+            return 0.0
+        return sum(float(abs(weight)) * self.roundings.of_means[channel] for channel, weight in held.channels.items()) * ABOVE
 
     def averaged_noise(self, name: str) -> Content:
         """Return what a mean averages, scaled as its variable is; its noise cancels against that of the same channels at y."""
@@ -274,7 +285,17 @@ class Reading:
         parts = [(self.contents[channel], rational(weight)) for channel, weight in known]
         return tidy(affine(parts, rational(held.constant)))
 
+    def round(self, part: str, at: int) -> None:
+        """Add what rounding does in a layer."""
+        rounded = {} if self.roundings is None else self.roundings.of_layers.get((part, at), {})
+        for channel, size in rounded.items():
+            self.add(channel, _rounded(size, f"rounding {part}{at} {channel}"))
+
     def add(self, channel: str, content: Content) -> None:
         """Add to a channel."""
         held = self.contents.get(channel)
         self.contents[channel] = content if held is None else affine([(held, ONE), (content, ONE)])
+
+
+def _rounded(size: float, name: str) -> Content:
+    return Content.constant(fmpq(0)).with_noise(name, dyadic(size))

@@ -26,6 +26,7 @@ import numpy as np
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.enclosures.interval import Floats, quiet
 from proofs_check.folds import Chain, chains
+from proofs_check.structure.local_roundings import Roundings
 from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import quadratic
 from proofs_check.structure.tables import Soft
@@ -71,6 +72,9 @@ class Arithmetic:
         return self.gamma(self.roundings) * size + self.roundings * self.factor * self.tiny
 
 
+Added = tuple[float, float, float]  # error of what a layer adds, that of it which is not passed on from before, sum of the sizes
+
+
 @dataclass
 class Running:
     """Bounds of the error and of the size of every channel; no intermediate number is larger than ``greatest``.
@@ -86,6 +90,7 @@ class Running:
     size: dict[str, float] = field(default_factory=dict)
     greatest: float = 0.0
     proportional: dict[str, tuple[float, float]] = field(default_factory=dict)
+    roundings: Roundings = field(default_factory=Roundings)
     hinges: dict[str, tuple[float, float, float]] = field(default_factory=dict)
 
     @quiet
@@ -95,26 +100,28 @@ class Running:
             self.error[channel], self.size[channel] = 0.0, float(max(abs(low), abs(high))) * _UP
             self.proportional[channel] = 0.0, 0.0
         in_psi = [channel for layer in network.psi for channel in layer.reads]
-        self._through(network.phi, list(network.tokens), [*network.pooled, *in_psi, *network.readout])
+        self._through("phi", network.phi, list(network.tokens), [*network.pooled, *in_psi, *network.readout])
         for channel in network.pooled:
             mean = mean_of(channel)
             values = self.reading.variables[mean]
             self.size[mean] = min(self.size.get(channel, 0.0), float(abs(values.centre) + values.half) * _UP)
             before = self.error.get(channel, 0.0)
-            self.error[mean] = (before + self.arithmetic.mean(self.size[mean] + before)) * _UP
+            own = self.arithmetic.mean(self.size[mean] + before)
+            self.error[mean], self.roundings.of_means[mean] = (before + own) * _UP, own * _UP
             self._meets((self.size[mean] + before) * self.arithmetic.roundings * self.arithmetic.factor)
             if channel in self.proportional:
                 self.proportional[mean] = self._averaged(*self.proportional[channel], values)
             moved, relative, lost = self.hinges.get(channel, UNKNOWN)
             underflow = self.arithmetic.mean(0.0)
             self.hinges[mean] = moved, relative + self.arithmetic.gamma(self.arithmetic.roundings), lost + underflow
-        self._through(network.psi, [*self.size], network.readout)
+        self._through("psi", network.psi, [*self.size], network.readout)
         weights = np.abs(network.W_out)
         read = np.array([self.error.get(channel, 0.0) for channel in network.readout])
         sizes = np.array([self.size.get(channel, 0.0) for channel in network.readout])
         products = weights.T @ (sizes + read) + np.abs(network.b_out)
         self._meets(float(products.max()))
-        total = weights.T @ read + self._dot(len(network.readout) + 2, products)
+        own = self._dot(len(network.readout) + 2, products)
+        total, self.roundings.of_outputs = weights.T @ read + own, [float(one) * _UP for one in own]
         return float(total.max()) * _UP if self.greatest * _UP <= self.arithmetic.largest else np.inf
 
     def _averaged(self, A: float, G: float, values: Variable) -> tuple[float, float]:
@@ -131,10 +138,11 @@ class Running:
     def _meets(self, size: float) -> None:
         self.greatest = max(self.greatest, 2 * size)  # what was rounded on the way is no larger than twice that
 
-    def _through(self, layers: Sequence[ReluLayer], known: Sequence[str], read_later: Sequence[str]) -> None:
+    def _through(self, part: str, layers: Sequence[ReluLayer], known: Sequence[str], read_later: Sequence[str]) -> None:
         found = chains(layers, known, read_later)
         member = {place for chain in found for place in chain.members}
-        added: list[dict[str, tuple[float, float]]] = [{} for _ in layers]  # by layer: error of the summands, sum of their sizes
+        added: list[dict[str, Added]] = [{} for _ in layers]
+        begun: dict[str, int] = {}  # the layer from which on a channel holds what chains add to it later
         for at, layer in enumerate(layers):
             for chain in found:
                 if chain.members[0][0] == at:
@@ -147,7 +155,10 @@ class Running:
             for units in groups.values():
                 self._group(layer, units, added[at], alone)
             summands = dict(zip(layer.writes, np.count_nonzero(layer.W_2, axis=0).tolist(), strict=True))
-            for channel, (error, size) in added[at].items():
+            begun |= dict.fromkeys((c for chain in found if chain.members[0][0] == at for c in chain.targets), at)
+            begun |= {layer.writes[k]: at for unit in range(layer.units) if (at, unit) not in member
+                      for k in np.flatnonzero(layer.W_2[unit])}
+            for channel, (error, own, size) in added[at].items():
                 self.proportional.pop(channel, None)
                 if channel in alone and summands[channel] == 1 and channel not in self.size:
                     self.proportional[channel] = alone[channel]
@@ -155,7 +166,9 @@ class Running:
                 total = self.error.get(channel, 0.0) + error
                 summed = self._dot(summands.get(channel, 0) + 1, size)
                 # the addition to the stream rounds once more, in every layer that writes to the channel
-                self.error[channel] = (total + summed + 2 * self.arithmetic.unit * (self.size[channel] + total + summed)) * _UP
+                summed += 2 * self.arithmetic.unit * (self.size[channel] + total + summed)
+                self.error[channel] = (total + summed) * _UP
+                self.roundings.add(part, begun[channel], channel, (own + summed) * _UP)
                 self._meets(self.size[channel] + self.error[channel])
 
     def _read(self, layer: ReluLayer, unit: int) -> tuple[float, float]:
@@ -166,7 +179,7 @@ class Running:
         sizes = np.array([self.size.get(layer.reads[j], 0.0) for j in used])
         return float(weights @ errors) * _UP, float(weights @ (sizes + errors)) * _UP
 
-    def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, tuple[float, float]],
+    def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, Added],
                alone: dict[str, tuple[float, float]]) -> None:
         common, products = self._read(layer, units[0])
         self._meets(products + float(np.abs(layer.bias[units]).max()))
@@ -179,7 +192,7 @@ class Running:
             soft = self.reading.soft.get(channel)
             if soft is not None and {layer.reads[j] for j in np.flatnonzero(layer.W_1[:, units[0]])} == {soft.mean}:
                 error = self._of_logarithm(soft, np.abs(weights), np.abs(layer.bias[units]))
-                _put(added, channel, error, soft.largest + error)
+                _put(added, channel, error, np.inf, soft.largest + error)
                 continue
             order = np.argsort(-layer.bias[units])
             slopes, knots = np.abs(np.cumsum(weights[order])), -layer.bias[units][order]
@@ -187,8 +200,8 @@ class Running:
             furthest = np.maximum(np.abs(knots), np.abs(np.append(knots[1:], last + common)))  # of each linear piece
             sizes = np.abs(weights) * (high + common + own)
             passed = min(slopes.max() * common, (slopes.max() * A + G * float((slopes * furthest).max())) * _SECOND_ORDER)
-            error = float(passed) + float(np.abs(weights) @ own)
-            _put(added, channel, error, float(sizes.sum()))
+            rounded = float(np.abs(weights) @ own)
+            _put(added, channel, float(passed) + rounded, rounded, float(sizes.sum()))
             if len(units) == 1 and np.isfinite(A):
                 # where the unit is not 0, what it reads is at most its value + |bias|
                 weight, bias = abs(float(weights[0])), abs(float(layer.bias[units[0]]))
@@ -237,11 +250,12 @@ class Running:
         self._meets(reach)
         return ((1.05 * eta + 2.2 * gamma) * reach + self._dot(len(weights) + 2, 0.0)) * _UP
 
-    def _chain(self, layers: Sequence[ReluLayer], chain: Chain, added: Sequence[dict[str, tuple[float, float]]]) -> None:
+    def _chain(self, layers: Sequence[ReluLayer], chain: Chain, added: Sequence[dict[str, Added]]) -> None:
         at, head = chain.members[0]
         taken, products = self._read(layers[at], head)
         terms = int(np.count_nonzero(layers[at].W_1[:, head]))
-        start = taken + self._dot(terms + 1, products + abs(layers[at].bias[head]))
+        rounded = self._dot(terms + 1, products + abs(layers[at].bias[head]))
+        start = taken + rounded
         self._meets(products + abs(layers[at].bias[head]))
         for target in chain.targets:
             self.hinges[target] = UNKNOWN
@@ -250,15 +264,16 @@ class Running:
             reach = max(abs(end) for end in self.reading.seen[layers[at], head]) + start
             sizes = weights * np.concatenate([[reach], reach * 0.5 ** np.arange(len(weights) - 1)])
             # three roundings a fold, of numbers up to 2^(1 - s)
-            _put(added[at], target, steepest * start + float(weights.sum()) * 16 * self.arithmetic.unit, 0.0)
+            folding = float(weights.sum()) * 16 * self.arithmetic.unit
+            _put(added[at], target, steepest * start + folding, steepest * rounded + folding, 0.0)
             for (place, _), size in zip(chain.members, sizes, strict=True):
                 if size:
-                    _put(added[place], target, 0.0, float(size))
+                    _put(added[place], target, 0.0, 0.0, float(size))
 
 
-def _put(added: dict[str, tuple[float, float]], channel: str, error: float, size: float) -> None:
-    before = added.get(channel, (0.0, 0.0))
-    added[channel] = before[0] + error * _UP, before[1] + size * _UP
+def _put(added: dict[str, Added], channel: str, error: float, own: float, size: float) -> None:
+    before = added.get(channel, (0.0, 0.0, 0.0))
+    added[channel] = before[0] + error * _UP, before[1] + own * _UP, before[2] + size * _UP
 
 
 def _ratio(part: float, whole: float) -> float:

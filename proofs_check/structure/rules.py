@@ -42,7 +42,7 @@ class Rules:
         try:
             if entry.kind == "quotient":
                 return self.quotients.quotient(entry, held, of)
-            if entry.kind not in RULES:
+            if entry.kind not in RULES or (entry.kind in REAL_ONLY and self.given.reading.roundings is not None):
                 raise NotUnderstood(f"quantities of kind {entry.kind}")
             return RULES[entry.kind](self.given, entry, held, of)
         except NotAnalytic as reason:
@@ -95,6 +95,8 @@ def narrowed(argument: Combination, reading: Reading) -> Combination:
 
 # Kinds whose error depends on where their argument is.
 FOLLOWED = ("function", "rectified", "interpolated-kernel", "order-statistic", "soft-extremum")
+# Kinds that read units one by one, over the reals.
+REAL_ONLY = ("interpolated-kernel", "order-statistic", "soft-extremum")
 RULES: dict[str, Callable[[Premises, Entry, Content, list[Combination]], Quantity]] = {
     "function": function, "rectified": rectified, "product": product, "mean": mean, "kernel": kernel,
     "interpolated-kernel": interpolated_kernel, "order-statistic": order_statistic, "soft-extremum": soft_extremum,

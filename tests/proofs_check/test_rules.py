@@ -113,6 +113,17 @@ def test_floating_point_is_added_for_the_networks_and_lengths_it_is_about() -> N
             derive("evaluation", premises)
 
 
+def test_a_sum_holds_for_the_lengths_of_all_its_terms() -> None:
+    every = replace(SCOPE, n=None)
+    links = [near("f", "h", 1, every), near("h", "T", 2, replace(every, longest=64)),
+             near("T", "T evaluated", 3, replace(every, longest=9))]
+    assert derive("triangle inequality", links).says == Near("f", "T evaluated", Fraction(6), replace(every, longest=9))
+    assert derive("triangle inequality", links[:2]).says == Near("f", "T", Fraction(3), replace(every, longest=64))
+    for other in (replace(every, n=5), replace(every, descending=True), replace(every, part="tokens"), replace(every, box=())):
+        with pytest.raises(Unsound, match="different scopes"):
+            derive("triangle inequality", [links[0], near("h", "T", 2, other)])
+
+
 @given(SHARES, SHARES)
 def test_a_bound_may_only_grow(bound: Fraction, other: Fraction) -> None:
     if other >= bound:

@@ -1,0 +1,27 @@
+"""What rounding does in one layer: how far the computed numbers are from what the layer makes of the numbers it was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_UP = 1 + 2.0**-30
+
+
+@dataclass
+class Roundings:
+    """The same for all layers of a network.
+
+    Attributes:
+        of_layers: by part and layer, by channel.
+        of_means: by mean, of the mean itself.
+        of_outputs: of the readout, one number an output.
+    """
+
+    of_layers: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+    of_means: dict[str, float] = field(default_factory=dict)
+    of_outputs: list[float] = field(default_factory=list)
+
+    def add(self, part: str, at: int, channel: str, size: float) -> None:
+        """Add to what is known of a channel."""
+        here = self.of_layers.setdefault((part, at), {})
+        here[channel] = (here.get(channel, 0.0) + size) * _UP
