@@ -24,6 +24,7 @@ from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
 from constructions.pieces.quotient import Quotient
 from constructions.pieces.smooth import Smooth
+from constructions.sumformers.extrema import of_forms, taken_apart
 from constructions.sumformers.kernel_arguments import kernel_tree, other_coordinates, with_shared_kernels
 from constructions.sumformers.natural_range import constant_ball, meet, natural_range
 from constructions.sumformers.paired_kernels import Pair, paired
@@ -319,7 +320,10 @@ class _Reader:
             return self.value(body)
         if other_only(body):
             return self._order(self.token_form(body), 1 if kind == "max" else self.n)
-        if len(self.sides) != 1 or self.n > MAX_SORTED:
+        apart, sortable = taken_apart(kind, body, self.sides, node.column), len(self.sides) == 1 and self.n <= MAX_SORTED
+        if apart != node and (of_forms(apart) or not sortable):
+            return self.value(without_idle_kinks(apart, self.sides))
+        if not sortable:
             raise Refused(f"{node} (column {node.column}) mixes x and y: it is decomposed through all order statistics, which "
                           f"needs d = 1 and n <= {MAX_SORTED} (here d = {len(self.sides)}, n = {self.n})")
         self.algebra.every_n = False

@@ -43,6 +43,7 @@ class Algebra:
         self.sympy, self.kinks = sympy, symbolic_kinks
         self.sides, self.whole_n, self.d, self.one_coordinate = sides, n, d, d == 1
         self.signs = self.written_out = False
+        self.apart = True  # whether extrema are taken apart
         self.n = sympy.Symbol("n", positive=True) if n is None else sympy.Integer(n)
         self.means: dict[tuple[str, Any], sympy.Symbol] = {}
         self.angles: Angles | None = None
@@ -51,11 +52,14 @@ class Algebra:
         """Say whether the two are shown to be the same function."""
         if _larger_than(LARGEST_TREE, a, b):
             return False
-        nodes = {getattr(node, "function", getattr(node, "operator", "")) for tree in (a, b) for node in tree.walk()}
+        nodes = {getattr(node, name) for tree in (a, b) for node in tree.walk() for name in ("function", "operator", "kind")
+                 if hasattr(node, name)}
         ways = [self._in_means, *([self._in_tokens] if self.n.is_Integer and self.n <= MOST_TOKENS else [])]
+        if len(ways) > 1 and not nodes.isdisjoint(("max", "min")):
+            ways.append(functools.partial(self._in_tokens, apart=True))
         if not nodes.isdisjoint(("sin", "cos")):
             ways = [attempt for way in ways for attempt in (way, functools.partial(self._with_theorems, way))]
-        if self.sides is not None and not nodes.isdisjoint(("relu", "abs", "maximum", "minimum")):
+        if self.sides is not None and not nodes.isdisjoint(("relu", "abs", "maximum", "minimum", "max", "min")):
             ways += [functools.partial(self._with_signs, way) for way in ways]
         return any(way(a, b) for way in ways)
 
@@ -70,8 +74,8 @@ class Algebra:
     def _in_means(self, a: ex.Expression, b: ex.Expression) -> bool:
         return self._zero(self.read(a) - self.read(b))
 
-    def _in_tokens(self, a: ex.Expression, b: ex.Expression) -> bool:
-        self.written_out = True
+    def _in_tokens(self, a: ex.Expression, b: ex.Expression, *, apart: bool = False) -> bool:
+        self.written_out, self.apart = True, apart
         try:
             difference = self.read(a) - self.read(b)
             if self._zero(difference):
@@ -79,7 +83,7 @@ class Algebra:
             owns = range(int(self.n)) if self.one_coordinate else (0,)
             return all(self._zero(difference.subs(self._own_is(k))) for k in owns)
         finally:
-            self.written_out = False
+            self.written_out, self.apart = False, True
 
     def _with_theorems(self, way: Way, a: ex.Expression, b: ex.Expression) -> bool:
         """Try a way with sines and cosines of sums taken apart, in the same angles on both sides."""
@@ -135,6 +139,9 @@ class Algebra:
                 return sympy.Symbol(f"y{c}", real=True)
             case ex.Reduction(kind="max" | "min", body=body) if not ex.depends_on(body, ex.Other):
                 return self.read(body)
+            case ex.Reduction(kind="max" | "min" as kind, body=body) if self.apart and (
+                    apart := self._extremum(kind, body)) is not None:
+                return apart
             case ex.Reduction(kind=kind, body=body) if self.written_out and not (self.one_coordinate and body == ex.Other(0)
                                                                                 and kind in ("max", "min")):
                 return self._over_tokens(kind, self.read(body))
@@ -143,7 +150,7 @@ class Algebra:
             case ex.Reduction(kind=kind, body=ex.Other(coordinate=0)) if self.one_coordinate:
                 return self._symbol("order", sympy.Integer(1) if kind == "max" else self.n)
             case ex.Reduction(kind=kind, body=body):
-                return self._symbol(kind, self._multiplied_out(self.read(body)))
+                return self._of_form(kind, self._multiplied_out(self.read(body)))
             case ex.OrderStatistic(rank=rank):
                 return self._symbol("order", sympy.expand(self.read(rank)))
             case ex.Power(base=base, exponent=exponent):
@@ -160,6 +167,54 @@ class Algebra:
             case ex.Binary(operator=operator, left=left, right=right):
                 return self._binary(operator, self.read(left), self.read(right))
         raise TypeError(f"{node} has no form in symbols")
+
+    def _extremum(self, kind: str, body: ex.Expression) -> Any:
+        """Return max or min of a body through those of its parts; None where that is not possible.
+
+        Increasing functions and what does not depend on y change places with it, decreasing ones and factors below 0 turn it
+        around: max(a b) = relu(a) max(b) - relu(-a) min(b) for a free of y.
+        """
+        def of(part: ex.Expression, *, turned: bool = False) -> Any:
+            return self.read(ex.Reduction(("min" if kind == "max" else "max") if turned else kind, part))
+
+        free = [not ex.depends_on(part, ex.Other) for part in body.children()]
+        match body:
+            case ex.Apply(function="neg", argument=u):
+                return -of(u, turned=True)
+            case ex.Apply(function="exp" | "log" | "sqrt" | "tanh" | "sigmoid" | "relu" as name, argument=u):
+                return self._function(name, self._multiplied_out(of(u)))
+            case ex.Apply(function="abs", argument=u) if kind == "max":
+                return self._binary("maximum", of(u), -of(u, turned=True))
+            case ex.Power(base=u, exponent=ex.Number(value=k)) if k.denominator == 1 and k > 0 and (sign := self._known_sign(u)):
+                return of(u, turned=sign < 0 and not k % 2) ** int(k)
+            case ex.Power(base=u, exponent=ex.Number(value=k)) if k.denominator == 1 and k > 0 and (k % 2 or kind == "max"):
+                return of(u if k % 2 else ex.Apply("abs", u)) ** int(k)
+            case ex.Binary(operator="maximum" | "minimum" as operator, left=u, right=v) if operator.startswith(kind):
+                return self._binary(operator, of(u), of(v))
+            case ex.Binary(operator="+", left=u, right=v) if any(free):
+                return of(u) + of(v)
+            case ex.Binary(operator="-", left=u, right=v) if any(free):
+                return of(u) - of(v, turned=True)
+            case ex.Binary(operator="/", left=u, right=v) if free[1]:
+                return self._scaled(1 / self.read(v), of(u), of(u, turned=True))
+            case ex.Binary(operator="*", left=u, right=v) if any(free):
+                a, b = (u, v) if free[0] else (v, u)
+                return self._scaled(self.read(a), of(b), of(b, turned=True))
+        return None
+
+    def _of_form(self, kind: str, u: Any) -> Any:
+        """Return max or min of what is affine in y by those of y, of anything else as a symbol."""
+        y = self.sympy.Symbol("y0", real=True)
+        a = u.coeff(y, 1)
+        b = self.sympy.expand(u - a * y)
+        if not self.one_coordinate or not a or a.has(y) or b.has(y):
+            return self._symbol(kind, u)
+        largest, smallest = self._symbol("order", self.sympy.Integer(1)), self._symbol("order", self.n)
+        return b + (self._scaled(a, largest, smallest) if kind == "max" else self._scaled(a, smallest, largest))
+
+    def _scaled(self, a: Any, same: Any, opposite: Any) -> Any:
+        a = self._multiplied_out(a)
+        return self._function("relu", a) * same - self._function("relu", -a) * opposite
 
     def _function(self, name: str, u: Any) -> Any:
         if name == "abs":

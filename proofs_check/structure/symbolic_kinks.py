@@ -6,15 +6,19 @@ Tokens lie in their box, means in the range of what is averaged, order statistic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import sympy
+from flint import arb, fmpq
 
 from proofs_check.structure.averages import Sides
 
 Range = tuple[Any, Any]
+BALLS: Mapping[str, Callable[[arb], arb]] = {"exp": arb.exp, "sin": arb.sin, "cos": arb.cos, "tanh": arb.tanh, "log": arb.log,
+                                             "relu": lambda u: u.max(arb(0))}
 
 
 def relu(u: Any) -> Any:
@@ -50,7 +54,10 @@ class Signs:
 
     def positive_part(self, u: Any) -> Any:
         """Return relu of a product by its factors; of p and -p both by relu(p)."""
-        above, below = map(sympy.factor_list, sympy.fraction(sympy.together(u)))
+        try:
+            above, below = map(sympy.factor_list, sympy.fraction(sympy.together(u)))
+        except sympy.PolynomialError:
+            return relu(u)
         content = above[0] / below[0]
         outside, product, size = abs(content), sympy.sign(content), sympy.Integer(1)
         for factor, k in (*above[1], *((factor, -k) for factor, k in below[1])):
@@ -86,7 +93,25 @@ class Signs:
 
     def _by_range(self, u: Any) -> int:
         low, high = self._range(u) or (-1, 1)
-        return 1 if low >= 0 else -1 if high <= 0 else 0
+        values = self._ball(u)
+        return 1 if low >= 0 or values >= 0 else -1 if high <= 0 or values <= 0 else 0
+
+    def _ball(self, u: Any) -> arb:
+        """Enclose the values by a ball; of what is not known, by the whole line."""
+        if u.is_Rational:
+            return arb(fmpq(int(u.p), int(u.q)))
+        if u.is_Symbol and (ends := self._range_of(u)) is not None:
+            return self._ball(ends[0]).union(self._ball(ends[1]))
+        parts = [self._ball(part) for part in u.args]
+        if u.is_Add:
+            return sum(parts, arb(0))
+        if u.is_Mul:
+            return math.prod(parts, start=arb(1))
+        if u.is_Pow and u.exp.is_Integer:
+            return parts[0] ** int(u.exp)
+        if u.is_Function and (ball := BALLS.get(u.func.__name__)) is not None:
+            return ball(parts[0])
+        return arb(0, math.inf)
 
     def _range(self, u: Any) -> Range | None:
         """Enclose a polynomial with rational coefficients in tokens, and in means of such, term by term."""

@@ -151,11 +151,44 @@ def test_a_kink_that_is_never_met_is_a_side_of_it(name: str) -> None:
 
 @pytest.mark.parametrize(("a", "b"), [("relu(x - 1/2)", "x - 1/2"), ("relu(1/2 - x)", "0*x"), ("abs(x - 1/8)", "x - 1/8"),
                                       ("maximum(x, mean(y))", "x"), ("minimum(x, 1 - 1/1000000)", "x"), ("max(y)", "x"),
-                                      ("abs(x + 1/8)", "-x - 1/8"), ("maximum(2 + x, mean(y))", "mean(y)"),
-                                      ("max(x*y)", "x*max(y)")])
+                                      ("abs(x + 1/8)", "-x - 1/8"), ("maximum(2 + x, mean(y))", "mean(y)")])
 def test_a_kink_that_may_be_met_is_not(a: str, b: str) -> None:
     assert not Algebra(None, 1, Box.parse("0,1", 1).sides).same(tree(a, None), tree(b, None))
     assert not Algebra(None, 1, Box.parse("-1,1", 1).sides).same(tree("relu(x + 1/2)", None), tree("x + 1/2", None))
+
+
+EXTREMA = {
+    "a term of the own token": ("max(x - y)", "x - min(y)"),
+    "terms on both sides": ("min(x + 2*y - mean(y))", "x + 2*min(y) - mean(y)"),
+    "a factor": ("max(x*y)", "relu(x)*max(y) - relu(-x)*min(y)"),
+    "a negative factor": ("max((x - 3)*y)", "(x - 3)*min(y)"),
+    "a divisor": ("min(y/(2 + x))", "min(y)/(2 + x)"),
+    "an increasing function": ("max(exp(x - y))", "exp(x - min(y))"),
+    "a distance": ("max(abs(x - y))", "maximum(x - min(y), max(y) - x)"),
+    "a square": ("max((x - y)**2)", "max(abs(x - y))**2"),
+    "a cube": ("min((x - y)**3)", "(x - max(y))**3"),
+    "a choice": ("max(maximum(x, y - mean(y)))", "maximum(x, max(y) - mean(y))"),
+    "a rectified form": ("min(relu(x - y))", "relu(x - max(y))"),
+    "a function of y": ("max(x + exp(y)*y**2)", "x + max(exp(y)*y**2)"),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMA)
+def test_an_extremum_is_taken_apart(name: str) -> None:
+    a, b = EXTREMA[name]
+    for n in (None, 3):
+        for one, other in ((a, b), (b, a)):
+            assert Algebra(n, 1, Box.parse("-1,1", 1).sides).same(tree(one, n), tree(other, n))
+
+
+@pytest.mark.parametrize(("a", "b"), [
+    ("max(x*y)", "x*max(y)"), ("max(x - y)", "x - max(y)"), ("max(x*y)", "max(x)*max(y)"), ("max(cos(y))", "cos(max(y))"),
+    ("min(abs(x - y))", "maximum(x - min(y), max(y) - x)"), ("max((x - y)**2)", "(max(y) - x)**2"),
+    ("max(y + 2*x*y)", "max(y) + 2*x*max(y)"), ("max(minimum(x, y))", "maximum(x, max(y))"), ("max(exp(-y))", "exp(-max(y))"),
+    ("min((x - y)**2)", "(x - max(y))**2"), ("max(y*(y - x))", "max(y)*(max(y) - x)")])
+def test_near_misses_of_extrema_are_not_the_same(a: str, b: str) -> None:
+    for n in (None, 3):
+        assert not Algebra(n, 1, Box.parse("-1,1", 1).sides).same(tree(a, n), tree(b, n))
 
 
 KINKED_PRODUCTS = {
