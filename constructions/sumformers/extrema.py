@@ -1,7 +1,8 @@
 """The largest and the smallest of a function of x and y, taken apart into those of functions of y alone where that is possible.
 
 With a free of y: max(a + b) = a + max(b), max(a b) = relu(a) max(b) - relu(-a) min(b), max(g(b)) = g(max(b)) for increasing g,
-max(maximum(b, c)) = maximum(max(b), max(c)), max(|b|) = maximum(max(b), -min(b)); min(b) = -max(-b).
+max(maximum(b, c)) = maximum(max(b), max(c)), max(minimum(a, b)) = minimum(a, max(b)), max(|b|) = maximum(max(b), -min(b));
+min(b) = -max(-b).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ INCREASING = ("exp", "log", "sqrt", "tanh", "sigmoid", "relu")
 def taken_apart(kind: str, body: ex.Expression, sides: Sides, column: int = 0) -> ex.Expression:
     """Return max or min over y of a body, tokens in a box; what cannot be taken apart is left as it is.
 
+    >>> from fractions import Fraction
     >>> x, y, sides = ex.Own(0), ex.Other(0), [(Fraction(0), Fraction(1))]
     >>> print(taken_apart("max", ex.Binary("-", x, y), sides), taken_apart("min", ex.Binary("*", x, y), sides))
     (x[0] - min(y[0])) (x[0] * min(y[0]))
@@ -52,7 +54,8 @@ def taken_apart(kind: str, body: ex.Expression, sides: Sides, column: int = 0) -
             return replace(body, base=of(u, kind if side > 0 else OTHER_END[kind]))
         case ex.Power(base=u, exponent=ex.Number(value=k)) if k > 0 and k.denominator == 1 and kind == "max":
             return replace(body, base=of(ex.Apply("abs", u, column=body.column)))
-        case ex.Binary(operator=operator, left=left, right=right) if operator == CHOICE[kind]:
+        case ex.Binary(operator="maximum" | "minimum" as operator, left=left, right=right) if operator == CHOICE[kind] or not (
+                ex.depends_on(left, ex.Other) and ex.depends_on(right, ex.Other)):
             return replace(body, left=of(left), right=of(right))
         case ex.Binary(operator="+" | "-" as operator, left=left, right=right) if not (
                 ex.depends_on(left, ex.Other) and ex.depends_on(right, ex.Other)):

@@ -189,7 +189,7 @@ class Algebra:
                 return of(u, turned=sign < 0 and not k % 2) ** int(k)
             case ex.Power(base=u, exponent=ex.Number(value=k)) if k.denominator == 1 and k > 0 and (k % 2 or kind == "max"):
                 return of(u if k % 2 else ex.Apply("abs", u)) ** int(k)
-            case ex.Binary(operator="maximum" | "minimum" as operator, left=u, right=v) if operator.startswith(kind):
+            case ex.Binary(operator="maximum" | "minimum" as operator, left=u, right=v) if operator.startswith(kind) or any(free):
                 return self._binary(operator, of(u), of(v))
             case ex.Binary(operator="+", left=u, right=v) if any(free):
                 return of(u) + of(v)

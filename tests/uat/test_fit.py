@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.uat.conftest import Uat
 
-PLANE = ("--target", "max(x[0]*y[1])", "--n", "2", "--d", "2", "--eps", "1/5")
+PLANE = ("--target", "max(x[0]*y[1]-x[1]*y[0])", "--n", "2", "--d", "2", "--eps", "1/5")
 
 
 def test_a_fitted_network_is_built_proved_and_proved_again(uat: Uat, tmp_path: Path) -> None:

@@ -168,6 +168,7 @@ EXTREMA = {
     "a square": ("max((x - y)**2)", "max(abs(x - y))**2"),
     "a cube": ("min((x - y)**3)", "(x - max(y))**3"),
     "a choice": ("max(maximum(x, y - mean(y)))", "maximum(x, max(y) - mean(y))"),
+    "a choice beside the own token": ("max(minimum(x, y - mean(y)))", "minimum(x, max(y) - mean(y))"),
     "a rectified form": ("min(relu(x - y))", "relu(x - max(y))"),
     "a function of y": ("max(x + exp(y)*y**2)", "x + max(exp(y)*y**2)"),
 }
@@ -184,7 +185,8 @@ def test_an_extremum_is_taken_apart(name: str) -> None:
 @pytest.mark.parametrize(("a", "b"), [
     ("max(x*y)", "x*max(y)"), ("max(x - y)", "x - max(y)"), ("max(x*y)", "max(x)*max(y)"), ("max(cos(y))", "cos(max(y))"),
     ("min(abs(x - y))", "maximum(x - min(y), max(y) - x)"), ("max((x - y)**2)", "(max(y) - x)**2"),
-    ("max(y + 2*x*y)", "max(y) + 2*x*max(y)"), ("max(minimum(x, y))", "maximum(x, max(y))"), ("max(exp(-y))", "exp(-max(y))"),
+    ("max(y + 2*x*y)", "max(y) + 2*x*max(y)"), ("max(minimum(x, y))", "maximum(x, max(y))"),
+    ("max(minimum(x - y, y))", "minimum(x - min(y), max(y))"), ("max(exp(-y))", "exp(-max(y))"),
     ("min((x - y)**2)", "(x - max(y))**2"), ("max(y*(y - x))", "max(y)*(max(y) - x)")])
 def test_near_misses_of_extrema_are_not_the_same(a: str, b: str) -> None:
     for n in (None, 3):
