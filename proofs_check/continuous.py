@@ -88,9 +88,11 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     if total > claim.bound >= Fraction(proved.bound) and not evaluation.gap:
         report("reading the network with its roundings", 0, 0)
         with suppress(NotUnderstood):  # what is read of real numbers need not be read of computed ones
-            computed = Fraction(read(roundings=evaluation.local).bound)
-            steps = _by_structure(claim, defined, network, heads, proved, found, evaluation, computed)
-            total = sum((step.bound for step in reached(steps)), Fraction(0))
+            computed = read(roundings=evaluation.local)
+            if computed.identities and computed.definitions == proved.definitions:  # of the same function
+                bound = Fraction(computed.bound)
+                steps = _by_structure(claim, defined, network, heads, proved, found, evaluation, bound)
+                total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound:  # the builder's own analysis may be the sharper one
         derived = _by_derivation(run, claim, target, defined, heads, _above(total, steps, claim), report)
         return derived if all(step.status.rank <= Status.ASSUMED.rank for step in reached(derived)) else steps

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -146,6 +147,18 @@ def test_every_kind_of_rounding_counts(change: Callable[[Roundings], None], monk
         return prove(*arguments, roundings=roundings, **others)
 
     monkeypatch.setattr(continuous, "prove", more)
+    verdict = proved(fresh("far"))
+    assert isinstance(verdict, Certificate), verdict
+    assert any("error analysis" in assumption for assumption in verdict.assumptions)
+
+
+@pytest.mark.parametrize("change", [{"identities": False}, {"definitions": ()}])
+def test_what_is_computed_has_to_be_of_the_same_function(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(*arguments: Any, roundings: Roundings | None = None, **others: Any) -> Proved:
+        found = prove(*arguments, roundings=roundings, **others)
+        return found if roundings is None else replace(found, **change)
+
+    monkeypatch.setattr(continuous, "prove", other)
     verdict = proved(fresh("far"))
     assert isinstance(verdict, Certificate), verdict
     assert any("error analysis" in assumption for assumption in verdict.assumptions)
