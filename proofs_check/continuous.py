@@ -7,8 +7,7 @@ stored weight is compared; then the bound is the builder's, and the certificate 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from textwrap import shorten
@@ -87,16 +86,23 @@ def continuous_steps(run: RunFiles, claim: Claim, target: AnyTarget, report: Rep
     total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound >= Fraction(proved.bound) and not evaluation.gap:
         report("reading the network with its roundings", 0, 0)
-        with suppress(NotUnderstood):  # what is read of real numbers need not be read of computed ones
-            computed = read(roundings=evaluation.local)
-            if computed.identities and computed.definitions == proved.definitions:  # of the same function
-                bound = Fraction(computed.bound)
-                steps = _by_structure(claim, defined, network, heads, proved, found, evaluation, bound)
-                total = sum((step.bound for step in reached(steps)), Fraction(0))
+        computed = _of_computed(read, evaluation, proved)
+        if computed is not None:
+            steps = _by_structure(claim, defined, network, heads, proved, found, evaluation, computed)
+            total = sum((step.bound for step in reached(steps)), Fraction(0))
     if total > claim.bound:  # the builder's own analysis may be the sharper one
         derived = _by_derivation(run, claim, target, defined, heads, _above(total, steps, claim), report)
         return derived if all(step.status.rank <= Status.ASSUMED.rank for step in reached(derived)) else steps
     return steps
+
+
+def _of_computed(read: Callable[..., Proved], evaluation: Evaluation, proved: Proved) -> Fraction | None:
+    """Return the bound of |h - S| where S is what is computed; None where computed numbers are not read, or another h is."""
+    try:
+        computed = read(roundings=evaluation.local)
+    except NotUnderstood:
+        return None
+    return Fraction(computed.bound) if computed.identities and computed.definitions == proved.definitions else None
 
 
 def _above(total: Fraction, steps: Sequence[Step], claim: Claim) -> str:

@@ -12,10 +12,10 @@ from dataclasses import replace
 from constructions.sumformers.rewriting import ONE, affine, factors, with_own
 from constructions.sumformers.separable import other_only
 from constructions.sumformers.signs import Sides, sign
+from constructions.sumformers.sorted_tokens import CHOICE
 from constructions.targets import expression as ex
 
 OTHER_END = {"max": "min", "min": "max"}
-CHOICE = {"max": "maximum", "min": "minimum"}
 INCREASING = ("exp", "log", "sqrt", "tanh", "sigmoid", "relu")
 
 

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 from constructions.sumformers.rewriting import substituted
 from constructions.targets import expression as ex
 
 MAX_SORTED = 12
+CHOICE = {"max": "maximum", "min": "minimum"}  # between two values
 
 
 def at_every_rank(body: ex.Expression, n: int, column: int = 0) -> list[ex.Expression]:
@@ -23,14 +23,5 @@ def over_sorted(node: ex.Expression, n: int) -> ex.Expression:
     node = ex.mapped(node, lambda child: over_sorted(child, n))
     if not isinstance(node, ex.Reduction):
         return node
-    operator = {"max": "maximum", "min": "minimum"}.get(node.kind, "+")
-    total = chained(operator, at_every_rank(node.body, n))
+    total = ex.joined(CHOICE.get(node.kind, "+"), at_every_rank(node.body, n))
     return ex.Binary("/", total, ex.Number(Fraction(n))) if node.kind == "mean" else total
-
-
-def chained(operator: str, parts: Sequence[ex.Expression]) -> ex.Expression:
-    """Return parts[0] operator parts[1] operator .., left to right."""
-    total = parts[0]
-    for part in parts[1:]:
-        total = ex.Binary(operator, total, part)
-    return total

@@ -31,7 +31,7 @@ from constructions.sumformers.paired_kernels import Pair, paired
 from constructions.sumformers.rewriting import analytic, averaged, factors, unbound, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.signs import without_idle_kinks
-from constructions.sumformers.sorted_tokens import MAX_SORTED, at_every_rank, chained, over_sorted
+from constructions.sumformers.sorted_tokens import CHOICE, MAX_SORTED, at_every_rank, over_sorted
 from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
 from constructions.targets import expression as ex
 
@@ -327,7 +327,7 @@ class _Reader:
             raise Refused(f"{node} (column {node.column}) mixes x and y: it is decomposed through all order statistics, which "
                           f"needs d = 1 and n <= {MAX_SORTED} (here d = {len(self.sides)}, n = {self.n})")
         self.algebra.every_n = False
-        return self.value(chained("maximum" if kind == "max" else "minimum", at_every_rank(body, self.n)))
+        return self.value(ex.joined(CHOICE[kind], at_every_rank(body, self.n)))
 
     def _order(self, form: Form, rank: int) -> Value:
         self.algebra.every_n = False

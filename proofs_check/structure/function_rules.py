@@ -131,9 +131,7 @@ def _by_table(given: Premises, g: ex.Expression, held: Content, argument: Combin
     variable = given.reading.variables[name]
     weight = from_rational(held.main.terms.get(((name, 1),), fmpq(0))) / variable.half if variable.half else Fraction(0)
     constant = from_rational(held.main.at_zero) - weight * variable.centre
-    noise = total_size([one.polynomial for one in held.noise.values()])
-    missed = noise + held.rest + place.missed * float(abs(weight)) * max((abs(float(s)) for s in bend.table.slopes), default=0.0)
-    missed *= ABOVE
+    missed = _missed(held, place, weight, bend.table)
     placed = Placed(bend.table, from_rational(place.scale), from_rational(place.shift), weight, constant)
     own = Interval.of(*table_deviation(placed, g, *ends(argument.actual))) + around(missed)
     relative, values = None, Interval.of(*value_range(g, [ends(argument.actual)])) if over else ZERO
@@ -209,10 +207,14 @@ def _by_hinge(given: Premises, held: Content, argument: Combination) -> Interval
     first, last = sorted((scale * low + shift, scale * high + shift))
     gaps = [weight * value + constant - max((t - shift) / scale, Fraction(0))
             for t, value in _corners(bend.table, first, last, shift)]
-    noise = total_size([one.polynomial for one in held.noise.values()])
-    missed = noise + held.rest + place.missed * float(abs(weight)) * max(abs(float(s)) for s in bend.table.slopes)
     own = Interval.of(Interval.constant(min(gaps)).lower, Interval.constant(max(gaps)).upper)
-    return own + around(missed * ABOVE)
+    return own + around(_missed(held, place, weight, bend.table))
+
+
+def _missed(held: Content, place: Affine, weight: Fraction, table: Table) -> float:
+    """Bound what is held beside a table, and how far the table is off because its argument is."""
+    steepest = max((abs(float(slope)) for slope in table.slopes), default=0.0)
+    return (held.sharp_spread() + place.missed * float(abs(weight)) * steepest) * ABOVE
 
 
 def _corners(table: Table, low: Fraction, high: Fraction, kink: Fraction) -> list[tuple[Fraction, Fraction]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-_UP = 1 + 2.0**-30
+from proofs_check.enclosures.sums import ABOVE
 
 
 @dataclass
@@ -24,4 +24,4 @@ class Roundings:
     def add(self, part: str, at: int, channel: str, size: float) -> None:
         """Add to what is known of a channel."""
         here = self.of_layers.setdefault((part, at), {})
-        here[channel] = (here.get(channel, 0.0) + size) * _UP
+        here[channel] = (here.get(channel, 0.0) + size) * ABOVE

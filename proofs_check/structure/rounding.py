@@ -147,17 +147,16 @@ class Running:
             for chain in found:
                 if chain.members[0][0] == at:
                     self._chain(layers, chain, added)
+                    begun |= dict.fromkeys(chain.targets, at)
             alone: dict[str, tuple[float, float]] = {}  # of the one unit that writes to a channel: see ``proportional``
             groups: dict[bytes, list[int]] = {}
-            for unit in range(layer.units):
-                if (at, unit) not in member:
-                    groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
+            plain = [unit for unit in range(layer.units) if (at, unit) not in member]
+            begun |= {layer.writes[k]: at for k in np.flatnonzero(np.any(layer.W_2[plain], axis=0))}
+            for unit in plain:
+                groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
             for units in groups.values():
                 self._group(layer, units, added[at], alone)
             summands = dict(zip(layer.writes, np.count_nonzero(layer.W_2, axis=0).tolist(), strict=True))
-            begun |= dict.fromkeys((c for chain in found if chain.members[0][0] == at for c in chain.targets), at)
-            begun |= {layer.writes[k]: at for unit in range(layer.units) if (at, unit) not in member
-                      for k in np.flatnonzero(layer.W_2[unit])}
             for channel, (error, own, size) in added[at].items():
                 self.proportional.pop(channel, None)
                 if channel in alone and summands[channel] == 1 and channel not in self.size:

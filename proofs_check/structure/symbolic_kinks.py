@@ -6,6 +6,7 @@ Tokens lie in their box, means in the range of what is averaged, order statistic
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -42,9 +43,12 @@ class Signs:
     """
 
     def __init__(self, symbols: Mapping[tuple[str, Any], Any], ranked: list[Any], d: int, sides: Sides, by_box: bool) -> None:
-        self.stands_for = {symbol: key for key, symbol in symbols.items()}
-        self.ranked, self.sides, self.by_box = ranked, sides, by_box
-        self.coordinates = {sympy.Symbol(f"{token}{c}", real=True): c for token in "xy" for c in range(d)}
+        self.symbols, self.ranked, self.d, self.sides, self.by_box = symbols, ranked, d, sides, by_box
+
+    @functools.cached_property
+    def _stands_for(self) -> dict[Any, tuple[str, Any]]:
+        coordinates = {sympy.Symbol(f"{token}{c}", real=True): ("coordinate", c) for token in "xy" for c in range(self.d)}
+        return coordinates | {symbol: key for key, symbol in self.symbols.items()}
 
     def sign(self, u: Any) -> int:
         """Return 1 (-1) where the values are >= 0 (<= 0), else 0."""
@@ -135,14 +139,14 @@ class Signs:
 
     def _range_of(self, symbol: Any) -> Range | None:
         """Return the range of a coordinate of a token, or of a mean of polynomials in them."""
-        match self.stands_for.get(symbol):
+        match self._stands_for.get(symbol):
             case ("mean", body):
                 return self._range(body)
             case ("order", _):
                 return _rational(self.sides[0])
-            case ("token", (_, c)):
+            case ("coordinate", c) | ("token", (_, c)):
                 return _rational(self.sides[c])
-        return _rational(self.sides[self.coordinates[symbol]]) if symbol in self.coordinates else None
+        return None
 
 
 def without_powers(expression: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -110,39 +112,53 @@ def test_a_chain_of_folds_is_rounded_by_no_more_than_is_said_where_it_starts(kin
         assert 0 < away(known["o"], true["o"]) <= said
 
 
-def proofs(text: str, eps: str, domain: str = "0,1") -> tuple[Target, MeanSumformer, Proved, Proved]:
-    """Build in float32; prove of the real and of the computed numbers."""
-    target = resolve(text, n=3, d=None, domain=domain)
-    assert isinstance(target, Target)
-    decomposition, compiled = compile_target(target, Fraction(eps), "sum-decomposition")
-    network = compiled.sumformer.rounded(np.float32)
-    claim = Claim("f", text, 3, target.d, target.d_out, target.box.sides, ("sumformer",), compiled.bound, decomposition.every_n)
-    real = prove(network, compiled.derivation, target, claim)
-    running = Running(real.reading, Arithmetic.of("float32", 5, 1.0))
-    running.output_error(network)
-    return target, network, real, prove(network, compiled.derivation, target, claim, roundings=running.roundings)
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A target of 3 tokens and a network for it."""
+
+    target: Target
+    network: MeanSumformer
+    prove: Callable[..., Proved]
+
+    @staticmethod
+    def of(text: str, eps: Fraction, domain: str, kind: type[np.floating] = np.float64) -> Built:
+        target = resolve(text, n=3, d=None, domain=domain)
+        assert isinstance(target, Target)
+        decomposition, compiled = compile_target(target, eps, "sum-decomposition")
+        network = compiled.sumformer.rounded(kind)
+        claim = Claim("f", text, 3, target.d, 1, target.box.sides, ("sumformer",), compiled.bound, decomposition.every_n)
+        return Built(target, network, partial(prove, network, compiled.derivation, target, claim))
+
+    def roundings(self, real: Proved, kind: type[np.floating]) -> Roundings:
+        running = Running(real.reading, Arithmetic.of(kind.__name__, 5, 1.0))
+        running.output_error(self.network)
+        return running.roundings
+
+    def tokens(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Return random sequences, and half as many of ends and the middle of the box."""
+        low, high = (float(end) for end in self.target.box.sides[0])
+        special = rng.choice([low, high, (low + high) / 2], (count // 2, 3, self.target.d))
+        return np.concatenate([rng.uniform(low, high, (count, 3, self.target.d)), special])
 
 
 @pytest.mark.parametrize(("text", "eps", "domain"), [
     ("x*mean(y)", "1e-6", "0,1"), ("mean((y-mean(y))**2)", "1e-6", "-1,1"), ("exp(mean(y))", "1e-5", "0,1")])
 def test_a_network_errs_by_no_more_than_was_read_of_it_as_computed(text: str, eps: str, domain: str) -> None:
-    target, network, real, as_computed = proofs(text, eps, domain)
-    low, high = (float(end) for end in target.box.sides[0])
-    rng = np.random.default_rng(0)
-    tokens = np.concatenate([rng.uniform(low, high, (3000, 3, 1)), rng.choice([low, high, 0.5], (200, 3, 1))]).astype(np.float32)
-    wanted = target.numpy(tokens.astype(np.float64))
-    found = max(float(np.abs(computed(network, tokens, product) - wanted).max()) for product in ORDERS)
-    assert found <= as_computed.bound
-    assert real.bound < as_computed.bound
+    built = Built.of(text, Fraction(eps), domain, np.float32)
+    real = built.prove()
+    bound = built.prove(roundings=built.roundings(real, np.float32)).bound
+    tokens = built.tokens(np.random.default_rng(0), 3000).astype(np.float32)
+    wanted = built.target.numpy(tokens.astype(np.float64))
+    found = max(float(np.abs(computed(built.network, tokens, product) - wanted).max()) for product in ORDERS)
+    assert found <= bound
+    assert real.bound < bound
     assert text != "x*mean(y)" or found > real.bound  # here rounding is seen
 
 
 def test_without_roundings_the_computed_numbers_are_the_real_ones() -> None:
-    target, network, real, _ = proofs("x*mean(y)", "1e-3")
-    decomposition, compiled = compile_target(target, Fraction("1e-3"), "sum-decomposition")
-    none = Roundings(of_means=dict.fromkeys(map(mean_of, network.pooled), 0.0), of_outputs=[0.0])
-    claim = Claim("f", target.text, 3, 1, 1, target.box.sides, ("sumformer",), compiled.bound, decomposition.every_n)
-    assert prove(network, compiled.derivation, target, claim, roundings=none).bound == real.bound
+    built = Built.of("x*mean(y)", Fraction(1, 1000), "0,1", np.float32)
+    none = Roundings(of_means=dict.fromkeys(map(mean_of, built.network.pooled), 0.0), of_outputs=[0.0])
+    assert built.prove(roundings=none).bound == built.prove().bound
 
 
 Signs = Callable[[tuple[int, ...]], np.ndarray]
@@ -183,26 +199,19 @@ def drawn(found: Roundings, rng: np.random.Generator, turn: int) -> Roundings:
 
 def worst_ratio(text: str, domain: str, eps: Fraction = Fraction(1, 10), turns: int = 9) -> float:
     """Return the largest error of a disturbed network over the bound that was read of it as computed."""
-    target = resolve(text, n=3, d=None, domain=domain)
-    assert isinstance(target, Target)
-    decomposition, compiled = compile_target(target, eps, "sum-decomposition")
-    network, rng = compiled.sumformer, np.random.default_rng(0)
-    claim = Claim("f", text, 3, target.d, 1, target.box.sides, ("sumformer",), compiled.bound, decomposition.every_n)
-    running = Running(prove(network, compiled.derivation, target, claim).reading, Arithmetic.of("float64", 5, 1.0))
-    running.output_error(network)
-    low, high = (float(end) for end in target.box.sides[0])
-    tokens = rng.uniform(low, high, (300, 3, target.d))
-    tokens[:100] = rng.choice([low, high, (low + high) / 2], (100, 3, target.d))
+    built, rng = Built.of(text, eps, domain), np.random.default_rng(0)
+    found, tokens = built.roundings(built.prove(), np.float64), built.tokens(rng, 200)
     sides: list[Signs] = [lambda shape: rng.choice([-1.0, 1.0], shape), lambda shape: np.full(shape, rng.choice([-1.0, 1.0])),
                           np.ones, lambda shape: -np.ones(shape)]
-    worst, wanted = 0.0, target.numpy(tokens)
+    worst, wanted = 0.0, built.target.numpy(tokens)
     for turn in range(turns):
-        local = drawn(running.roundings, rng, turn)
+        local = drawn(found, rng, turn)
         try:
-            bound = prove(network, compiled.derivation, target, claim, roundings=local).bound
+            bound = built.prove(roundings=local).bound
         except NotUnderstood:  # what is moved too far is not read
             continue
-        worst = max(worst, *(float(np.abs(disturbed(network, tokens, local, signs) - wanted).max()) / bound for signs in sides))
+        moved = [disturbed(built.network, tokens, local, signs) for signs in sides]
+        worst = max(worst, *(float(np.abs(one - wanted).max()) / bound for one in moved))
     return worst
 
 
@@ -225,5 +234,7 @@ def test_a_rounding_that_is_forgotten_would_be_noticed(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("text", ["max(y)", "mean(abs(x-y))"])
 def test_what_is_read_unit_by_unit_is_not_read_as_computed(text: str) -> None:
+    built = Built.of(text, Fraction(1, 10), "0,1")
+    roundings = built.roundings(built.prove(), np.float64)
     with pytest.raises(NotUnderstood, match="quantities of kind"):
-        proofs(text, "1e-1")
+        built.prove(roundings=roundings)
