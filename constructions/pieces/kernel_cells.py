@@ -26,6 +26,7 @@ STEPS = 2.0**-10  # of the largest W: the grid on which the ends of differences 
 MOST_STEPS, LEAST_STEP, LARGEST_STEP, WIDER, FEWER = 16, 1.25, 8.0, 8, 0.75  # how much finer or coarser in one step
 ALIKE = 0.4  # of the largest error: cells in which it is more are left alike, so that those of u and of y stay the same
 EQUAL = 1e-6  # relative: parts and lengths of cells are rounded by less, cells that are to differ do so by more
+KINKS = ("abs", "relu", *ex.PAIRS)
 TINY, ALMOST = 1e-300, 1.15
 SEEN, HOPELESS = 32, 4  # cells from which on it is asked whether the tolerance will be reached, and by how far it may be missed
 
@@ -128,12 +129,16 @@ def designed(kernels: tuple[Wanted, ...], box: Box, most: int = MOST) -> tuple[C
         longest = max(len(found.u), len(found.y)) - 1
         if found.share <= 1:
             return found.fewer().cells
-        if longest >= most or (longest >= SEEN and longest * math.sqrt(found.share) > HOPELESS * most):
-            break  # smooth kernels gain with the square of the number of cells, no other ones more
+        if longest >= most or (longest >= SEEN and found.expected > HOPELESS * most):
+            break
         found = _Design.of(kernels, box, *(_recut(grid, found.share, parts, most) for grid, parts in (
             (found.u, found.of_cells), (found.y, found.of_pieces))))
     raise Refused(f"{kernels[0].K} between straight lines to within {kernels[0].tolerance:.3g} needs more than {counted(most)} "
                   f"cells, twice --max-latent")
+
+
+def _has_kinks(wanted: Wanted) -> bool:
+    return any(getattr(node, name, "") in KINKS for node in wanted.K.walk() for name in ("function", "operator"))
 
 
 def _recut(grid: Floats, share: float, parts: Floats, most: int) -> Floats:
@@ -177,6 +182,14 @@ class _Design:
     share: float
     of_cells: Floats
     of_pieces: Floats
+
+    @property
+    def expected(self) -> float:
+        """Predict the cells that are needed: smooth kernels gain with the square of their number, those with kinks less."""
+        cells = max(len(self.u), len(self.y)) - 1
+        if not any(map(_has_kinks, self.kernels)):
+            return cells * math.sqrt(self.share)
+        return self.share * float(max(self.of_cells.sum(), self.of_pieces.sum()))
 
     @staticmethod
     def of(kernels: tuple[Wanted, ...], box: Box, u: Floats, y: Floats) -> _Design:
