@@ -135,7 +135,7 @@ class Logarithm(Node):
         self.exponential, self.beta = exponential, soft.beta
         self.inputs = (Form.of(mean),)
         low, high = exponential.lowest * (1 - ROOM), exponential.highest * (1 + ROOM)
-        self.table, self.bounds, self.reach = _logarithm_table(low, high, soft.pieces)
+        self.table, self.bounds, self.reach = logarithm_table(low, high, soft.pieces)
         self.covered = (ball(low) / ball(exponential.lowest)).log(), (ball(high) / ball(exponential.highest)).log()
         form = exponential.inputs[0]
         self.outputs = (Quantity(f"log-mean-exp({soft.beta:.6g}*u)", form.range(), False),)
@@ -219,23 +219,25 @@ def _exponential_table(a: float, b: float, centre: float, soft: Softening) -> tu
     return table, _hull(found), steepest
 
 
-def _logarithm_table(low: float, high: float, pieces: int) -> tuple[Table, arb, tuple[float, float]]:
-    """Return a table in s = -t, an enclosure of table - log t on [low, high], and bounds of sum |weight| knot and of its drop.
+def logarithm_table(low: float, high: float, pieces: int, shift: float = 0.0) -> tuple[Table, arb, tuple[float, float]]:
+    """Return a table in s = -t with all hinges to the left, which follows log(t + shift) for t + shift in [low, high].
 
-    table - log is convex on a piece: largest at its ends, least where t = 1/slope.
+    Returns also an enclosure of table - log(t + shift), and bounds of sum |weight| |knot| and of its drop. table - log is convex
+    on a piece: largest at its ends, least where t + shift = 1/slope.
     """
-    knots = np.exp(np.linspace(math.log(low), math.log(high), pieces + 1))
-    knots[0], knots[-1] = low, high
-    values = np.log(knots) + _sag((math.log(high) - math.log(low)) / pieces) / 2
+    points = np.exp(np.linspace(math.log(low), math.log(high), pieces + 1))
+    points[0], points[-1] = low, high
+    knots = points - shift
+    values = np.log(points) + _sag((math.log(high) - math.log(low)) / pieces) / 2
     slopes = (np.diff(values) / np.diff(knots))[::-1]
     table = Table(float(values[-1]), -knots[:0:-1], -np.concatenate([slopes[:1], np.diff(slopes)]), -math.inf, math.inf)
-    exact, found = table.values(-low)[::-1], list[arb]()
-    points = [Fraction(float(t)) for t in knots]
-    for (s, t), (u, v) in zip(itertools.pairwise(points), itertools.pairwise(exact), strict=True):
+    exact, found = table.values(-float(knots[0]))[::-1], list[arb]()
+    shifted = [Fraction(float(t)) + Fraction(shift) for t in knots]
+    for (s, t), (u, v) in zip(itertools.pairwise(shifted), itertools.pairwise(exact), strict=True):
         x = ball((v - u) / (t - s) * s)
         at = ball(u) - ball(s).log()
         found += [at, at + 1 - x + x.log()]
-    found.append(ball(exact[-1]) - ball(high).log())
+    found.append(ball(exact[-1]) - ball(shifted[-1]).log())
     reach = upward(float(np.abs(table.weights) @ np.abs(table.knots)) * (1 + 2.0**-30))
     return table, _hull(found), (reach, upward(float(exact[-1] - exact[0])))
 

@@ -18,7 +18,7 @@ def chebyshev_coefficients(tree: ex.Expression, interval: tuple[Fraction, Fracti
     if p is None:
         return None
     a, b = (fmpq(end.numerator, end.denominator) for end in interval)
-    return [Fraction(int(c.p), int(c.q)) for c in _in_chebyshev_basis(p(fmpq_poly([(a + b) / 2, (b - a) / 2])))]
+    return [fraction(c) for c in _in_chebyshev_basis(p(fmpq_poly([(a + b) / 2, (b - a) / 2])))]
 
 
 def polynomial_of(tree: ex.Expression, max_degree: int) -> fmpq_poly | None:
@@ -42,6 +42,11 @@ def polynomial_of(tree: ex.Expression, max_degree: int) -> fmpq_poly | None:
             p, q = polynomial_of(u, max_degree), polynomial_of(v, max_degree)
             return None if p is None or q is None else _combined(operator, p, q, max_degree)
     return None
+
+
+def fraction(c: fmpq) -> Fraction:
+    """Return the same number."""
+    return Fraction(int(c.p), int(c.q))
 
 
 def _combined(operator: str, p: fmpq_poly, q: fmpq_poly, max_degree: int) -> fmpq_poly | None:

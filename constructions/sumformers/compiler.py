@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from constructions.errors import Refused
+from constructions.pieces.exponential_average import ExponentialAverage
 from constructions.pieces.extremum import EXPONENTS
 from constructions.pieces.forms import size
 from constructions.pieces.interpolated_kernel import BentKernel
@@ -95,7 +96,7 @@ def _preferred(a: Swept, b: Swept) -> Swept:
 
 
 def _shares(nodes: Sequence[Node]) -> tuple[float, ...]:
-    if all(isinstance(node, OrderStatistic | BentKernel) for node in nodes):
+    if all(isinstance(node, OrderStatistic | BentKernel | ExponentialAverage) for node in nodes):
         return (1.0,)
     slow = any(isinstance(node, BentKernel) or (isinstance(node, Kernels) and len(node.box) > 2) for node in nodes)
     return WIDE_SHARES if slow else SHARES

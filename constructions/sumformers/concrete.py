@@ -7,14 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from constructions.errors import Refused
+from constructions.pieces.exponential_average import ExponentialAverage
 from constructions.pieces.extremum import Exponential, Logarithm, Softening, SoftExtremum, sign_of, softening
 from constructions.pieces.forms import Quantity, ends
+from constructions.pieces.hats import Hats, Mixed
 from constructions.pieces.interpolated_kernel import BentKernel, on_shared_cells
 from constructions.pieces.interpolation import interpolate
 from constructions.pieces.kernel import Kernels, Means
+from constructions.pieces.log_sums import LogSums
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
+from constructions.pieces.polynomials import fraction
 from constructions.pieces.product import half_width
 from constructions.pieces.quotient import Quotient, RefinedQuotient
 from constructions.pieces.univariate import Bases, Hinges, Univariate
@@ -83,6 +87,13 @@ def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Nod
         return node.concrete(tolerances[node], margins[node], bases, mean, limits.max_degree, limits.max_rank)
     if isinstance(node, BentKernel):
         return bent[node]
+    if isinstance(node, ExponentialAverage):
+        design = node.designed(tolerances[node], margins[node], limits.max_latent)
+        hats = Hats(node.v, design.histogram.knots)
+        if node.w is None:
+            return [hats, LogSums(node, design, hats, mean)]
+        mixed = Mixed(hats, node.w, *map(fraction, (design.histogram.lowest, design.histogram.height)))
+        return [hats, mixed, LogSums(node, design, mixed, mean)]
     if isinstance(node, OrderStatistic):
         chosen = extrema[node]
         if isinstance(chosen, Softening):

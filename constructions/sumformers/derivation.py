@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from constructions.pieces.exponential_average import ExponentialAverage
 from constructions.pieces.extremum import SoftExtremum
 from constructions.pieces.forms import Form, Placed, Places, Quantity
 from constructions.pieces.interpolated_kernel import BentKernel
@@ -78,6 +79,9 @@ def _entries(node: Node, names: Mapping[Quantity, str]) -> Iterator[tuple[Quanti
                           "tokens": [names[token] for token in node.tokens]}
         case BentKernel():
             yield node.outputs[0], {"kind": "interpolated-kernel", "tree": str(node.K), "of": forms}
+        case ExponentialAverage():
+            yield node.outputs[0], {"kind": "exponential-average", "of": forms, "tree": str(node.exponent),
+                                    "values": str(node.values)}
         case Mean():
             yield node.outputs[0], {"kind": "mean", "of": forms}
         case Rectified():

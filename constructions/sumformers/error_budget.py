@@ -15,6 +15,7 @@ from constructions.pieces.extremum import Logarithm, SoftExtremum
 from constructions.pieces.forms import size
 from constructions.pieces.interpolated_kernel import Interpolated
 from constructions.pieces.kernel import Bilinear
+from constructions.pieces.log_sums import LogSums
 from constructions.pieces.node import Node
 from constructions.pieces.order import Sorted
 from constructions.pieces.quotient import RefinedQuotient
@@ -24,7 +25,7 @@ from constructions.sumformers.folds import finest
 from constructions.sumformers.program import EXACT, Arithmetic, Swept
 from constructions.sumformers.tolerances import sensitivities_of
 
-APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Interpolated, Sorted, Logarithm, SoftExtremum, RefinedQuotient)
+APPROXIMATIONS = (Hinges, Polynomial, Bilinear, Interpolated, Sorted, Logarithm, SoftExtremum, RefinedQuotient, LogSums)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def _named(node: Node) -> tuple[str, str]:
         return "separable-kernel", f"{kernels} by {len(node.U)} products"
     if isinstance(node, Interpolated):
         return "interpolated-kernel", f"{node.exact} between straight lines on {len(node.lines.rises)} cells"
+    if isinstance(node, LogSums):
+        return "exponential-average", f"{node.outputs[0].name} through a histogram of {len(node.histogram.knots)} hats"
     if isinstance(node, Logarithm):
         return "interpolation-error", f"exp and log of a soft extremum by {node.units} hinges"
     if isinstance(node, RefinedQuotient):

@@ -19,6 +19,7 @@ from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
 from constructions.encodings.power_sums import Index
 from constructions.errors import Refused
+from constructions.pieces.polynomials import fraction
 from constructions.targets import expression as ex
 from constructions.targets.target import Target
 
@@ -205,7 +206,7 @@ def _to_power(expanded: Expanded, k: int, node: ex.Expression, d: int) -> Expand
         exponents = tuple(map(int, monomial))
         counts = zip(sums, exponents[2 * d:], strict=True)
         powers = tuple(index for index, count in counts for _ in range(count))
-        found[exponents[:d], exponents[d:2 * d], powers] = Fraction(int(c.p), int(c.q))
+        found[exponents[:d], exponents[d:2 * d], powers] = fraction(c)
     return found
 
 

@@ -16,6 +16,7 @@ from fractions import Fraction
 from flint import arb
 
 from constructions.errors import Refused
+from constructions.pieces.exponential_average import ExponentialAverage
 from constructions.pieces.forms import Form, Quantity, ball, ends, width
 from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
@@ -24,6 +25,7 @@ from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic
 from constructions.pieces.quotient import Quotient
 from constructions.pieces.smooth import Smooth
+from constructions.sumformers.exponential_averages import exponential_average
 from constructions.sumformers.extrema import of_forms, taken_apart
 from constructions.sumformers.kernel_arguments import kernel_tree, other_coordinates, with_shared_kernels
 from constructions.sumformers.natural_range import constant_ball, meet, natural_range
@@ -51,7 +53,8 @@ class Decomposition:
         stands_in: its expressions, where ``missed`` is estimated and the checker has to prove it.
         lifted: the text with the roots lifted that was decomposed in the place of the target, "" for the target itself.
         others: make the same otherwise, to be tried in this order, or say that there is nothing else to make: with bases of roots
-            that are kept away from 0, and with kernels between straight lines where a product expansion may not do.
+            that are kept away from 0, with averages under exponential weights in logarithms, and with kernels between straight
+            lines where a product expansion may not do.
     """
 
     tokens: tuple[Quantity, ...]
@@ -66,7 +69,7 @@ class Decomposition:
 
 
 def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int, *,
-              guarded: bool = False, straight: bool = False) -> Decomposition:
+              guarded: bool = False, straight: bool = False, logarithms: bool = False) -> Decomposition:
     """Decompose expressions in which ``n`` may still occur as a symbol.
 
     Args:
@@ -75,18 +78,32 @@ def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, 
         n: used only where the target itself depends on n; then ``every_n`` is False.
         guarded: whether what a network holds of the base of a root is kept away from 0.
         straight: whether every kernel that can be is put between straight lines, not only those that bend.
+        logarithms: whether averages with exponential weights are formed from logarithms of sums of these.
 
     Raises:
         Refused: a sub-expression has no decomposition here, with the reason and its column.
     """
-    reader = _Reader(sides, n, guarded, straight)
-    forms = tuple(reader.algebra.form(reader.value(without_idle_kinks(output, sides))) for output in outputs)
+    reader = _Reader(sides, n, guarded, straight, logarithms)
     again, nodes = functools.partial(decompose, outputs, sides, n), reader.algebra.nodes
+    try:
+        forms = tuple(reader.algebra.form(reader.value(without_idle_kinks(output, sides))) for output in outputs)
+    except Refused:  # of a quotient perhaps, which logarithms can do without
+        if reader.weighted and not logarithms and (found := _in_logarithms(again)) is not None:
+            return found
+        raise
     others: list[Callable[[], Decomposition | None]] = [functools.partial(again, guarded=True)] if reader.bases else []
+    if reader.weighted:
+        others.append(functools.partial(_in_logarithms, again))
     if any(isinstance(node, Kernels) for node in nodes):
         others.append(functools.partial(_straightened, again, _bent_kernels(nodes)))
     return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(nodes)), reader.algebra.every_n,
-                         others=() if guarded or straight else tuple(others))
+                         others=() if guarded or straight or logarithms else tuple(others))
+
+
+def _in_logarithms(again: Callable[..., Decomposition]) -> Decomposition | None:
+    """Decompose with averages in logarithms, None if there are none of the kind."""
+    found = again(logarithms=True)
+    return found if any(isinstance(node, ExponentialAverage) for node in found.nodes) else None
 
 
 def _straightened(again: Callable[..., Decomposition], bent: int) -> Decomposition | None:
@@ -115,8 +132,10 @@ def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[F
 class _Reader:
     """Expressions to values; each expression is read once."""
 
-    def __init__(self, sides: Sequence[tuple[Fraction, Fraction]], n: int, guarded: bool, straight: bool) -> None:
+    def __init__(self, sides: Sequence[tuple[Fraction, Fraction]], n: int, guarded: bool, straight: bool, logarithms: bool
+                 ) -> None:
         self.sides, self.n, self.algebra, self.guarded, self.straight = sides, n, Algebra(n), guarded, straight
+        self.logarithms, self.weighted = logarithms, False  # whether there are averages to form so
         self.tokens = tuple(Quantity(f"x.{c}", ball(a).union(ball(b)), True) for c, (a, b) in enumerate(sides))
         self.known: dict[ex.Expression, Value] = {}
         self.bases: set[ex.Expression] = set()
@@ -167,6 +186,14 @@ class _Reader:
         raise Refused(f"{node} (column {node.column}) has no continuous construction")
 
     def _quotient(self, node: ex.Binary, left: ex.Expression, right: ex.Expression) -> Value:
+        average = averaged(left, right)
+        self.weighted |= average is not None
+        if average is None and (taken := _average_among(left, right)) is not None:
+            factor, others = taken
+            quotient = ex.Binary("/", factor, right, column=node.column)
+            return self.algebra.product([*map(self.value, others), self.value(quotient)])
+        if self.logarithms and (found := self._in_logarithms(right, average)) is not None:
+            return found
         a, b = self.value(left), self.value(right)
         order = a.order - b.order
         a, b = replace(a, order=0), replace(b, order=0)
@@ -178,7 +205,6 @@ class _Reader:
         p, q = self.algebra.form(a), b.form
         r = self.algebra.smooth(inverse, q)  # of q itself, not of its direction: the two belong together
         values = p.range() / q.range()
-        average = averaged(left, right)
         if average is not None:  # an average of u with positive weights lies in the range of u
             within = natural_range(average, self.tokens, self.n)
             if centred := self._centred(node, average, within):
@@ -188,6 +214,18 @@ class _Reader:
         if key not in self.algebra.made:
             self.algebra.add(key, Quotient(f"({shown(p)})/({shown(q)})", p, q, r, values))
         return Value(form=Form.of(self.algebra.made[key]), order=order)
+
+    def _in_logarithms(self, divisor: ex.Expression, average: ex.Expression | None) -> Value | None:
+        """Read mean(w u)/mean(w) with exponential weights w as one node, None where it is none."""
+        if average is None or not isinstance(divisor, ex.Reduction):
+            return None
+        key = ("average", divisor.body, average)
+        if key not in self.algebra.made:
+            found = exponential_average(divisor.body, average, self.tokens, self.value, self.algebra)
+            if found is None:
+                return None
+            self.algebra.add(key, found)
+        return Value(form=Form.of(self.algebra.made[key]))
 
     def _centred(self, node: ex.Binary, average: ex.Expression, within: arb) -> Value | None:
         """Read mean(w u)/mean(w) as c + mean(w (u - c))/mean(w) where w bends; None where it does not, or c is near 0 anyway.
@@ -370,6 +408,15 @@ class _Reader:
                 terms[q] += form.terms[mean] / self.n
                 terms[mean] *= Fraction(self.n - 1, self.n)
         return Form(terms, form.constant, form.irrational).range()
+
+
+def _average_among(left: ex.Expression, right: ex.Expression) -> tuple[ex.Expression, list[ex.Expression]] | None:
+    """Take the factor of the numerator apart that is averaged by the divisor's weights: a mean(w u) / mean(w)."""
+    parts = factors(left)
+    for k, factor in enumerate(parts):
+        if len(parts) > 1 and averaged(factor, right) is not None:
+            return factor, [*parts[:k], *parts[k + 1:]]
+    return None
 
 
 def _is_kink(node: ex.Expression) -> bool:

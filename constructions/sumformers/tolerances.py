@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from constructions.pieces.exponential_average import ExponentialAverage
 from constructions.pieces.forms import Form, Quantity
 from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
@@ -17,13 +18,14 @@ from constructions.pieces.quotient import Quotient
 from constructions.pieces.univariate import Univariate
 from constructions.sumformers.sum_decomposition import EXACT, Decomposition
 
+APPROXIMATED = Univariate | Kernels | BentKernel | OrderStatistic | ExponentialAverage
 # A divisor may be off by more than its sensitivity says, since where it is large its error counts less.
 DIVISOR_MARGIN = 3.0
 
 
 def abstract_nodes(decomposition: Decomposition) -> list[Node]:
     """Return the nodes that a network only approximates; squares and products of the others err by their folds alone."""
-    return [node for node in decomposition.nodes if isinstance(node, Univariate | Kernels | BentKernel | OrderStatistic)]
+    return [node for node in decomposition.nodes if isinstance(node, APPROXIMATED)]
 
 
 def sensitivities_of(output: Form, nodes: Sequence[Node]) -> Sensitivities:
@@ -120,7 +122,7 @@ def _elasticity(node: Node, tolerance: float, margin: float) -> float:
         return node.elasticity(tolerance, margin)
     if isinstance(node, OrderStatistic):
         return 11.0 * node.cells(tolerance)
-    if isinstance(node, BentKernel):
+    if isinstance(node, BentKernel | ExponentialAverage):
         return node.parameters(tolerance)
     return 60.0
 
