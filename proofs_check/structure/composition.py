@@ -76,7 +76,7 @@ def _in_order(node: ex.Expression) -> ex.Expression:
 
 
 def _rewritten(node: ex.Expression, leaves: Sequence[Polynomial], inner: list[Polynomial], degree: int) -> ex.Expression:
-    polynomial = _polynomial(node, leaves)
+    polynomial = as_polynomial(node, leaves)
     if polynomial is None or max((sum(e for _, e in m) for m in polynomial.terms), default=0) > degree:
         return ex.mapped(node, lambda child: _rewritten(child, leaves, inner, degree))
     constant = polynomial.at_zero
@@ -103,18 +103,18 @@ def _ratio(a: Polynomial, b: Polynomial) -> fmpq | None:
     return ratios.pop() if len(ratios) == 1 else None
 
 
-def _polynomial(node: ex.Expression, leaves: Sequence[Polynomial]) -> Polynomial | None:
-    """Multiply a tree out, None where it is no polynomial of low degree."""
+def as_polynomial(node: ex.Expression, leaves: Sequence[Polynomial], highest: int = max(DEGREES)) -> Polynomial | None:
+    """Multiply a tree out, None where it is no polynomial, or holds a power above the highest."""
     match node:
         case ex.Number(value=q):
             return Polynomial.constant(rational(q))
         case ex.Own(coordinate=c):
             return leaves[c]
         case ex.Apply(function="neg", argument=argument):
-            u = _polynomial(argument, leaves)
+            u = as_polynomial(argument, leaves, highest)
             return None if u is None else u.times(fmpq(-1))
-        case ex.Power(base=base, exponent=ex.Number(value=k)) if k.denominator == 1 and 0 < k <= max(DEGREES):
-            u = _polynomial(base, leaves)
+        case ex.Power(base=base, exponent=ex.Number(value=k)) if k.denominator == 1 and 0 < k <= highest:
+            u = as_polynomial(base, leaves, highest)
             if u is None:
                 return None
             power = u
@@ -122,7 +122,7 @@ def _polynomial(node: ex.Expression, leaves: Sequence[Polynomial]) -> Polynomial
                 power = power * u
             return power
         case ex.Binary(operator=operator, left=left, right=right) if operator in ("+", "-", "*", "/"):
-            u, v = _polynomial(left, leaves), _polynomial(right, leaves)
+            u, v = as_polynomial(left, leaves, highest), as_polynomial(right, leaves, highest)
             if u is None or v is None:
                 return None
             if operator == "/":

@@ -16,7 +16,7 @@ from constructions.targets import expression as ex
 from constructions.targets.language import parse
 
 KINDS = ("token", "function", "product", "quotient", "kernel", "mean", "rectified", "renamed", "order-statistic",
-         "soft-extremum", "interpolated-kernel")
+         "soft-extremum", "interpolated-kernel", "exponential-average")
 MOST_VARIABLES = 64
 
 
@@ -59,13 +59,15 @@ class Entry:
     """One quantity: what it is, in terms of earlier ones, and where it is held.
 
     Attributes:
-        tree: a function of x[0], x[1], .. (function, kernels), or an expression with the same value (renamed).
+        tree: a function of x[0], x[1], .. (function, kernels), or an expression with the same value (renamed); the exponent of an
+            exponential-average.
         of: the forms it depends on.
         detail: coordinate (token), rank (order-statistic, soft-extremum).
         reciprocal: the quantity 1/q of a quotient p/q.
         refined: c where p/q is formed as c p r (2 - q r) with that reciprocal r, 0 where it is p r.
         tokens: quantities that a kernel's last variables stand for, at the token y.
         soft: beta, c and b of a soft extremum: what is averaged is b less than about exp(beta (u - c)).
+        values: what an exponential-average averages, a function of x[0].
     """
 
     name: str
@@ -78,6 +80,7 @@ class Entry:
     tokens: tuple[str, ...] = ()
     refined: Fraction = Fraction(0)
     soft: tuple[Fraction, ...] = ()
+    values: ex.Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -118,14 +121,15 @@ def _entry(data: Mapping[str, Any], d: int) -> Entry:
     tree = None
     if kind in ("function", "kernel"):
         tree = _tree(data["tree"], len(of) + len(tokens))
-    elif kind == "interpolated-kernel":
+    elif kind in ("interpolated-kernel", "exponential-average"):
         tree = _tree(data["tree"], 2)
     elif kind == "renamed" and data["tree"] != "form":
         tree = _tree(data["tree"], d)
     held = Held({str(c): exact_number(w) for c, w in data["held"]["channels"].items()}, exact_number(data["held"]["constant"]))
     return Entry(str(data["name"]), kind, held, tree, of, int(data.get("coordinate", data.get("rank", 0))),
                  str(data.get("reciprocal", "")), tokens, exact_number(data.get("refined", "0")),
-                 tuple(exact_number(data[key]) for key in ("beta", "centre", "base")) if kind == "soft-extremum" else ())
+                 tuple(exact_number(data[key]) for key in ("beta", "centre", "base")) if kind == "soft-extremum" else (),
+                 _tree(data["values"], 1) if kind == "exponential-average" else None)
 
 
 def _tree(text: object, variables: int) -> ex.Expression:

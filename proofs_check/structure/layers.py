@@ -16,7 +16,7 @@ from constructions.network.relu import ReluLayer
 from proofs_check.folds import Chain, chains
 from proofs_check.structure.content import Content, affine, dyadic, squared, tidy
 from proofs_check.structure.ranges import Range
-from proofs_check.structure.reading import ALMOST, ONE, Bend, NotUnderstood, Reading
+from proofs_check.structure.reading import ONE, Bend, NotUnderstood, Reading
 from proofs_check.structure.squares import quadratic, rational
 from proofs_check.structure.tables import Table
 from proofs_check.structure.variable import Variable
@@ -103,7 +103,7 @@ def _group(reading: Reading, layer: ReluLayer, units: Sequence[int], name: str) 
     # relu(z) = z + relu(-z): a copy that is negative by a little, or by as much as its noise may be, is off by as little
     least = float(low + layer.bias[units[0]])
     below = math.nextafter(-least, math.inf) if len(units) == 1 and least < 0 else 0.0
-    copies = below <= max(ALMOST * (high - low), bounds.spread) and reading.hinges.isdisjoint(_written(layer, units[0]))
+    copies = below <= max(reading.almost * (high - low), bounds.spread) and reading.hinges.isdisjoint(_written(layer, units[0]))
     below = below if copies else 0.0
     active = [unit for unit in units if low + layer.bias[unit] >= -below]
     bent = [unit for unit in units if unit not in active and high + layer.bias[unit] > 0]

@@ -36,7 +36,9 @@ from proofs_check.structure.squares import rational
 from proofs_check.structure.variable import Variable
 from proofs_check.structure.wide_expansion import MOST_DIRECT, through_polynomials
 
-ANCHORED = ("function", "product", "quotient", "kernel", "interpolated-kernel", "rectified", "order-statistic", "soft-extremum")
+ANCHORED = ("function", "product", "quotient", "kernel", "interpolated-kernel", "rectified", "order-statistic", "soft-extremum",
+            "exponential-average")
+EXACT = 2.0**-44  # part of what a unit reads that rounding its bias may make it bend by
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +120,8 @@ class Structure:
         reading.start(network)
         reading.hinges |= {channel for entry in self.derivation.entries if entry.kind == "rectified"
                            for channel in entry.held.channels}
+        if any(entry.kind == "exponential-average" for entry in self.derivation.entries):
+            reading.almost = EXACT
         self.complete |= set(network.tokens)
         in_psi = [channel for layer in network.psi for channel in layer.reads]
         self._resolve(reading, anchored=False)

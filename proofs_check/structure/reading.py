@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import numpy as np
 from flint import fmpq
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
@@ -71,13 +73,17 @@ class Reading:
         before: by mean variable, what the pooled channel holds, with every eps under its own name.
         facts: combinations of channels whose range is known to be narrower than their contents show.
         soft: by channel of a logarithm in a soft extremum, what rounding is measured by.
+        at_least: means that were proved not to be below a number, which is not seen from what is averaged.
         roundings: of each layer, where what is read are the numbers that are computed; None for the real ones.
         products: by two variables, numbers of these, and a third variable that stands for their product: its range is narrow.
         copied: bounds of contents that copy what a unit read; used as long as no facts are known.
         folds: of each square.
         seen: by layer and unit, the range of what the unit rectifies; folds are left out.
         positive: channels to which units are added with weights that are not negative, and nothing else.
+        single: those to which one unit alone is added: what is computed there is 0 where that unit is.
         hinges: channels said to hold a rectified form: a unit that writes to one is no copy, however little it bends.
+        almost: a unit that bends by less than this part of what it reads is a copy. Ranges of what many tables add up to show
+            far more than there is, and a small part of them is no small number.
     """
 
     sides: Sequence[tuple[Fraction, Fraction]]
@@ -94,10 +100,13 @@ class Reading:
     folds: list[int] = field(default_factory=list)
     seen: dict[Place, Range] = field(default_factory=dict)
     positive: set[str] = field(default_factory=set)
+    single: set[str] = field(default_factory=set)
     hinges: set[str] = field(default_factory=set)
     products: dict[tuple[str, str], tuple[Number, Number, str]] = field(default_factory=dict)
     soft: dict[str, Soft] = field(default_factory=dict)
+    at_least: dict[str, float] = field(default_factory=dict)
     roundings: Roundings | None = None
+    almost: float = ALMOST
 
     def __post_init__(self) -> None:
         self._defined, self._averaged = SeriesOf(self.definitions), SeriesOf(self.averaged)
@@ -112,6 +121,10 @@ class Reading:
                  for channel, column in zip(layer.writes, layer.W_2.T, strict=True)]
         before = {*network.tokens, *map(mean_of, network.pooled)}
         self.positive = {channel for channel, _ in added} - before - {channel for channel, positive in added if not positive}
+        units = Counter[str]()
+        for layer in (*network.phi, *network.psi):
+            units.update(dict(zip(layer.writes, np.count_nonzero(layer.W_2, axis=0).tolist(), strict=True)))
+        self.single = {channel for channel in self.positive if units[channel] == 1}
 
     def least(self, held: Held) -> float:
         """Return a number that a combination of channels is never below, from the signs of weights alone."""
@@ -123,7 +136,7 @@ class Reading:
         for channel in channels:
             held, name = self.contents.get(channel, Content(Polynomial({}))), mean_of(channel)
             if self.roundings is not None:  # a mean that is off by r is that of numbers that are off by r
-                held = affine([(held, ONE), (_rounded(self.roundings.of_means[name], f"rounding {name}"), ONE)])
+                held = affine([(held, ONE), (_rounded(self.roundings.of_means[name], of_mean(name)), ONE)])
             ends, whole = self.flattened(held, f"pooled {channel}")
             self.variables[name] = Variable.of(*ends)
             self.contents[name] = self.variables[name].content(name)
@@ -289,12 +302,22 @@ class Reading:
         """Add what rounding does in a layer."""
         rounded = {} if self.roundings is None else self.roundings.of_layers.get((part, at), {})
         for channel, size in rounded.items():
-            self.add(channel, _rounded(size, f"rounding {part}{at} {channel}"))
+            self.add(channel, _rounded(size, rounding_name(part, at, channel)))
 
     def add(self, channel: str, content: Content) -> None:
         """Add to a channel."""
         held = self.contents.get(channel)
         self.contents[channel] = content if held is None else affine([(held, ONE), (content, ONE)])
+
+
+def rounding_name(part: str, at: int, channel: str) -> str:
+    """Return what the eps is called that stands for the rounding of a layer in a channel."""
+    return f"rounding {part}{at} {channel}"
+
+
+def of_mean(name: str) -> str:
+    """Return what the eps is called that stands for the rounding of a mean."""
+    return f"rounding {name}"
 
 
 def _rounded(size: float, name: str) -> Content:

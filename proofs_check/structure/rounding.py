@@ -26,6 +26,7 @@ import numpy as np
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.enclosures.interval import Floats, quiet
 from proofs_check.folds import Chain, chains
+from proofs_check.structure.computed_ranges import WHOLE, ComputedRanges, dot, of_hinges
 from proofs_check.structure.local_roundings import Roundings
 from proofs_check.structure.reading import Reading
 from proofs_check.structure.squares import quadratic
@@ -72,6 +73,8 @@ class Arithmetic:
         return self.gamma(self.roundings) * size + self.roundings * self.factor * self.tiny
 
 
+Span = tuple[float, float, bool]  # between which numbers what a layer adds is, as computed, and whether it is a sum of such >= 0
+NOWHERE: Span = (*WHOLE, False)
 Added = tuple[float, float, float]  # error of what a layer adds, that of it which is not passed on from before, sum of the sizes
 
 
@@ -82,6 +85,7 @@ class Running:
     Attributes:
         proportional: where it is known, A and G: the error is at most A + G |value|.
         hinges: of sums of hinges of one sign, see ``_one_sided``.
+        computed: where the numbers are that are computed.
     """
 
     reading: Reading
@@ -92,6 +96,7 @@ class Running:
     proportional: dict[str, tuple[float, float]] = field(default_factory=dict)
     roundings: Roundings = field(default_factory=Roundings)
     hinges: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    computed: ComputedRanges = field(default_factory=ComputedRanges)
 
     @quiet
     def output_error(self, network: MeanSumformer) -> float:
@@ -99,7 +104,10 @@ class Running:
         for channel, (low, high) in zip(network.tokens, self.reading.sides, strict=True):
             self.error[channel], self.size[channel] = 0.0, float(max(abs(low), abs(high))) * _UP
             self.proportional[channel] = 0.0, 0.0
+            self.computed.add(channel, np.nextafter(float(low), -np.inf), np.nextafter(float(high), np.inf))
         in_psi = [channel for layer in network.psi for channel in layer.reads]
+        self.roundings.relative_of_means = self.arithmetic.gamma(self.arithmetic.roundings) * _UP
+        self.roundings.least_of_means = self.arithmetic.mean(0.0) * _UP
         self._through("phi", network.phi, list(network.tokens), [*network.pooled, *in_psi, *network.readout])
         for channel in network.pooled:
             mean = mean_of(channel)
@@ -107,6 +115,7 @@ class Running:
             self.size[mean] = min(self.size.get(channel, 0.0), float(abs(values.centre) + values.half) * _UP)
             before = self.error.get(channel, 0.0)
             own = self.arithmetic.mean(self.size[mean] + before)
+            self._average(channel, mean, (before + own) * _UP)
             self.error[mean], self.roundings.of_means[mean] = (before + own) * _UP, own * _UP
             self._meets((self.size[mean] + before) * self.arithmetic.roundings * self.arithmetic.factor)
             if channel in self.proportional:
@@ -117,12 +126,30 @@ class Running:
         self._through("psi", network.psi, [*self.size], network.readout)
         weights = np.abs(network.W_out)
         read = np.array([self.error.get(channel, 0.0) for channel in network.readout])
-        sizes = np.array([self.size.get(channel, 0.0) for channel in network.readout])
-        products = weights.T @ (sizes + read) + np.abs(network.b_out)
+        sizes = np.array([self._magnitude(channel) for channel in network.readout])
+        products = weights.T @ sizes * _UP + np.abs(network.b_out)
         self._meets(float(products.max()))
         own = self._dot(len(network.readout) + 2, products)
         total, self.roundings.of_outputs = weights.T @ read + own, [float(one) * _UP for one in own]
         return float(total.max()) * _UP if self.greatest * _UP <= self.arithmetic.largest else np.inf
+
+    def _range(self, channel: str) -> tuple[float, float]:
+        """Enclose the numbers that are computed in a channel, by the real ones and the error, and by what they are made of."""
+        return self.computed.within(channel, (self.size.get(channel, 0.0) + self.error.get(channel, 0.0)) * _UP)
+
+    def _magnitude(self, channel: str) -> float:
+        low, high = self._range(channel)
+        return max(-low, high)
+
+    def _average(self, channel: str, mean: str, error: float) -> None:
+        """Find the range of a computed mean: its rounding is relative to numbers of one sign."""
+        low, high = self._range(channel)
+        part, least = self.roundings.relative_of_means, self.roundings.least_of_means
+        if low >= 0:
+            self.computed.add(mean, -least, high * (1 + part) + least)
+        else:
+            off = part * max(-low, high) + least
+            self.computed.add(mean, max(low - off, self.reading.at_least.get(mean, -np.inf) - error), high + off)
 
     def _averaged(self, A: float, G: float, values: Variable) -> tuple[float, float]:
         """Bound the error of a mean of numbers v >= -b, mean |v| <= mean v + 2 b, by A' + G' |mean v|."""
@@ -148,6 +175,7 @@ class Running:
                 if chain.members[0][0] == at:
                     self._chain(layers, chain, added)
                     begun |= dict.fromkeys(chain.targets, at)
+            spans: dict[str, Span] = {}
             alone: dict[str, tuple[float, float]] = {}  # of the one unit that writes to a channel: see ``proportional``
             groups: dict[bytes, list[int]] = {}
             plain = [unit for unit in range(layer.units) if (at, unit) not in member]
@@ -155,7 +183,7 @@ class Running:
             for unit in plain:
                 groups.setdefault(layer.W_1[:, unit].tobytes(), []).append(unit)
             for units in groups.values():
-                self._group(layer, units, added[at], alone)
+                self._group(layer, units, added[at], alone, spans)
             summands = dict(zip(layer.writes, np.count_nonzero(layer.W_2, axis=0).tolist(), strict=True))
             for channel, (error, own, size) in added[at].items():
                 self.proportional.pop(channel, None)
@@ -165,8 +193,10 @@ class Running:
                 total = self.error.get(channel, 0.0) + error
                 summed = self._dot(summands.get(channel, 0) + 1, size)
                 # the addition to the stream rounds once more, in every layer that writes to the channel
-                summed += 2 * self.arithmetic.unit * (self.size[channel] + total + summed)
+                summed += 2 * self.arithmetic.unit * (min(self.size[channel] + total, self._span(channel, spans)) + summed)
                 self.error[channel] = (total + summed) * _UP
+                low, high, positive = spans.get(channel, NOWHERE)
+                self.computed.add(channel, max(low - summed, 0.0) if positive else low - summed, high + summed)
                 self.roundings.add(part, begun[channel], channel, (own + summed) * _UP)
                 self._meets(self.size[channel] + self.error[channel])
 
@@ -175,16 +205,23 @@ class Running:
         used = np.flatnonzero(layer.W_1[:, unit])
         weights = np.abs(layer.W_1[used, unit])
         errors = np.array([self.error.get(layer.reads[j], 0.0) for j in used])
-        sizes = np.array([self.size.get(layer.reads[j], 0.0) for j in used])
-        return float(weights @ errors) * _UP, float(weights @ (sizes + errors)) * _UP
+        sizes = np.array([self._magnitude(layer.reads[j]) for j in used])
+        return float(weights @ errors) * _UP, float(weights @ sizes) * _UP
 
-    def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, Added],
-               alone: dict[str, tuple[float, float]]) -> None:
+    def _span(self, channel: str, spans: dict[str, Span]) -> float:
+        """Bound what a channel holds as computed, after a layer, without the roundings of its last sum."""
+        low, high, _ = spans.get(channel, NOWHERE)
+        return (self.computed.size(channel) + max(abs(low), abs(high))) * _UP
+
+    def _group(self, layer: ReluLayer, units: Sequence[int], added: dict[str, Added], alone: dict[str, tuple[float, float]],
+               spans: dict[str, Span]) -> None:
         common, products = self._read(layer, units[0])
         self._meets(products + float(np.abs(layer.bias[units]).max()))
         high = np.array([max(0.0, self.reading.seen[layer, unit][1]) for unit in units])
         A, G = self._proportional(layer, units[0])
-        own = self._own(layer.W_1[:, units[0]], np.abs(layer.bias[units]), products, high + common)
+        first, last = dot((layer.W_1[j, units[0]], self._range(layer.reads[j])) for j in np.flatnonzero(layer.W_1[:, units[0]]))
+        highest = np.minimum(high + common, np.maximum(0.0, last + layer.bias[units]) * _UP)
+        own = self._own(layer.W_1[:, units[0]], np.abs(layer.bias[units]), products, highest)
         for k in np.flatnonzero(np.any(layer.W_2[units], axis=0)):
             weights, channel = layer.W_2[units, k], layer.writes[k]
             self._one_sided(channel, weights, common + float(own.max()))
@@ -192,14 +229,18 @@ class Running:
             if soft is not None and {layer.reads[j] for j in np.flatnonzero(layer.W_1[:, units[0]])} == {soft.mean}:
                 error = self._of_logarithm(soft, np.abs(weights), np.abs(layer.bias[units]))
                 _put(added, channel, error, np.inf, soft.largest + error)
+                spans[channel] = NOWHERE
                 continue
             order = np.argsort(-layer.bias[units])
             slopes, knots = np.abs(np.cumsum(weights[order])), -layer.bias[units][order]
-            last = max(self.reading.seen[layer, unit][1] - layer.bias[unit] for unit in units)
-            furthest = np.maximum(np.abs(knots), np.abs(np.append(knots[1:], last + common)))  # of each linear piece
-            sizes = np.abs(weights) * (high + common + own)
+            end = max(self.reading.seen[layer, unit][1] - layer.bias[unit] for unit in units)
+            furthest = np.maximum(np.abs(knots), np.abs(np.append(knots[1:], end + common)))  # of each linear piece
+            sizes = np.abs(weights) * (highest + own)
             passed = min(slopes.max() * common, (slopes.max() * A + G * float((slopes * furthest).max())) * _SECOND_ORDER)
             rounded = float(np.abs(weights) @ own)
+            least, most = of_hinges(weights, layer.bias[units], first, last)
+            low, top, positive = spans.get(channel, (0.0, 0.0, True))
+            spans[channel] = low + least - rounded, top + most + rounded, positive and bool((weights >= 0).all())
             _put(added, channel, float(passed) + rounded, rounded, float(sizes.sum()))
             if len(units) == 1 and np.isfinite(A):
                 # where the unit is not 0, what it reads is at most its value + |bias|
@@ -257,7 +298,7 @@ class Running:
         start = taken + rounded
         self._meets(products + abs(layers[at].bias[head]))
         for target in chain.targets:
-            self.hinges[target] = UNKNOWN
+            self.hinges[target], self.computed.of[target] = UNKNOWN, WHOLE
             weights = np.abs(chain.weights(layers, target))
             steepest = float(quadratic(chain.weights(layers, target)).steepest) * _UP
             reach = max(abs(end) for end in self.reading.seen[layers[at], head]) + start

@@ -12,6 +12,7 @@ from proofs_check.structure.averages import natural_range
 from proofs_check.structure.content import Content
 from proofs_check.structure.derivation import Entry, Form
 from proofs_check.structure.deviation import NotAnalytic
+from proofs_check.structure.exponential_average import exponential_average
 from proofs_check.structure.extremum import soft_extremum
 from proofs_check.structure.function_rules import function, rectified
 from proofs_check.structure.interpolated import interpolated_kernel
@@ -94,10 +95,10 @@ def narrowed(argument: Combination, reading: Reading) -> Combination:
 
 
 # Kinds whose error depends on where their argument is.
-FOLLOWED = ("function", "rectified", "interpolated-kernel", "order-statistic", "soft-extremum")
+FOLLOWED = ("function", "rectified", "interpolated-kernel", "order-statistic", "soft-extremum", "exponential-average")
 # Kinds that read units one by one, over the reals.
 REAL_ONLY = ("interpolated-kernel", "order-statistic", "soft-extremum")
 RULES: dict[str, Callable[[Premises, Entry, Content, list[Combination]], Quantity]] = {
     "function": function, "rectified": rectified, "product": product, "mean": mean, "kernel": kernel,
     "interpolated-kernel": interpolated_kernel, "order-statistic": order_statistic, "soft-extremum": soft_extremum,
-    "renamed": renamed}
+    "exponential-average": exponential_average, "renamed": renamed}

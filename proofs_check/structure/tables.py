@@ -41,7 +41,7 @@ class Table:
 
     def __call__(self, t: Fraction) -> Fraction:
         """Return the exact value."""
-        return self.pieces(t, t)[0][2]
+        return self._from(t)[0]
 
     def pieces(self, low: Fraction, high: Fraction) -> list[tuple[Fraction, Fraction, Fraction, Fraction]]:
         """Return (a, b, value at a, slope) for the linear pieces of [low, high]."""
@@ -59,9 +59,14 @@ class Table:
 
     def range(self, low: float, high: float) -> tuple[Fraction, Fraction]:
         """Enclose the values on [low, high]."""
-        pieces = self.pieces(Fraction(low), Fraction(high))
-        ends = [end for a, b, value, slope in pieces for end in (value, value + slope * (b - a))]
+        first, last = Fraction(low), Fraction(high)
+        ends = [self(first), *self.between(first, last)[1], self(last)]
         return min(ends), max(ends)
+
+    def between(self, low: Fraction, high: Fraction) -> tuple[Sequence[Fraction], Sequence[Fraction]]:
+        """Return the knots inside an interval, and the values there."""
+        inner = slice(bisect.bisect_right(self.knots, low), bisect.bisect_left(self.knots, high))
+        return self.knots[inner], self.values[inner]
 
 
 @dataclass(frozen=True)
