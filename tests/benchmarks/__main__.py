@@ -9,6 +9,7 @@ from tests.benchmarks import (
     commands,
     continuous,
     executors,
+    exponential_averages,
     forward,
     gpu,
     linear_bounds,
@@ -29,6 +30,7 @@ def main() -> None:
     forward.main()
     continuous.main([])
     bent_kernels.main([])
+    exponential_averages.main([])
     structure.main([])
     subdivision.main()
     linear_bounds.main()
