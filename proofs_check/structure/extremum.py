@@ -17,10 +17,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from flint import arb, fmpq
+from flint import arb
 
 from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content
+from proofs_check.structure.curve_gaps import ball
 from proofs_check.structure.derivation import Entry
 from proofs_check.structure.matching import compared
 from proofs_check.structure.order import ranked
@@ -72,11 +73,11 @@ def soft_extremum(given: Premises, entry: Entry, held: Content, of: list[Combina
     means = [value for piece in exponential.pieces(low - off, high + off) for _, value in piece]
     logs = logarithm.pieces(min(means), max(means))
     of_log = beside_logarithm(logs, beta, centre) + _around(Fraction(held.rest))
-    softness = arb(n).log() / _ball(beta)
-    own = of_ball(of_log + of_exp / _ball(beta) - softness.union(arb(0)))
+    softness = arb(n).log() / ball(beta)
+    own = of_ball(of_log + of_exp / ball(beta) - softness.union(arb(0)))
     if len(entry.held.channels) == 1 and exponential.factor == 1 and exponential.constant == base and _of_one_sign(logarithm):
         largest = max(abs((value - logarithm.constant) / logarithm.factor) for piece in logs for _, value in piece)
-        numbers = (_above(_ball(q)) for q in (steepest, base, -logarithm.scale, largest))
+        numbers = (_above(ball(q)) for q in (steepest, base, -logarithm.scale, largest))
         reading.soft |= {channel: Soft(mean, *numbers) for channel in entry.held.channels}
     definition = ranked(rank, n, u.definition, len(reading.sides))
     what = f"{definition} as a log of a mean of exponentials, beta = {float(beta):.6g}"
@@ -145,17 +146,17 @@ def beside_exponential(pieces: Iterable[tuple[Point, Point]], beta: Fraction, ce
     for (s, low), (t, high) in pieces:
         if not (low > 0 and high > 0):
             raise NotUnderstood("a soft extremum may take the logarithm of a number that is not positive")
-        found += [_ball(low).log() - _ball(beta * (s - centre)), _ball(high).log() - _ball(beta * (t - centre))]
+        found += [ball(low).log() - ball(beta * (s - centre)), ball(high).log() - ball(beta * (t - centre))]
         if high > low and t > s:
             a = (high - low) / (t - s) / beta  # log F <= F/a - 1 + log a, and F/a rises with slope beta
-            found.append(_ball(low / a - 1 - beta * (s - centre)) + _ball(a).log())
+            found.append(ball(low / a - 1 - beta * (s - centre)) + ball(a).log())
     return _hull(found)
 
 
 def beside_logarithm(pieces: Iterable[tuple[Point, Point]], beta: Fraction, centre: Fraction) -> arb:
     """Enclose G(m) - centre - (1/beta) log m for G linear on each piece from (m, G) to (m, G): m is linear in G as well."""
     mirrored = [((low, s), (high, t)) for (s, low), (t, high) in pieces]
-    return -beside_exponential(mirrored, beta, centre) / _ball(beta)
+    return -beside_exponential(mirrored, beta, centre) / ball(beta)
 
 
 def _of_one_sign(logarithm: Scaled) -> bool:
@@ -172,12 +173,8 @@ def _hull(values: Sequence[arb]) -> arb:
     return whole
 
 
-def _ball(value: Fraction) -> arb:
-    return arb(fmpq(value.numerator, value.denominator))
-
-
 def _around(size: Fraction) -> arb:
-    return arb(0).union(_ball(size)).union(_ball(-size))
+    return arb(0).union(ball(size)).union(ball(-size))
 
 
 def _above(value: arb) -> float:
