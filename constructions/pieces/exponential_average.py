@@ -27,7 +27,7 @@ from constructions.pieces.enclosure import value_range
 from constructions.pieces.exponents import MAX_DEGREE, Exponent, Range, values
 from constructions.pieces.forms import Form, Quantity, ends, hull, size, upward
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
-from constructions.pieces.polynomials import polynomial_of
+from constructions.pieces.polynomials import from_float, polynomial_of
 from constructions.pieces.smooth import Smooth
 from constructions.pieces.univariate import TABLE_UNIT
 from constructions.targets import expression as ex
@@ -207,15 +207,11 @@ class ExponentialAverage(Node):
         weighed = spread * math.tanh(apart / 4)
         if self.w is not None:
             mixed = spread / 2 * math.tanh((steepest + math.log1p(math.exp(-steepest)) - math.log(2)) / 4)
-            mixture, lowest, height = None, _exact(low), _exact(spread)
+            mixture, lowest, height = None, from_float(low), from_float(spread)
         else:
-            s = [self.s(_exact(t)) for t in knots]
+            s = [self.s(from_float(t)) for t in knots]
             lowest, height = min(s), max(s) - min(s)
             mixture = tuple((one - lowest) / height if height else fmpq(1, 2) for one in s)
             curved = h * h / 8 * size(hull(values(self.s.derivative().derivative(), self.interval)))
             mixed = curved + max(abs(float(s[j + 1] - s[j])) * math.tanh(steps[j] / 4) for j in range(cells))
         return Histogram(knots, mixture, lowest, height, steepest, wide, spread, upward((mixed + weighed) * (1 + 2.0**-30)))
-
-
-def _exact(t: float) -> fmpq:
-    return fmpq(*float(t).as_integer_ratio())

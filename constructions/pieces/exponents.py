@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb, arb_poly, fmpq, fmpq_mpoly, fmpq_mpoly_ctx, fmpq_poly
 
 from constructions.pieces.forms import between, ends, hull, upward
-from constructions.pieces.polynomials import fraction
+from constructions.pieces.polynomials import fraction, from_float
 from constructions.targets import expression as ex
 
 MAX_DEGREE = 16
@@ -77,8 +77,7 @@ class Exponent:
 
     def at(self, u: np.ndarray, knots: np.ndarray) -> tuple[np.ndarray, float]:
         """Return its values for each u and knot, rounded, and a bound of the rounding."""
-        exact = [fmpq(*float(t).as_integer_ratio()) for t in knots]
-        P, R = (np.array([float(polynomial(t)) for t in exact]) for polynomial in (self.p, self.r))
+        P, R = (np.array([float(polynomial(from_float(t))) for t in knots]) for polynomial in (self.p, self.r))
         L, size = u[:, None] * P + R, float(np.abs(u).max() * np.abs(P).max() + np.abs(R).max())
         for kink in self.kinks:
             of_u, of_v, shift, height = map(float, (kink.of_u, kink.of_v, kink.shift, kink.height))

@@ -15,18 +15,17 @@ value although values span hundreds of orders of magnitude.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from flint import arb
 
-from constructions.pieces.forms import Form, Placed, Quantity, ball, between, ends, size, upward
+from constructions.pieces.forms import Form, Placed, Quantity, ball, between, ends, hull, size, upward
 from constructions.pieces.interpolation import MAX_KNOTS, Table
+from constructions.pieces.logarithms import LogarithmTable, sag
 from constructions.pieces.node import Node, Sensitivities, Sweep, pass_back
 from constructions.pieces.order import OrderStatistic
 from constructions.pieces.univariate import TABLE_UNIT, TooWide
@@ -64,7 +63,7 @@ def softening(n: int, width: float, tolerance: float, exponents: float) -> Softe
         return None
 
     def best(m: int) -> tuple[float, float]:
-        error, q = min(((math.log(n) / 2 + _sag(q)) / q, q) for q in _lengths(exponents / m))
+        error, q = min(((math.log(n) / 2 + sag(q)) / q, q) for q in _lengths(exponents / m))
         return float(error * width / m), float(q)
 
     wanted, low, high = tolerance * (1 - 2.0**-20), 1, MAX_KNOTS
@@ -80,11 +79,6 @@ def _lengths(largest: float) -> list[float]:
     """Return lengths of a piece to try, up to the largest that the exponents allow."""
     lengths = np.geomspace(0.02, 6, 300)
     return [*map(float, lengths[lengths < largest]), min(largest, 6.0)]
-
-
-def _sag(q: float) -> float:
-    c = math.expm1(q) / q
-    return max(0.0, math.log(c) - 1 + 1 / c)
 
 
 class Exponential(Node):
@@ -113,9 +107,7 @@ class Exponential(Node):
         if not (values >= ball(self.interval[0]) and values <= ball(self.interval[1])):
             raise TooWide(f"a soft extremum is approximated on {self.interval}, but its argument may be in {values}")
         placed, extra = sweep.bottleneck(form)
-        reads = {c: float(w) for c, w in placed.channels.items()}
-        for knot, weight in zip(self.table.knots, self.table.weights, strict=True):
-            sweep.wiring.unit(reads, float(placed.constant - Fraction(float(knot))), {channel: float(weight)})
+        sweep.hinges(placed, self.table, channel)
         reach = float(placed.mass) + max(map(abs, self.interval))
         off = extra + (len(placed.channels) + 4) * sweep.unit * reach
         summed = (self.table.units + 8) * sweep.unit + sweep.pooling
@@ -135,7 +127,8 @@ class Logarithm(Node):
         self.exponential, self.beta = exponential, soft.beta
         self.inputs = (Form.of(mean),)
         low, high = exponential.lowest * (1 - ROOM), exponential.highest * (1 + ROOM)
-        self.table, self.bounds, self.reach = logarithm_table(low, high, soft.pieces)
+        self.logarithm = LogarithmTable.of(low, high, soft.pieces)
+        self.table, self.bounds = self.logarithm.table, self.logarithm.error
         self.covered = (ball(low) / ball(exponential.lowest)).log(), (ball(high) / ball(exponential.highest)).log()
         form = exponential.inputs[0]
         self.outputs = (Quantity(f"log-mean-exp({soft.beta:.6g}*u)", form.range(), False),)
@@ -146,19 +139,13 @@ class Logarithm(Node):
         return self.exponential.table.units + self.table.units
 
     def realise(self, sweep: Sweep) -> None:
-        """A mean of values with logarithmic errors in an interval has a logarithmic error in it; log adds its own.
-
-        A hinge at K reads a mean M with an error of a few units of K + M; where K < M/2 it is 0 all the same.
-        """
+        """A mean of values with logarithmic errors in an interval has a logarithmic error in it; log adds its own."""
         (form,), output, exponential, table = self.inputs, self.outputs[0], self.exponential, self.table
         if not (exponential.rounded > self.covered[0] and exponential.rounded < self.covered[1]):
             raise TooWide("rounding leaves the table of a logarithm")
         placed, channel = sweep.places.form(form), sweep.wiring.channel()
-        reads = {c: -float(w) for c, w in placed.channels.items()}
-        for knot, weight in zip(table.knots, table.weights, strict=True):
-            sweep.wiring.unit(reads, float(-Fraction(float(knot)) - placed.constant), {channel: float(weight)})
-        drop = self.reach[1]
-        lost = upward((24 * self.reach[0] + (table.units + 8) * drop) * sweep.unit * 1.01)
+        sweep.hinges(placed, table, channel, -1)
+        drop, lost = self.logarithm.drop, upward(self.logarithm.lost(sweep.unit) * 1.01)
         beta = ball(self.beta)
         sweep.local[output] = (exponential.error + self.bounds + arb(0, lost)) / beta
         sweep.errors[output] = sweep.local[output] + sweep.error(exponential.inputs[0])
@@ -205,8 +192,8 @@ def _exponential_table(a: float, b: float, centre: float, soft: Softening) -> tu
     """
     knots = np.linspace(a, b, soft.pieces + 1)
     q = soft.beta * (b - a) / soft.pieces
-    slopes = np.diff(np.exp(soft.beta * (knots - centre) - _sag(q) / 2)) / np.diff(knots)
-    base = float(np.exp(soft.beta * (a - centre) - _sag(q) / 2))
+    slopes = np.diff(np.exp(soft.beta * (knots - centre) - sag(q) / 2)) / np.diff(knots)
+    base = float(np.exp(soft.beta * (a - centre) - sag(q) / 2))
     table = Table(base, knots[:-1].copy(), np.concatenate([slopes[:1], np.diff(slopes)]), -math.inf, math.inf)
     beta, logs, steepest, found = ball(soft.beta), [ball(v).log() for v in table.values(b)], 0.0, list[arb]()
     for (s, t), (u, v) in zip(itertools.pairwise(map(float, knots)), itertools.pairwise(logs), strict=True):
@@ -216,32 +203,4 @@ def _exponential_table(a: float, b: float, centre: float, soft: Softening) -> tu
         found += [off, off + c.log() - 1 + 1 / c]
         steepest = max(steepest, size(rise / length))
     found.append(logs[-1] - beta * (ball(b) - ball(centre)))
-    return table, _hull(found), steepest
-
-
-def logarithm_table(low: float, high: float, pieces: int, shift: float = 0.0) -> tuple[Table, arb, tuple[float, float]]:
-    """Return a table in s = -t with all hinges to the left, which follows log(t + shift) for t + shift in [low, high].
-
-    Returns also an enclosure of table - log(t + shift), and bounds of sum |weight| |knot| and of its drop. table - log is convex
-    on a piece: largest at its ends, least where t + shift = 1/slope.
-    """
-    points = np.exp(np.linspace(math.log(low), math.log(high), pieces + 1))
-    points[0], points[-1] = low, high
-    knots = points - shift
-    values = np.log(points) + _sag((math.log(high) - math.log(low)) / pieces) / 2
-    slopes = (np.diff(values) / np.diff(knots))[::-1]
-    table = Table(float(values[-1]), -knots[:0:-1], -np.concatenate([slopes[:1], np.diff(slopes)]), -math.inf, math.inf)
-    exact, found = table.values(-float(knots[0]))[::-1], list[arb]()
-    shifted = [Fraction(float(t)) + Fraction(shift) for t in knots]
-    for (s, t), (u, v) in zip(itertools.pairwise(shifted), itertools.pairwise(exact), strict=True):
-        x = ball((v - u) / (t - s) * s)
-        at = ball(u) - ball(s).log()
-        found += [at, at + 1 - x + x.log()]
-    found.append(ball(exact[-1]) - ball(shifted[-1]).log())
-    reach = upward(float(np.abs(table.weights) @ np.abs(table.knots)) * (1 + 2.0**-30))
-    return table, _hull(found), (reach, upward(float(exact[-1] - exact[0])))
-
-
-def _hull(values: Sequence[arb]) -> arb:
-    low, high = ends(functools.reduce(lambda a, b: a.union(b), values))
-    return between(low, high)
+    return table, between(*ends(hull(found))), steepest

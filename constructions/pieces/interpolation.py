@@ -12,6 +12,7 @@ from flint import arb, ctx, fmpq
 
 from constructions.errors import Refused
 from constructions.pieces.forms import ends, upward
+from constructions.pieces.polynomials import from_float
 from constructions.pieces.smooth import Smooth
 
 MAX_KNOTS = 10_000
@@ -180,18 +181,14 @@ def _refined(points: list[float], values: list[fmpq], parts: int) -> tuple[list[
         return points, values
     fine, exact = [points[0]], [values[0]]
     for (s, t), (u, v) in zip(itertools.pairwise(points), itertools.pairwise(values), strict=True):
-        slope = (v - u) / (_exact(t) - _exact(s))
+        slope = (v - u) / (from_float(t) - from_float(s))
         for k in range(1, parts):
             middle = s + (t - s) * k / parts
             fine.append(middle)
-            exact.append(u + slope * (_exact(middle) - _exact(s)))
+            exact.append(u + slope * (from_float(middle) - from_float(s)))
         fine.append(t)
         exact.append(v)
     return fine, exact
-
-
-def _exact(value: float) -> fmpq:
-    return fmpq(*value.as_integer_ratio())
 
 
 def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float, tolerance: float) -> Table:
@@ -219,7 +216,7 @@ def _certified(g: Smooth, weight: Smooth | None, table: Table, last: float, tole
                 error = error / weight.ball(piece)
             twisty = not error.is_finite() or (8 * twist > sag.abs_upper() and error.abs_upper() > tolerance)
             if twisty and depth < HALVED and s < m < t:
-                middle, at_m = u + (v - u) * (_exact(m) - _exact(s)) / (_exact(t) - _exact(s)), g.ball(arb(m))
+                middle, at_m = u + (v - u) * (from_float(m) - from_float(s)) / (from_float(t) - from_float(s)), g.ball(arb(m))
                 pieces += [(m, t, middle, v, at_m, at_t, depth + 1), (s, m, u, middle, at_s, at_m, depth + 1)]
                 continue
             if not error.is_finite():

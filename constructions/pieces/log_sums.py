@@ -16,10 +16,10 @@ from flint import arb, fmpq
 
 from constructions.errors import Refused
 from constructions.pieces.exponential_average import Design, ExponentialAverage
-from constructions.pieces.extremum import logarithm_table
 from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, sum_of, upward
 from constructions.pieces.hats import Hats, Mixed
 from constructions.pieces.kernel import Means
+from constructions.pieces.logarithms import LogarithmTable
 from constructions.pieces.node import ROOM, Node, Sensitivities, Sweep
 from constructions.pieces.polynomials import fraction
 from constructions.pieces.sigmoids import Everywhere, sigmoid, softplus
@@ -46,7 +46,7 @@ class LogSums(Node):
         self.inputs = (*exact.inputs, *(Form.of(q) for side in self.means for q in side))
         low, high = design.floor, 1 + ABOVE + design.floor
         pieces = math.ceil(math.log(high / low) / (4 * math.sqrt(design.logarithm)))
-        self.logarithm, self.bounds, (self.steep, self.drop) = logarithm_table(low, high, pieces, shift=low)
+        self.logarithm = LogarithmTable.of(low, high, pieces, shift=low)
         beyond = 2 * design.reach  # what is held may differ by more
         self.softplus, self.sigmoid = softplus(design.softplus, beyond), sigmoid(design.sigmoid, beyond)
 
@@ -93,15 +93,11 @@ class LogSums(Node):
 
     def _logarithm(self, sweep: Sweep, mean: Quantity) -> LogSum:
         """Return log(mean + delta)."""
-        placed, channel = sweep.places[mean], sweep.wiring.channel()
-        reads = {c: -float(w) for c, w in placed.channels.items()}
-        for knot, weight in zip(self.logarithm.knots, self.logarithm.weights, strict=True):
-            sweep.wiring.unit(reads, -float(knot), {channel: float(weight)})
-        # a hinge at K reads a mean M with an error of a few units of K + M; where K < M/2 it is 0 all the same
-        lost = (24 * self.steep + (self.logarithm.units + 8) * self.drop) * sweep.unit
-        mass = upward(self.drop + abs(self.logarithm.base))
-        return LogSum(Placed({channel: Fraction(1)}, Fraction(self.logarithm.base), mass),
-                      self.bounds + arb(0, upward((lost + sweep.pooling) * 1.01)))
+        channel, base = sweep.wiring.channel(), self.logarithm.table.base
+        sweep.hinges(sweep.places[mean], self.logarithm.table, channel, -1)
+        lost = self.logarithm.lost(sweep.unit) + sweep.pooling
+        return LogSum(Placed({channel: Fraction(1)}, Fraction(base), upward(self.logarithm.drop + abs(base))),
+                      self.logarithm.error + arb(0, upward(lost * 1.01)))
 
     def _exponent(self, sweep: Sweep, j: int, u: Placed, extra: float) -> LogSum:
         """Return L_j, affine in u but for kinks |z| = 2 relu(z) - z."""
@@ -153,9 +149,7 @@ class LogSums(Node):
 
     def _hinges(self, sweep: Sweep, held: Placed, function: Everywhere, channel: str, factor: float) -> float:
         """Write factor times a table; returns what rounding does to it, for factor 1."""
-        reads = {c: float(w) for c, w in held.channels.items()}
-        for knot, weight in zip(function.table.knots, function.table.weights, strict=True):
-            sweep.wiring.unit(reads, float(held.constant - Fraction(float(knot))), {channel: factor * float(weight)})
+        sweep.hinges(held, function.table, channel, factor=factor)
         reach = self.design.reach * (1 + 2 * ROOM)
         each = 8 * sweep.unit * (float(held.mass) + reach) * float(abs(function.table.weights).sum())
         return upward(each + (function.table.units + 4) * sweep.unit * function.table.mass(reach))

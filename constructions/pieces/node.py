@@ -10,6 +10,7 @@ from flint import arb
 
 from constructions.network.wiring import Wiring
 from constructions.pieces.forms import Form, Placed, Places, Quantity, ball, ends, size, total, upward
+from constructions.pieces.interpolation import Table
 from constructions.pieces.square import Square
 
 ROOM = 1 / 32  # of the size of a form
@@ -113,6 +114,14 @@ class Sweep:
         reads = {} if self.wiring.dry else {c: float(w) for c, w in place.channels.items()}
         self.wiring.unit(reads, float(place.constant + shift), writes)
         return self.rounding(place) + 4 * self.unit * (float(place.mass) + abs(float(shift)))
+
+    def hinges(self, place: Placed, table: Table, channel: str, sign: int = 1, factor: float = 1.0) -> list[float]:
+        """Write factor times a table of sign times what is held; returns the biases of its units."""
+        reads = {c: sign * float(w) for c, w in place.channels.items()}
+        biases = [float(sign * place.constant - Fraction(float(knot))) for knot in table.knots]
+        for bias, weight in zip(biases, table.weights, strict=True):
+            self.wiring.unit(reads, bias, {channel: factor * float(weight)})
+        return biases
 
     def bottleneck(self, form: Form) -> tuple[Placed, float]:
         """Return the form as few channels: through one identity unit when it has several and many units will read it.

@@ -44,6 +44,11 @@ def polynomial_of(tree: ex.Expression, max_degree: int) -> fmpq_poly | None:
     return None
 
 
+def from_float(value: float) -> fmpq:
+    """Return the same number."""
+    return fmpq(*float(value).as_integer_ratio())
+
+
 def fraction(c: fmpq) -> Fraction:
     """Return the same number."""
     return Fraction(int(c.p), int(c.q))

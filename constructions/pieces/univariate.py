@@ -176,10 +176,7 @@ class Hinges(Node):
         argument = sweep.actual(form)
         placed, extra = sweep.bottleneck(form) if table.units > 3 else (sweep.places.form(form), 0.0)
         channel = sweep.wiring.channel()
-        read = {c: self.sign * float(w) for c, w in placed.channels.items()}
-        biases = [float(self.sign * placed.constant - Fraction(float(knot))) for knot in table.knots]
-        for bias, weight in zip(biases, table.weights, strict=True):
-            sweep.wiring.unit(read, bias, {channel: float(weight)})
+        biases = sweep.hinges(placed, table, channel, self.sign)
         lost = self._lost(sweep, placed, argument, extra, np.array(biases))
         base = Fraction(float(table.base))
         own, passed = between(table.lower, table.upper), self.exact.passed(sweep)

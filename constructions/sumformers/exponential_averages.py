@@ -37,13 +37,9 @@ def exponential_average(weight: ex.Expression, values: ex.Expression, tokens: Se
         return None
     if len(outer) != 1 or Exponent.of(k) is None:
         return None
-    u, v, s = outer[0], tokens[coordinates[0]], _in_one_variable(values)
-    if other_coordinates(values) in ([], coordinates) and polynomial_of(s, MAX_DEGREE) is not None:
-        return ExponentialAverage(k, s, u, v)
+    u, v = outer[0], tokens[coordinates[0]]
+    if other_coordinates(values) in ([], coordinates):
+        s, _ = kernel_tree(values, coordinates, value, algebra)
+        if polynomial_of(s, MAX_DEGREE) is not None:
+            return ExponentialAverage(k, s, u, v)
     return ExponentialAverage(k, ex.Own(0), u, v, algebra.form(value(with_own(values))))
-
-
-def _in_one_variable(values: ex.Expression) -> ex.Expression:
-    if isinstance(values, ex.Other):
-        return ex.Own(0, column=values.column)
-    return ex.mapped(values, _in_one_variable)

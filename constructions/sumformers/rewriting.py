@@ -33,6 +33,15 @@ def averaged(left: ex.Expression, right: ex.Expression) -> ex.Expression | None:
     return ex.joined("*", rest) if rest else ONE
 
 
+def averaged_factor(left: ex.Expression, right: ex.Expression) -> tuple[ex.Expression, list[ex.Expression]] | None:
+    """Take the factor of the numerator apart that is averaged by the divisor's weights: a mean(w u) / mean(w)."""
+    parts = factors(left)
+    for k, factor in enumerate(parts):
+        if len(parts) > 1 and averaged(factor, right) is not None:
+            return factor, [*parts[:k], *parts[k + 1:]]
+    return None
+
+
 def deviation(body: ex.Expression) -> ex.Expression | None:
     """Return u where the body is (u - mean(u))**2."""
     match body:

@@ -30,7 +30,7 @@ from constructions.sumformers.extrema import of_forms, taken_apart
 from constructions.sumformers.kernel_arguments import kernel_tree, other_coordinates, with_shared_kernels
 from constructions.sumformers.natural_range import constant_ball, meet, natural_range
 from constructions.sumformers.paired_kernels import Pair, paired
-from constructions.sumformers.rewriting import analytic, averaged, factors, unbound, with_own
+from constructions.sumformers.rewriting import analytic, averaged, averaged_factor, factors, unbound, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.signs import without_idle_kinks
 from constructions.sumformers.sorted_tokens import CHOICE, MAX_SORTED, at_every_rank, over_sorted
@@ -188,7 +188,7 @@ class _Reader:
     def _quotient(self, node: ex.Binary, left: ex.Expression, right: ex.Expression) -> Value:
         average = averaged(left, right)
         self.weighted |= average is not None
-        if average is None and (taken := _average_among(left, right)) is not None:
+        if average is None and (taken := averaged_factor(left, right)) is not None:
             factor, others = taken
             quotient = ex.Binary("/", factor, right, column=node.column)
             return self.algebra.product([*map(self.value, others), self.value(quotient)])
@@ -408,15 +408,6 @@ class _Reader:
                 terms[q] += form.terms[mean] / self.n
                 terms[mean] *= Fraction(self.n - 1, self.n)
         return Form(terms, form.constant, form.irrational).range()
-
-
-def _average_among(left: ex.Expression, right: ex.Expression) -> tuple[ex.Expression, list[ex.Expression]] | None:
-    """Take the factor of the numerator apart that is averaged by the divisor's weights: a mean(w u) / mean(w)."""
-    parts = factors(left)
-    for k, factor in enumerate(parts):
-        if len(parts) > 1 and averaged(factor, right) is not None:
-            return factor, [*parts[:k], *parts[k + 1:]]
-    return None
 
 
 def _is_kink(node: ex.Expression) -> bool:

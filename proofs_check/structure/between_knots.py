@@ -22,7 +22,7 @@ from proofs_check.structure.curve_gaps import BITS, ball
 from proofs_check.structure.exponents import Exponent, beside_chords, range_between
 from proofs_check.structure.hats import Histogram
 from proofs_check.structure.mixed_hats import Mixture
-from proofs_check.structure.quantity import of_ball
+from proofs_check.structure.quantity import above
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.squares import rational
 
@@ -117,4 +117,4 @@ def _up(value: arb) -> Fraction:
 
 def upper(value: Fraction) -> float:
     """Return a float above."""
-    return float(of_ball(ball(value)).upper)
+    return above(ball(value))

@@ -27,7 +27,7 @@ from proofs_check.structure.matching import compared
 from proofs_check.structure.order import ranked
 from proofs_check.structure.polynomial import Polynomial
 from proofs_check.structure.premises import Premises, ends
-from proofs_check.structure.quantity import Combination, Quantity, merged, of_ball
+from proofs_check.structure.quantity import Combination, Quantity, above, merged, of_ball
 from proofs_check.structure.reading import OTHER, NotUnderstood, Reading
 from proofs_check.structure.tables import Soft, Table
 
@@ -77,12 +77,12 @@ def soft_extremum(given: Premises, entry: Entry, held: Content, of: list[Combina
     own = of_ball(of_log + of_exp / ball(beta) - softness.union(arb(0)))
     if len(entry.held.channels) == 1 and exponential.factor == 1 and exponential.constant == base and _of_one_sign(logarithm):
         largest = max(abs((value - logarithm.constant) / logarithm.factor) for piece in logs for _, value in piece)
-        numbers = (_above(ball(q)) for q in (steepest, base, -logarithm.scale, largest))
+        numbers = (above(ball(q)) for q in (steepest, base, -logarithm.scale, largest))
         reading.soft |= {channel: Soft(mean, *numbers) for channel in entry.held.channels}
     definition = ranked(rank, n, u.definition, len(reading.sides))
     what = f"{definition} as a log of a mean of exponentials, beta = {float(beta):.6g}"
     tables = "exp and log of a soft extremum"
-    parts = {("soft-extremum", what): _above(softness), ("interpolation-error", tables): _above(abs(of_log))}
+    parts = {("soft-extremum", what): above(softness), ("interpolation-error", tables): above(abs(of_log))}
     own = own if sign > 0 else -own
     return Quantity(u.exact, own + u.error, definition, entry.held, own, None, merged(parts, u.parts))
 
@@ -175,7 +175,3 @@ def _hull(values: Sequence[arb]) -> arb:
 
 def _around(size: Fraction) -> arb:
     return arb(0).union(ball(size)).union(ball(-size))
-
-
-def _above(value: arb) -> float:
-    return float(of_ball(value).upper)

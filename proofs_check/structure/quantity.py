@@ -111,6 +111,11 @@ def of_ball(values: arb) -> Interval:
     return Interval.of(down(low), up(high))
 
 
+def above(values: arb) -> float:
+    """Return a float at or above all of a ball."""
+    return float(of_ball(values).upper)
+
+
 def _written(form: Form, known: Mapping[str, Quantity]) -> ex.Expression:
     total = form.exact_constant or ex.Number(form.constant)
     for name, c in form.terms.items():
