@@ -65,11 +65,13 @@ class Program:
         return row
 
     def _level(self, level: Sequence[Node]) -> list[Operation]:
-        by_channel: dict[str, list[Node]] = {}
+        by_channel: dict[tuple[str, bool], list[Node]] = {}
         for node in level:
             if len(node.reads) == 1 and not node.last and node.reads.keys().isdisjoint(self._constants):
-                by_channel.setdefault(next(iter(node.reads)), []).append(node)
-        wide = [nodes for nodes in by_channel.values() if len(nodes) >= TABLE and _dense(nodes)]
+                ((channel, weight),) = node.reads.items()
+                by_channel.setdefault((channel, weight > 0), []).append(node)
+        wide = [nodes for nodes in by_channel.values()
+                if len(nodes) >= TABLE and _dense(nodes) and np.isfinite(self._knots(*_reads(nodes))).all()]
         elsewhere = {id(node) for nodes in wide for node in nodes}
         rest = sorted((node for node in level if id(node) not in elsewhere), key=lambda node: bool(node.squares))
         units, looked_up = [node for node in rest if node.pieces is None], [node for node in rest if node.pieces is not None]
@@ -110,29 +112,44 @@ class Program:
         return writes
 
     def _table(self, nodes: Sequence[Node], read: int) -> Table:
-        """Sum slopes and intercepts of the units that are on, piece by piece; knots are where a unit is 0.
+        """Add up slopes of the units that are on, and their values at the knot where the last of them came on, piece by piece.
 
-        A unit with a positive weight is on beyond its knot, one with a negative weight before it.
+        Knots are where a unit is 0. All weights of the channel have one sign: units with positive ones are on beyond their knots,
+        with negative ones before. So no number is larger than what units add up to, as an intercept far from 0 would be.
         """
         written = sorted({c for node in nodes for c in node.writes}, key=lambda c: self._rows.setdefault(c, len(self._rows)))
-        weight, bias = (np.array(values) for values in zip(*((w, node.bias) for node in nodes for w in node.reads.values()),
-                                                           strict=True))
-        W_2 = np.array([[node.writes.get(c, 0.0) for c in written] for node in nodes])
-        order = np.argsort(-bias / weight, kind="stable")
-        sides = np.stack([weight, bias])[:, order, None] * W_2[order]  # slopes and intercepts, unit by unit
-        rising = (weight[order] > 0)[:, None]
-        zero = np.zeros((2, 1, len(written)))
-        on = np.concatenate([zero, np.cumsum(np.where(rising, sides, 0.0), axis=1)], axis=1)
-        before = np.where(rising, 0.0, sides)
-        on += np.concatenate([np.cumsum(before[:, ::-1], axis=1)[:, ::-1], zero], axis=1)
+        weight, bias = _reads(nodes)
+        knots = self._knots(weight, bias)
+        on = np.argsort(knots * np.sign(weight), kind="stable")  # the order in which they come on
+        weight, bias, knots = (array[on].astype(np.longdouble) for array in (weight, bias, knots))
+        W_2 = np.array([[node.writes.get(c, 0.0) for c in written] for node in nodes])[on]
+        slopes = np.cumsum(weight[:, None] * W_2, axis=0)
+        rises = np.maximum(weight * knots + bias, 0.0)[:, None] * W_2  # what a rounded knot leaves of 0
+        rises[1:] += slopes[:-1] * np.diff(knots)[:, None]
+        before = np.zeros((1, len(written)))
+        sums = (np.concatenate([before, one]).T for one in (np.cumsum(rises, axis=0), slopes))
+        arrays = knots, np.append(knots[:1], knots), *sums
+        ascending = slice(None, None, 1 if weight[0] > 0 else -1)
+        at, starts, values, rates = (self._tensor(array[..., ascending].astype(np.float64)) for array in arrays)
         split = [c in self._filled for c in written]
         if any(split) and not all(split):
             for c in written:
                 self._row(c)
-        table = Table(read, self._tensor((-bias / weight)[order]), self._tensor(on[0].T), self._tensor(on[1].T),
-                      self._tensor(np.array([self._rows[c] for c in written], dtype=np.int64)), any(split))
+        rows = self._tensor(np.array([self._rows[c] for c in written], dtype=np.int64))
+        table = Table(read, at, starts, values, rates, rows, any(split))
         self._filled |= set(written)
         return table
+
+    def _knots(self, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """Return where units are 0, rounded to the format that the network runs in."""
+        with np.errstate(over="ignore"):
+            return np.asarray(self._tensor(-bias / weight).cpu().numpy(), dtype=np.float64)
+
+
+def _reads(nodes: Sequence[Node]) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights and biases of units that read one channel each."""
+    weight, bias = zip(*((w, node.bias) for node in nodes for w in node.reads.values()), strict=True)
+    return np.array(weight), np.array(bias)
 
 
 def _dense(nodes: Sequence[Node]) -> bool:

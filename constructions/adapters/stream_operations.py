@@ -191,19 +191,20 @@ class Pieces:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Many units of one channel: a look-up of slope and intercept by piece."""
+    """Many units of one channel: value + slope (t - start) on each piece between knots, ``starts`` being one of them."""
 
     read: int
     knots: Tensor
+    starts: Tensor
+    values: Tensor
     slopes: Tensor
-    intercepts: Tensor
     writes: Tensor
     filled: bool
 
     @property
     def size(self) -> int:
         """Rows of working memory, those that a look-up takes for itself included."""
-        return 2 + 3 * len(self.slopes)
+        return 4 + 3 * len(self.slopes)
 
     def bound(self, stream: Tensor, constant: Tensor, scratch: Scratch) -> tuple[list[Call], list[Call]]:
         """Return the calls that compute the rows to add, and those that add them to the stream."""
@@ -213,7 +214,8 @@ class Table:
 
     def _look_up(self, argument: Tensor, rows: Tensor) -> None:
         place = torch.bucketize(argument, self.knots, out_int32=True)
-        torch.addcmul(self.intercepts.index_select(1, place), self.slopes.index_select(1, place), argument, out=rows)
+        beyond = argument - self.starts.index_select(0, place)
+        torch.addcmul(self.values.index_select(1, place), self.slopes.index_select(1, place), beyond, out=rows)
 
 
 Operation = Units | Pieces | Table

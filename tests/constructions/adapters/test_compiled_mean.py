@@ -31,7 +31,8 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CASES = (("own-times-mean", "1e-2"), ("standardise", "1e-4"), ("f", "1e-2"), ("f", "1e-6"), ("kernel-density", "1e-4"),
          ("soft-rank", "1e-2"), ("smooth-maximum", "1e-4"), ("smooth-maximum", "1e-6"), ("figure-2", "1e-4"), ("max", "1e-2"),
          ("moments", "1e-4"), ("x[0]*mean(y[1])+mean(x[1]*y[0])", "1e-3"),
-         ("sum(exp(-abs(x-y))*y)/sum(exp(-abs(x-y)))", "5e-2"), ("mean(abs(x[0]-y[0])*y[1])", "1e-2"), ("gravity-2d", "1e-1"))
+         ("sum(exp(-abs(x-y))*y)/sum(exp(-abs(x-y)))", "5e-2"),
+         ("sum(exp(-abs(x-y)/2)*y)/sum(exp(-abs(x-y)/2))", "5e-2"), ("mean(abs(x[0]-y[0])*y[1])", "1e-2"), ("gravity-2d", "1e-1"))
 ULP = float(np.finfo(np.float64).eps) / 2
 
 
@@ -355,14 +356,54 @@ def test_random_networks_that_update_channels_in_place_are_evaluated_exactly(net
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([-2.0, -1.0, 0.5, 1.0, 3.0]), st.integers(-20, 20), st.integers(-3, 3)), min_size=40,
-                max_size=90))
+@given(st.lists(st.tuples(st.sampled_from([-2.0, -1.0, 0.5, 1.0, 4.0]), st.integers(-20, 20), st.integers(-3, 3)), min_size=80,
+                max_size=130))
 def test_a_table_of_units_that_rise_and_fall_is_exact(units: list[tuple[float, int, int]]) -> None:
     weight, bias, out = (np.array(column, dtype=np.float64) for column in zip(*units, strict=True))
     layer = ReluLayer(("x.0",), weight[None], bias / 2, ("a", "x.0"), np.stack([out, out[::-1]], axis=1))
     network = MeanSumformer(("x.0",), (layer,), ("a",), (), ("x.0", "mean.a"), np.ones((2, 1)), np.zeros(1))
     tokens = np.arange(-64, 64).reshape(2, 64, 1) / 4
     assert np.array_equal(CompiledMeanSumformer(network)(torch.from_numpy(tokens)).numpy(), network(tokens))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_table_far_from_zero_rounds_as_its_units_do(dtype: torch.dtype, scale: float, sign: int) -> None:
+    """The intercepts of its lines are 10^4 times as large as anything that its units add up to."""
+    knots, jumps = 8192 + np.arange(64) / 64, np.random.default_rng(0).uniform(-1, 1, 64).astype(np.float32).astype(np.float64)
+    weight, bias = np.full(64, float(np.float32(sign * scale))), (-sign * scale * knots).astype(np.float32).astype(np.float64)
+    layer = ReluLayer(("x.0",), weight[None], bias, ("a",), jumps[:, None])
+    network = MeanSumformer(("x.0",), (layer,), (), (), ("a",), np.ones((1, 1)), np.zeros(1))
+    compiled = CompiledMeanSumformer(network, "cpu", dtype)
+    assert [type(one).__name__ for level in compiled._phi.levels for one in level] == ["Table"]
+    tokens = torch.linspace(8191.5, 8193.5, 999, dtype=torch.float64).to(dtype)[:, None, None]
+    exact = network(np.vectorize(Fraction)(tokens.numpy().astype(np.float64)))
+    hidden = np.maximum(tokens.numpy().astype(np.float64)[:, 0] * weight + bias, 0)
+    arguments = 0 if scale == 1 else 2 * 8192 * np.abs(jumps).sum()  # products that are rounded
+    allowed = float(torch.finfo(dtype).eps) / 2 * (66 * hidden @ np.abs(jumps) + 1.1 * arguments)
+    assert (np.abs(compiled(tokens).numpy().astype(np.float64) - exact.astype(np.float64))[:, 0, 0] <= allowed).all()
+
+
+@pytest.mark.parametrize("scale", [0.7, -0.7, 3.0])
+def test_a_table_of_units_that_are_added_is_never_below_zero(scale: float) -> None:
+    """So are hats and their means, of which logarithms are taken."""
+    knots = 1 + np.arange(64) / 64
+    writes = np.stack([np.ones(64), np.eye(64)[30]], axis=1)
+    layer = ReluLayer(("x.0",), np.full((1, 64), scale), -scale * knots, ("a", "b"), writes)
+    network = MeanSumformer(("x.0",), (layer,), (), (), ("a", "b"), np.eye(2), np.zeros(2))
+    tokens = np.concatenate([knots + k * 2.0**-52 for k in range(-3, 4)])
+    values = CompiledMeanSumformer(network)(torch.from_numpy(tokens[:, None, None])).numpy()
+    assert values.min() == 0
+    assert not values[(tokens - knots[30]) * scale < -(2.0**-50), 0, 1].any()
+
+
+@pytest.mark.parametrize("weight", [2.0**-1070, -(2.0**-1070)])
+def test_units_without_a_knot_are_in_no_table(weight: float) -> None:
+    layer = ReluLayer(("x.0",), np.append(weight, np.full(48, np.sign(weight)))[None], np.append(1.0, np.arange(48) / 64), ("a",),
+                      np.ones((49, 1)))
+    network = MeanSumformer(("x.0",), (layer,), (), (), ("a",), np.ones((1, 1)), np.zeros(1))
+    assert far(network, np.linspace(-2, 2, 99).reshape(-1, 1, 1)) < 1e-13
 
 
 @pytest.mark.gpu
