@@ -15,6 +15,7 @@ from constructions.moduli import derived
 from constructions.network.relu import MeanSumformer
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import PoolingHead
+from constructions.sumformers.alternatives import smallest_built
 from constructions.sumformers.bernstein import MAX_VALUES, bernstein, bernstein_degree_fits, slopes_that_occur
 from constructions.sumformers.compiler import compile_decomposition
 from constructions.sumformers.error_budget import Compiled
@@ -22,7 +23,8 @@ from constructions.sumformers.fitted import fit
 from constructions.sumformers.lifted_roots import lifted_instead
 from constructions.sumformers.limits import DEFAULT_LIMITS, Limits
 from constructions.sumformers.power_sums import as_expression, polynomial_form
-from constructions.sumformers.sum_decomposition import Decomposition, decompose, over_sorted_tokens
+from constructions.sumformers.sorted_tokens import over_sorted_tokens
+from constructions.sumformers.sum_decomposition import Decomposition, decompose
 from constructions.targets import expression as ex
 from constructions.targets.target import AnyTarget, CallableTarget, Target
 from constructions.wording import counted
@@ -123,7 +125,7 @@ def _through_bernstein(target: Target, tolerance: Fraction, reason: str) -> Deco
 
 def order_statistics(target: Target, tolerance: Fraction) -> Decomposition:
     """All n order statistics decoded, then a function of them and the own token, d = 1 (mathematics: order-statistics)."""
-    return over_sorted_tokens(target.outputs, target.box.sides, target.n)
+    return decompose(over_sorted_tokens(target.outputs, target.d, target.n), target.box.sides, target.n)
 
 
 def fitted(target: Target, tolerance: Fraction) -> Decomposition:
@@ -176,27 +178,13 @@ def _compiled(target: Target, tolerance: Fraction, method: str, heads: Sequence[
             decomposition = CONSTRUCTIONS[method](target, tolerance)
             longest = evaluated_up_to(target, decomposition.every_n, number_format)
             roundings = 64 + max((head.roundings(longest) for head in heads), default=longest)
-            built = functools.partial(compile_decomposition, tolerance=_below(tolerance - decomposition.missed), limits=limits,
-                                      bits=number_format.bits, roundings=roundings)
-            decomposition, compiled = _first_built(decomposition, built)
+            left = _below(tolerance - decomposition.missed)
+            built = functools.partial(compile_decomposition, tolerance=left, limits=limits, bits=number_format.bits,
+                                      roundings=roundings)
+            decomposition, compiled = smallest_built(decomposition, left, built)
             return decomposition, compiled.beyond("polynomial-density", decomposition.density, decomposition.missed)
     except OverflowError:
         raise Refused(f"{target.name} has values on {target.box} that float64 cannot hold") from None
-
-
-def _first_built(decomposition: Decomposition, built: Callable[[Decomposition], Compiled]) -> tuple[Decomposition, Compiled]:
-    """Build a decomposition, or else the first of its others that is not refused; raises a refusal with all different reasons."""
-    reasons: dict[str, None] = {}
-    for make in (lambda: decomposition, *decomposition.others):
-        again = make()
-        if again is None:
-            continue
-        instead = replace(decomposition, tokens=again.tokens, outputs=again.outputs, nodes=again.nodes)
-        try:
-            return instead, built(instead)
-        except Refused as refused:
-            reasons[str(refused)] = None
-    raise Refused("; ".join(reasons))
 
 
 def construct_continuous(target: Target, tolerance: Fraction, method: str, heads: Sequence[PoolingHead], *,

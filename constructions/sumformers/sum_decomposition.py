@@ -9,14 +9,13 @@ carried along, so that sum(a)/sum(b) is seen to be mean(a)/mean(b) and the resul
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from flint import arb
 
 from constructions.errors import Refused
-from constructions.pieces.exponential_average import ExponentialAverage
 from constructions.pieces.forms import Form, Quantity, ball, ends, width
 from constructions.pieces.interpolated_kernel import BentKernel
 from constructions.pieces.kernel import Kernels
@@ -33,7 +32,7 @@ from constructions.sumformers.paired_kernels import Pair, paired
 from constructions.sumformers.rewriting import analytic, averaged, averaged_factor, factors, unbound, with_own
 from constructions.sumformers.separable import other_only, separate_symbolically
 from constructions.sumformers.signs import without_idle_kinks
-from constructions.sumformers.sorted_tokens import CHOICE, MAX_SORTED, at_every_rank, over_sorted
+from constructions.sumformers.sorted_tokens import CHOICE, MAX_SORTED, at_every_rank
 from constructions.sumformers.values import ONE, Algebra, T, Value, shown, tree_of, value_of
 from constructions.targets import expression as ex
 
@@ -52,9 +51,7 @@ class Decomposition:
         density: what stands in.
         stands_in: its expressions, where ``missed`` is estimated and the checker has to prove it.
         lifted: the text with the roots lifted that was decomposed in the place of the target, "" for the target itself.
-        others: make the same otherwise, to be tried in this order, or say that there is nothing else to make: with bases of roots
-            that are kept away from 0, with averages under exponential weights in logarithms, and with kernels between straight
-            lines where a product expansion may not do.
+        others: make the same in another way, by its name: one of the options of :func:`decompose`, where it may change anything.
     """
 
     tokens: tuple[Quantity, ...]
@@ -65,7 +62,7 @@ class Decomposition:
     density: str = ""
     stands_in: tuple[ex.Expression, ...] = ()
     lifted: str = ""
-    others: tuple[Callable[[], Decomposition | None], ...] = ()
+    others: Mapping[str, Callable[[], Decomposition]] = field(default_factory=dict)
 
 
 def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int, *,
@@ -84,49 +81,16 @@ def decompose(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, 
         Refused: a sub-expression has no decomposition here, with the reason and its column.
     """
     reader = _Reader(sides, n, guarded, straight, logarithms)
-    again, nodes = functools.partial(decompose, outputs, sides, n), reader.algebra.nodes
+    again = functools.partial(decompose, outputs, sides, n)
     try:
         forms = tuple(reader.algebra.form(reader.value(without_idle_kinks(output, sides))) for output in outputs)
     except Refused:  # of a quotient perhaps, which logarithms can do without
-        if reader.weighted and not logarithms and (found := _in_logarithms(again)) is not None:
-            return found
+        if reader.weighted and not logarithms:
+            return again(logarithms=True)
         raise
-    others: list[Callable[[], Decomposition | None]] = [functools.partial(again, guarded=True)] if reader.bases else []
-    if reader.weighted:
-        others.append(functools.partial(_in_logarithms, again))
-    if any(isinstance(node, Kernels) for node in nodes):
-        others.append(functools.partial(_straightened, again, _bent_kernels(nodes)))
-    return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(nodes)), reader.algebra.every_n,
-                         others=() if guarded or straight or logarithms else tuple(others))
-
-
-def _in_logarithms(again: Callable[..., Decomposition]) -> Decomposition | None:
-    """Decompose with averages in logarithms, None if there are none of the kind."""
-    found = again(logarithms=True)
-    return found if any(isinstance(node, ExponentialAverage) for node in found.nodes) else None
-
-
-def _straightened(again: Callable[..., Decomposition], bent: int) -> Decomposition | None:
-    """Decompose with more kernels between straight lines, None if there are no more."""
-    found = again(straight=True)
-    return found if _bent_kernels(found.nodes) > bent else None
-
-
-def _bent_kernels(nodes: Sequence[Node]) -> int:
-    return sum(isinstance(node, BentKernel) for node in nodes)
-
-
-def over_sorted_tokens(outputs: Sequence[ex.Expression], sides: Sequence[tuple[Fraction, Fraction]], n: int) -> Decomposition:
-    """Decompose with every reduction written over the sorted tokens: f as a function of x and all order statistics.
-
-    Raises:
-        Refused: d > 1, n too large, or as :func:`decompose`.
-    """
-    if len(sides) != 1 or n > MAX_SORTED:
-        raise Refused(f"all order statistics need d = 1 and n <= {MAX_SORTED}, got d = {len(sides)}, n = {n}")
-    if not any(isinstance(node, ex.Reduction | ex.OrderStatistic) for output in outputs for node in output.walk()):
-        raise Refused("the target does not depend on the other tokens: there is nothing to sort")
-    return decompose([over_sorted(output, n) for output in outputs], sides, n)
+    ways = () if guarded or straight or logarithms else reader.other_ways
+    return Decomposition(reader.tokens, forms, tuple(with_shared_kernels(reader.algebra.nodes)), reader.algebra.every_n,
+                         others={way: functools.partial(again, **{way: True}) for way in ways})
 
 
 class _Reader:
@@ -139,6 +103,13 @@ class _Reader:
         self.tokens = tuple(Quantity(f"x.{c}", ball(a).union(ball(b)), True) for c, (a, b) in enumerate(sides))
         self.known: dict[ex.Expression, Value] = {}
         self.bases: set[ex.Expression] = set()
+
+    @property
+    def other_ways(self) -> list[str]:
+        """Name the options of decompose that what was read gives something to do."""
+        found = {"guarded": bool(self.bases), "logarithms": self.weighted,
+                 "straight": any(isinstance(node, Kernels) for node in self.algebra.nodes)}
+        return [way for way, there in found.items() if there]
 
     def value(self, node: ex.Expression) -> Value:
         """Return the value of an expression without free y."""

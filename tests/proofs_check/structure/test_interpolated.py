@@ -31,10 +31,10 @@ from uat.request import Request
 
 TEXTS = ("mean(abs(x-y))", "mean(exp(-abs(x-y)))", "x*mean(maximum(x,y**2))", "mean(abs(y-mean(y)))", "mean(relu(2*x-y-1/3)**2)",
          "mean(relu(exp(-x)-y**2)**2*y)/(2+mean(y))", "x*mean(abs(exp(-x)-y))",
-         "sum(exp(-abs(x-y))*y)/sum(exp(-abs(x-y)))", "mean(minimum(x,y)*sin(3*y)),mean(abs(mean(y**2)-y))")
+         "sum(exp(-abs(x-y)/2)*y)/sum(exp(-abs(x-y)/2))", "mean(minimum(x,y)*sin(3*y)),mean(abs(mean(y**2)-y))")
 OF_TWO = ("mean(abs(x[0]-y[0])*y[1])", "mean(abs(x[0]+x[1]-2*y[0]-y[1]+1/3)*(y[1]-y[0]))", "mean(abs(x[0]*x[1]-y[0]*y[1]))",
           "mean(abs(x[0]-relu(y[0]-y[1]))*abs(y[0]+y[1]-1))", "mean(abs(y[0]-mean(y[0]))*sin(3*y[1]*y[0]))",
-          "sum(exp(-abs(x[0]-y[0]))*y[1])/sum(exp(-abs(x[0]-y[0])))",
+          "sum(exp(-abs(x[0]-y[0])/2)*y[1])/sum(exp(-abs(x[0]-y[0])/2))",
           "x[1]*mean(exp(x[1]-y[1]-abs(x[0]-y[0]))),mean(relu(x[1]-y[0])*(y[1]-1))")
 KERNELS = ("abs(x[0]-x[1])", "exp(-abs(x[0]-x[1]))*x[1]", "maximum(x[0],x[1]**2)", "sin(3*x[0]*x[1])", "relu(x[0]-x[1]-1/7)")
 
