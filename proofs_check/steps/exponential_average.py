@@ -109,13 +109,13 @@ def tilt(given: Given) -> Evidence:
     z = 1 + y  # e^(theta/2)
     after, before = q * z**2 / (p + q * z**2), q / (p + q)
     s, S = sympy.symbols("s_j s_{j+1}", real=True)
-    return follows({**_tilted(given["quarter"]),
+    return follows({**tilted(given["quarter"]),
                     "theta < 0": ((before - q / (p * z**2 + q)) - (p * z**2 / (q + p * z**2) - p / (p + q)), []),
                     "c~": ((p * s + q * z**2 * S) / (p + q * z**2) - (s + after * (S - s)), [])},
                    "|c~ - s(v)| <= e_s + |s_{j+1} - s_j| tanh(theta_j/4)")
 
 
-def _tilted(rate: Fraction) -> dict[str, Any]:
+def tilted(rate: Fraction) -> dict[str, Any]:
     """q e^theta/(p + q e^theta) - q/(p + q) <= tanh(rate theta), p, q > 0 any numbers; z = e^(theta/2) >= 1."""
     p, q = sympy.symbols("p q", positive=True)
     y = sympy.Symbol("y", nonnegative=True)
@@ -209,7 +209,7 @@ def reweighted(given: Given) -> Evidence:
                     "a token more that loses": (S * gained - (V - gain * t), [(1, S * gained - V), (gain, t)]),
                     "the share of those that gain": (top / (top + bottom) - a / (a + b), [
                         (b / ((top + bottom) * (a + b)), top - a), (a / ((top + bottom) * (a + b)), b - bottom)]),
-                    **_tilted(given["share"])},
+                    **tilted(given["share"])},
                    "|G_0 - F| <= max|c~ - s| + S tanh(1/4 (theta^2/8 + kappa))")
 
 

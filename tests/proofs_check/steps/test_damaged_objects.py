@@ -193,6 +193,16 @@ def the_factor_of_the_global_token_is_forgotten(original: Any) -> Any:
     return Mixers()
 
 
+@damaged("planar-average", "hat")
+def hats_with_two_hinges(original: Any) -> Any:
+    return lambda x, y: max(1 - max(-x, Fraction(0)) - max(y, Fraction(0)), Fraction(0))
+
+
+@damaged("planar-average", "around")
+def the_ring_around_a_triangle_is_forgotten(original: Any) -> Any:
+    return lambda triangle, orientation: set(triangle)
+
+
 @pytest.mark.parametrize(("step", "name", "replace"), DAMAGES)
 def test_a_wrong_construction_is_noticed(step: str, name: str, replace: Replace, monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module(f"proofs_check.steps.{step.replace('-', '_')}")
