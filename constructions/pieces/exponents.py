@@ -47,11 +47,11 @@ class Exponent:
         """Read a tree in x[0] = u and x[1] = v; None where it is nothing of this form."""
         ring = fmpq_mpoly_ctx.get(("u", "v"))
         smooth, kinks = ring.constant(0), list[Kink]()
-        for factor, term in _terms(tree, fmpq(1)):
-            if (found := _polynomial(term, ring)) is not None:
+        for factor, term in terms(tree, fmpq(1)):
+            if (found := polynomial_in(term, ring)) is not None:
                 smooth += factor * found
                 continue
-            argument = _polynomial(term.argument, ring) if isinstance(term, ex.Apply) and term.function == "abs" else None
+            argument = polynomial_in(term.argument, ring) if isinstance(term, ex.Apply) and term.function == "abs" else None
             line = None if argument is None else _affine(argument)
             if line is None or (line[1] and not line[0]):
                 return None
@@ -103,26 +103,26 @@ def values(polynomial: fmpq_poly, v: Range) -> list[arb]:
     return [arb_poly(polynomial)(between(float(a), float(b))) for a, b in itertools.pairwise(cuts)]
 
 
-def _terms(node: ex.Expression, factor: fmpq) -> Iterator[tuple[fmpq, ex.Expression]]:
+def terms(node: ex.Expression, factor: fmpq) -> Iterator[tuple[fmpq, ex.Expression]]:
     """Take a sum apart, with kinks written as absolute values: relu(z) = (z + |z|)/2, max(a, b) = (a + b + |a - b|)/2."""
     match node:
         case ex.Binary(operator="+" | "-" as operator, left=left, right=right):
-            yield from _terms(left, factor)
-            yield from _terms(right, factor if operator == "+" else -factor)
+            yield from terms(left, factor)
+            yield from terms(right, factor if operator == "+" else -factor)
         case ex.Apply(function="neg", argument=argument):
-            yield from _terms(argument, -factor)
+            yield from terms(argument, -factor)
         case ex.Binary(operator="*", left=left, right=right) if (c := ex.rational_value(left)) is not None:
-            yield from _terms(right, factor * fmpq(c.numerator, c.denominator))
+            yield from terms(right, factor * fmpq(c.numerator, c.denominator))
         case ex.Binary(operator="*", left=left, right=right) if (c := ex.rational_value(right)) is not None:
-            yield from _terms(left, factor * fmpq(c.numerator, c.denominator))
+            yield from terms(left, factor * fmpq(c.numerator, c.denominator))
         case ex.Binary(operator="/", left=left, right=right) if c := ex.rational_value(right):
-            yield from _terms(left, factor / fmpq(c.numerator, c.denominator))
+            yield from terms(left, factor / fmpq(c.numerator, c.denominator))
         case ex.Apply(function="relu", argument=argument):
-            yield from _terms(argument, factor * HALF)
+            yield from terms(argument, factor * HALF)
             yield factor * HALF, ex.Apply("abs", argument)
         case ex.Binary(operator="maximum" | "minimum" as operator, left=left, right=right):
-            yield from _terms(left, factor * HALF)
-            yield from _terms(right, factor * HALF)
+            yield from terms(left, factor * HALF)
+            yield from terms(right, factor * HALF)
             yield factor * (HALF if operator == "maximum" else -HALF), ex.Apply("abs", ex.Binary("-", left, right))
         case _:
             yield factor, node
@@ -136,20 +136,21 @@ def _affine(polynomial: fmpq_mpoly) -> tuple[Fraction, Fraction, Fraction] | Non
     return terms.get((1, 0), Fraction(0)), terms.get((0, 1), Fraction(0)), terms.get((0, 0), Fraction(0))
 
 
-def _polynomial(node: ex.Expression, ring: fmpq_mpoly_ctx) -> fmpq_mpoly | None:
+def polynomial_in(node: ex.Expression, ring: fmpq_mpoly_ctx) -> fmpq_mpoly | None:
+    """Multiply a tree in x[0], x[1], .. out, these the generators; None where it is no polynomial of a low degree."""
     match node:
         case ex.Number(value=value):
             return ring.constant(fmpq(value.numerator, value.denominator))
         case ex.Own(coordinate=c):
             return ring.gens()[c]
         case ex.Apply(function="neg", argument=argument):
-            inner = _polynomial(argument, ring)
+            inner = polynomial_in(argument, ring)
             return None if inner is None else -inner
         case ex.Power(base=base, exponent=ex.Number(value=k)) if 0 <= k <= MAX_DEGREE and k.denominator == 1:
-            inner = _polynomial(base, ring)
+            inner = polynomial_in(base, ring)
             return inner ** int(k) if inner is not None and max(map(int, inner.degrees())) * k <= MAX_DEGREE else None
         case ex.Binary(operator="+" | "-" | "*" | "/" as operator, left=left, right=right):
-            a, b = _polynomial(left, ring), _polynomial(right, ring)
+            a, b = polynomial_in(left, ring), polynomial_in(right, ring)
             if a is None or b is None:
                 return None
             match operator:
@@ -160,5 +161,5 @@ def _polynomial(node: ex.Expression, ring: fmpq_mpoly_ctx) -> fmpq_mpoly | None:
                 case "*":
                     return a * b if max(map(int, (a * b).degrees())) <= MAX_DEGREE else None
             divisor = b.to_dict()
-            return a * (1 / divisor[0, 0]) if divisor.keys() == {(0, 0)} else None
+            return a * (1 / next(iter(divisor.values()))) if list(map(any, divisor)) == [False] else None
     return None

@@ -7,6 +7,7 @@ log(e^x + e^y) = y + softplus(x - y), in a tree, which makes no error larger.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +16,17 @@ from fractions import Fraction
 from flint import arb, fmpq
 
 from constructions.errors import Refused
-from constructions.pieces.exponential_average import Design, ExponentialAverage
-from constructions.pieces.forms import Form, Placed, Quantity, ball, ends, size, sum_of, upward
+from constructions.pieces.axes import Axis
+from constructions.pieces.exponential_average import ExponentialAverage
+from constructions.pieces.forms import Form, Placed, ball, ends, size, sum_of, total, upward
 from constructions.pieces.hats import Hats, Mixed
-from constructions.pieces.kernel import Means
-from constructions.pieces.logarithms import LogarithmTable
+from constructions.pieces.histograms import Design
+from constructions.pieces.log_means import ABOVE, LogMeans
 from constructions.pieces.node import ROOM, Node, Sensitivities, Sweep
+from constructions.pieces.planar_hats import PlanarHats
 from constructions.pieces.polynomials import fraction
 from constructions.pieces.sigmoids import Everywhere, sigmoid, softplus
 from constructions.pieces.univariate import TooWide
-
-ABOVE = 2.0**-10  # 1 that a mean of hats may be held at
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,13 @@ class LogSum:
 
 
 class LogSums(Node):
-    """The output of an average, from the means of its hats."""
+    """The output of an average, from the logarithms of the means of its hats."""
 
-    def __init__(self, exact: ExponentialAverage, design: Design, hats: Hats | Mixed, mean: Means) -> None:
+    def __init__(self, exact: ExponentialAverage, design: Design, hats: Hats | PlanarHats | Mixed, logs: LogMeans) -> None:
         self.exact, self.design, self.histogram, self.hats, self.outputs = exact, design, design.histogram, hats, exact.outputs
         sides = (hats.most, hats.least) if isinstance(hats, Mixed) else (hats.outputs, hats.outputs)
-        self.means = tuple([mean(q) for q in side] for side in sides)
-        self.inputs = (*exact.inputs, *(Form.of(q) for side in self.means for q in side))
-        low, high = design.floor, 1 + ABOVE + design.floor
-        pieces = math.ceil(math.log(high / low) / (4 * math.sqrt(design.logarithm)))
-        self.logarithm = LogarithmTable.of(low, high, pieces, shift=low)
+        self.logs = tuple([logs.of[q] for q in side] for side in sides)
+        self.inputs = (*exact.inputs, *map(Form.of, logs.outputs))
         beyond = 2 * design.reach  # what is held may differ by more
         self.softplus, self.sigmoid = softplus(design.softplus, beyond), sigmoid(design.sigmoid, beyond)
 
@@ -58,17 +56,17 @@ class LogSums(Node):
     def realise(self, sweep: Sweep) -> None:
         """Units, and the error: of the histogram, of the tables and of rounding; and the slope of F times the error of u."""
         exact, histogram, output, out = self.exact, self.histogram, self.outputs[0], sweep.wiring.channel()
-        low, high = ends(sweep.actual(exact.u))
-        if not self.design.u[0] <= low <= high <= self.design.u[1]:
-            raise TooWide(f"an average is made for u in {self.design.u}, but u may be in [{low:.6g}, {high:.6g}]")
+        for axis, side in zip(exact.axes, self.design.u, strict=True):
+            low, high = ends(sweep.actual(axis.u))
+            if not side[0] <= low <= high <= side[1]:
+                raise TooWide(f"an average is made for u in {side}, but u may be in [{low:.6g}, {high:.6g}]")
         off = max(size(sweep.errors[q]) for q in self.hats.outputs)
         if 2 * (sweep.pooling + off) > ABOVE:
             raise Refused(f"rounding a mean of hats by {sweep.pooling:.2g} is more than its logarithm allows for")
-        u, extra = sweep.bottleneck(exact.u)
-        lines = [self._exponent(sweep, j, u, extra) for j in range(len(histogram.knots))]
-        tables = {q: self._logarithm(sweep, q) for side in self.means for q in side}
-        most, least = (self._sum(sweep, [_scaled(tables[q], line, z) for q, line, z in zip(side, lines, part, strict=True) if z])
-                       for side, part in zip(self.means, histogram.parts, strict=True))
+        lines = self._exponents(sweep)
+        most, least = (self._sum(sweep, [_scaled(LogSum(sweep.places[q], sweep.errors[q]), line, z)
+                                         for q, line, z in zip(side, lines, part, strict=True) if z])
+                       for side, part in zip(self.logs, histogram.parts, strict=True))
         held, rounding = self._difference(sweep, most, least)
         written = self._hinges(sweep, held, self.sigmoid, out, float(histogram.height))
         # sigma has a slope of at most 1/4
@@ -78,7 +76,8 @@ class LogSums(Node):
         lost = histogram.missed + self._moved(off) + float(height) * step + float(rounded)
         sweep.local[output] = arb(0, upward(lost * (1 + 2.0**-30)))
         of_values = arb(0) if exact.w is None else sweep.error(exact.w)
-        sweep.errors[output] = sweep.local[output] + of_values + arb(0, exact.slope) * sweep.error(exact.u)
+        of_u = total(arb(0, exact.slope(axis)) * sweep.error(axis.u) for axis in exact.axes)
+        sweep.errors[output] = sweep.local[output] + of_values + of_u
         base = lowest + Fraction(self.sigmoid.table.base) * height
         sweep.places[output] = Placed({out: Fraction(1)}, base, Fraction(upward(2 * float(height) + abs(float(base)))))
 
@@ -87,22 +86,23 @@ class LogSums(Node):
 
         A hat is off only where it or a neighbour is not 0: relative to the weight of its token.
         """
-        turned = off * (1 + math.exp(min(self.histogram.steepest, 350.0))) ** 2
-        floored = len(self.histogram.knots) * self.design.floor * math.exp(self.histogram.wide)
+        turned = off * math.prod((1 + math.exp(min(steepest, 350.0))) ** 2 for steepest in self.histogram.steepest)
+        floored = self.histogram.count * self.design.floor * math.exp(self.histogram.wide)
         return self.histogram.spread * (turned + floored) * (1 + 2.0**-20)
 
-    def _logarithm(self, sweep: Sweep, mean: Quantity) -> LogSum:
-        """Return log(mean + delta)."""
-        channel, base = sweep.wiring.channel(), self.logarithm.table.base
-        sweep.hinges(sweep.places[mean], self.logarithm.table, channel, -1)
-        lost = self.logarithm.lost(sweep.unit) + sweep.pooling
-        return LogSum(Placed({channel: Fraction(1)}, Fraction(base), upward(self.logarithm.drop + abs(base))),
-                      self.logarithm.error + arb(0, upward(lost * 1.01)))
+    def _exponents(self, sweep: Sweep) -> list[LogSum]:
+        """Return L_j for each knot, the sum of what every coordinate adds."""
+        held, of_axes = dict[object, tuple[Placed, float]](), list[list[LogSum]]()
+        for axis, side, knots in zip(self.exact.axes, self.design.u, self.histogram.grid, strict=True):
+            key, largest = axis.u.key(), max(map(abs, side))
+            if key not in held:
+                held[key] = sweep.bottleneck(axis.u)
+            of_axes.append([self._exponent(sweep, axis, Fraction(float(t)), largest, *held[key]) for t in knots])
+        return [_together(one) for one in itertools.product(*of_axes)]
 
-    def _exponent(self, sweep: Sweep, j: int, u: Placed, extra: float) -> LogSum:
-        """Return L_j, affine in u but for kinks |z| = 2 relu(z) - z."""
-        k, t = self.exact.k, Fraction(float(self.histogram.knots[j]))
-        at = fmpq(t.numerator, t.denominator)
+    def _exponent(self, sweep: Sweep, axis: Axis, t: Fraction, largest: float, u: Placed, extra: float) -> LogSum:
+        """Return k(u, t) - a(u), affine in u but for kinks |z| = 2 relu(z) - z; |u| is no larger than ``largest``."""
+        k, at = axis.k, fmpq(t.numerator, t.denominator)
         slope, constant = (fraction(c) for c in (k.p(at), k.r(at)))
         parts, lost = list[tuple[Placed, Fraction]](), 0.0
         for kink in k.kinks:
@@ -110,18 +110,13 @@ class LogSums(Node):
             slope, constant = slope - kink.height * kink.of_u, constant - kink.height * shift
             channel = sweep.wiring.channel()
             place = sum_of([(u, _near(kink.of_u))])
-            lost += float(abs(height)) * (sweep.rectified(place, _near(shift), {channel: 1.0}) + self._off(kink.of_u, shift))
+            lost += float(abs(height)) * (sweep.rectified(place, _near(shift), {channel: 1.0}) + _off(kink.of_u, shift, largest))
             lost += float(abs(height - 2 * kink.height)) * float(place.mass + abs(shift))
             parts.append((Placed({channel: Fraction(1)}, Fraction(0), upward(float(place.mass + abs(shift)) * 1.01)), height))
         line = sum_of([(u, _near(slope)), *parts])
         steep = float(abs(slope)) + sum(float(abs(2 * kink.height * kink.of_u)) for kink in k.kinks)
         place = Placed(line.channels, line.constant + _near(constant), float(line.mass) + abs(float(constant)))
-        return LogSum(place, arb(0, upward(lost + self._off(slope, constant) + steep * extra)))
-
-    def _off(self, slope: Fraction, constant: Fraction) -> float:
-        """Bound what rounding the coefficients of an affine function of u to float64 does."""
-        largest = max(map(abs, self.design.u))
-        return upward(float(abs(_near(slope) - slope)) * largest + float(abs(_near(constant) - constant)))
+        return LogSum(place, arb(0, upward(lost + _off(slope, constant, largest) + steep * extra)))
 
     def _sum(self, sweep: Sweep, terms: Sequence[LogSum]) -> LogSum:
         """Return the logarithm of the sum of all terms."""
@@ -155,7 +150,7 @@ class LogSums(Node):
         return upward(each + (function.table.units + 4) * sweep.unit * function.table.mass(reach))
 
     def backward(self, sensitivities: Sensitivities) -> None:
-        """As the exact average; the means that are read are exact."""
+        """As the exact average."""
         self.exact.backward(sensitivities)
 
 
@@ -166,6 +161,18 @@ def _scaled(table: LogSum, line: LogSum, z: fmpq) -> LogSum:
     place = sum_of([(table.place, Fraction(1)), (line.place, Fraction(1))])
     place = Placed(place.channels, place.constant + held, float(place.mass) + abs(float(held)))
     return LogSum(place, table.error + line.error + ball(held) - exact)
+
+
+def _together(parts: Sequence[LogSum]) -> LogSum:
+    """Return the sum of some numbers; of one, itself."""
+    if len(parts) == 1:
+        return parts[0]
+    return LogSum(sum_of([(part.place, Fraction(1)) for part in parts]), total(part.error for part in parts))
+
+
+def _off(slope: Fraction, constant: Fraction, largest: float) -> float:
+    """Bound what rounding the coefficients of an affine function to float64 does, its argument at most ``largest``."""
+    return upward(float(abs(_near(slope) - slope)) * largest + float(abs(_near(constant) - constant)))
 
 
 def _near(number: Fraction) -> Fraction:

@@ -10,17 +10,15 @@ from constructions.errors import Refused
 from constructions.pieces.exponential_average import ExponentialAverage
 from constructions.pieces.extremum import Exponential, Logarithm, Softening, SoftExtremum, sign_of, softening
 from constructions.pieces.forms import Quantity, ends
-from constructions.pieces.hats import Hats, Mixed
 from constructions.pieces.interpolated_kernel import BentKernel, on_shared_cells
 from constructions.pieces.interpolation import interpolate
 from constructions.pieces.kernel import Kernels, Means
-from constructions.pieces.log_sums import LogSums
 from constructions.pieces.mean import Mean
 from constructions.pieces.node import Node
 from constructions.pieces.order import OrderStatistic, Sorted, Thermometer
-from constructions.pieces.polynomials import fraction
 from constructions.pieces.product import half_width
 from constructions.pieces.quotient import Quotient, RefinedQuotient
+from constructions.pieces.shared_histograms import over_shared_histograms
 from constructions.pieces.univariate import Bases, Hinges, Univariate
 from constructions.sumformers.limits import Limits
 from constructions.sumformers.sum_decomposition import Decomposition
@@ -59,10 +57,12 @@ def concrete_nodes(decomposition: Decomposition, approximation: float, tolerance
     abstract: dict[Quantity, Node] = {q: node for node in decomposition.nodes for q in node.outputs}
     producer = dict(abstract)
     extrema = _order_statistic_designs(decomposition, tolerances, margins, limits)
-    bent = on_shared_cells((node for node in decomposition.nodes if isinstance(node, BentKernel)), tolerances, margins, mean,
-                           2 * limits.max_latent)
+    shared = {**on_shared_cells((node for node in decomposition.nodes if isinstance(node, BentKernel)), tolerances, margins, mean,
+                                2 * limits.max_latent),
+              **over_shared_histograms((node for node in decomposition.nodes if isinstance(node, ExponentialAverage)), tolerances,
+                                       margins, mean, limits.max_latent)}
     for node in decomposition.nodes:
-        for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema, bent, abstract):
+        for new in _concrete(node, tolerances, margins, bases, mean, limits, extrema, shared, abstract):
             producer |= dict.fromkeys(new.outputs, new)
     for basis in bases.known.values():
         producer |= dict.fromkeys(basis.outputs, basis)
@@ -72,28 +72,21 @@ def concrete_nodes(decomposition: Decomposition, approximation: float, tolerance
 
 
 def _concrete(node: Node, tolerances: Mapping[Node, float], margins: Mapping[Node, float], bases: Bases, mean: Means,
-              limits: Limits, extrema: Mapping[Node, Thermometer | Softening], bent: Mapping[Node, Iterable[Node]],
+              limits: Limits, extrema: Mapping[Node, Thermometer | Softening], shared: Mapping[Node, Iterable[Node]],
               producer: Mapping[Quantity, Node]) -> Iterable[Node]:
     """Return what is built for a node so that it errs by its tolerance where its argument is off by its margin.
 
     Args:
         bases, mean: Chebyshev bases and means, made once and shared.
-        extrema, bent: what was decided for each order statistic, and made for each kernel that bends.
+        extrema, shared: what was decided for each order statistic, and made for each kernel that bends and each average.
         producer: the node that defines a quantity.
     """
     if isinstance(node, Univariate):
         return node.concrete(tolerances[node], margins[node], bases)
     if isinstance(node, Kernels):
         return node.concrete(tolerances[node], margins[node], bases, mean, limits.max_degree, limits.max_rank)
-    if isinstance(node, BentKernel):
-        return bent[node]
-    if isinstance(node, ExponentialAverage):
-        design = node.designed(tolerances[node], margins[node], limits.max_latent)
-        hats = Hats(node.v, design.histogram.knots)
-        if node.w is None:
-            return [hats, LogSums(node, design, hats, mean)]
-        mixed = Mixed(hats, node.w, *map(fraction, (design.histogram.lowest, design.histogram.height)))
-        return [hats, mixed, LogSums(node, design, mixed, mean)]
+    if isinstance(node, BentKernel | ExponentialAverage):
+        return shared[node]
     if isinstance(node, OrderStatistic):
         chosen = extrema[node]
         if isinstance(chosen, Softening):

@@ -104,7 +104,8 @@ def _named(node: Node) -> tuple[str, str]:
     if isinstance(node, Interpolated):
         return "interpolated-kernel", f"{node.exact} between straight lines on {len(node.lines.rises)} cells"
     if isinstance(node, LogSums):
-        return "exponential-average", f"{node.outputs[0].name} through a histogram of {len(node.histogram.knots)} hats"
+        statement = "exponential-average" if len(node.exact.axes) == 1 else "planar-average"
+        return statement, f"{node.outputs[0].name} through a histogram of {node.histogram.count} hats"
     if isinstance(node, Logarithm):
         return "interpolation-error", f"exp and log of a soft extremum by {node.units} hinges"
     if isinstance(node, RefinedQuotient):

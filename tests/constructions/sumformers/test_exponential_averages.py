@@ -33,7 +33,7 @@ def test_averages_are_found(text: str, d: int, exponent: str, values: str) -> No
 
 
 @pytest.mark.parametrize(("text", "d"), [
-    ("sum(exp(x[0]*y[0]+x[1]*y[1])*y[0])/sum(exp(x[0]*y[0]+x[1]*y[1]))", 2),
+    ("sum(exp(x[0]*y[0]*y[1])*y[0])/sum(exp(x[0]*y[0]*y[1]))", 2),
     ("sum(exp(x*y)*(y-x))/sum(exp(x*y))", 1), ("sum(exp(x*sin(y))*y)/sum(exp(x*sin(y)))", 1), ("sum(exp(y)*y)/sum(exp(y))", 1),
     ("sum(exp(x*y)*y)/(sum(exp(x*y))+1)", 1), ("sum(relu(x*y)*y)/(sum(relu(x*y))+1)", 1)])
 def test_other_quotients_are_none(text: str, d: int) -> None:
