@@ -41,7 +41,7 @@ def shares_between_knots(exponent: Exponent, values: fmpq_poly, used: Sequence[F
         tilt = max(e + abs(b - a) * _up((ball(t) / 4).tanh())
                    for e, (a, b), t in zip(beside, itertools.pairwise(used), thetas, strict=True))
     lines = exponent.lines.values()
-    return _shares(S, tilt, stretch, max(_largest_part(histogram, L) for L in lines), max(_lift(delta, L) for L in lines))
+    return added_up(S, tilt, stretch, max(_largest_part(histogram, L) for L in lines), max(_lift(delta, L) for L in lines))
 
 
 def shares_of_parts(exponent: Exponent, mixture: Mixture, histogram: Histogram, delta: Sequence[Mapping[int, Fraction]]
@@ -58,10 +58,10 @@ def shares_of_parts(exponent: Exponent, mixture: Mixture, histogram: Histogram, 
         most = max(len(L) * _up(ball(max(L) - min(L)).exp()) for L in lines)
     hats = max(_largest_part(histogram, L) for L in lines)
     part = 2 * hats + 2 * mixture.off * (1 + hats) + 2 * mixture.beside * most
-    return _shares(mixture.height, tilt, stretch, part, max(_lift(one, L) for one in delta for L in lines))
+    return added_up(mixture.height, tilt, stretch, part, max(_lift(one, L) for one in delta for L in lines))
 
 
-def _shares(S: Fraction, tilt: Fraction, stretch: Fraction, part: Fraction, lift: Fraction) -> dict[str, Fraction]:
+def added_up(S: Fraction, tilt: Fraction, stretch: Fraction, part: Fraction, lift: Fraction) -> dict[str, Fraction]:
     """Add up: values in an interval of length S, |c - s|, log(q_1/q_0), and parts of w that hats are off by or that is added."""
     if not part < LARGEST_PART:
         raise NotUnderstood("a histogram whose hats are too far from those of linear interpolation")

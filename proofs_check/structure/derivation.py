@@ -60,14 +60,14 @@ class Entry:
 
     Attributes:
         tree: a function of x[0], x[1], .. (function, kernels), or an expression with the same value (renamed); the exponent of an
-            exponential-average.
+            exponential-average, of u and v for each coordinate v of y.
         of: the forms it depends on.
         detail: coordinate (token), rank (order-statistic, soft-extremum).
         reciprocal: the quantity 1/q of a quotient p/q.
         refined: c where p/q is formed as c p r (2 - q r) with that reciprocal r, 0 where it is p r.
         tokens: quantities that a kernel's last variables stand for, at the token y.
         soft: beta, c and b of a soft extremum: what is averaged is b less than about exp(beta (u - c)).
-        values: what an exponential-average averages, a function of x[0].
+        values: what an exponential-average averages, a function of x[0], of x[0] and x[1] for two coordinates of y.
     """
 
     name: str
@@ -121,15 +121,24 @@ def _entry(data: Mapping[str, Any], d: int) -> Entry:
     tree = None
     if kind in ("function", "kernel"):
         tree = _tree(data["tree"], len(of) + len(tokens))
-    elif kind in ("interpolated-kernel", "exponential-average"):
+    elif kind == "interpolated-kernel":
         tree = _tree(data["tree"], 2)
+    elif kind == "exponential-average":
+        tree = _tree(data["tree"], 2 * _coordinates(of))
     elif kind == "renamed" and data["tree"] != "form":
         tree = _tree(data["tree"], d)
     held = Held({str(c): exact_number(w) for c, w in data["held"]["channels"].items()}, exact_number(data["held"]["constant"]))
     return Entry(str(data["name"]), kind, held, tree, of, int(data.get("coordinate", data.get("rank", 0))),
                  str(data.get("reciprocal", "")), tokens, exact_number(data.get("refined", "0")),
                  tuple(exact_number(data[key]) for key in ("beta", "centre", "base")) if kind == "soft-extremum" else (),
-                 _tree(data["values"], 1) if kind == "exponential-average" else None)
+                 _tree(data["values"], _coordinates(of)) if kind == "exponential-average" else None)
+
+
+def _coordinates(of: Sequence[Form]) -> int:
+    """Return of how many coordinates of y the weights of an average depend: each comes with a form that it meets."""
+    if len(of) not in (2, 3, 4):
+        raise ValueError(f"an average with exponential weights of {len(of)} forms; values of their own in the plane are not read")
+    return len(of) // 2
 
 
 def _tree(text: object, variables: int) -> ex.Expression:

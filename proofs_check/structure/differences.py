@@ -13,7 +13,7 @@ from proofs_check.exact_values import from_rational
 from proofs_check.structure.broken_lines import Broken
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.curve_gaps import Ends, Pieces
-from proofs_check.structure.of_form import OfForm
+from proofs_check.structure.of_form import Argument
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.tables import Table
 
@@ -62,7 +62,7 @@ class Difference:
 class Differences:
     """The differences that tables read, each taken apart once."""
 
-    form: OfForm
+    form: Argument
     known: dict[str, Difference] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Difference:

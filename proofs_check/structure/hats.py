@@ -18,7 +18,7 @@ from flint import fmpq
 from constructions.network.relu import mean_of
 from proofs_check.structure.broken_lines import Band, Broken, OfCoordinate
 from proofs_check.structure.content import Content, affine
-from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, of_mean
+from proofs_check.structure.reading import TOKEN, NotUnderstood, Reading, is_rounding, of_mean
 
 ZERO = Fraction(0)
 
@@ -91,16 +91,27 @@ def computed_band(reader: OfCoordinate, held: Content, mean: str) -> Band:
     So it is at least w relu(z - r/w) and at most w relu(z + 2 r/w).
     """
     reading = reader.reading
-    names = held.main.variables & reading.bends.keys()
-    if len(names) != 1 or not any(mean == mean_of(channel) for channel in reading.single):
+    if not any(mean == mean_of(channel) for channel in reading.single):
         raise NotUnderstood("a histogram, as computed, that is not made of one unit for each hat")
-    (name,) = names
-    rest = affine([(held, fmpq(1)), (reading.variables[name].content(name), fmpq(-1))])
+    name, rounded = one_unit(reading, held)
     bend = reading.bends[name]
-    if rest.main.terms or len(bend.table.knots) != 1 or not bend.table.slopes[0] > 0:
-        raise NotUnderstood("a histogram, as computed, of something else than units that are added")
-    off, inner = Fraction(rest.sharp_spread()) / bend.table.slopes[0], reader.read(bend.argument)
+    off, inner = rounded / bend.table.slopes[0], reader.read(bend.argument)
     return Band(inner.moved(off).lower, inner.moved(2 * off).upper).through(bend.table)
+
+
+def one_unit(reading: Reading, held: Content) -> tuple[str, Fraction]:
+    """Return the hinge that is held, a table with one knot that rises from there, and up to what it is held.
+
+    That is the rounding of the unit, which is 0 where the hinge is: any other noise might hold the hat up far from its knot.
+    """
+    names = held.main.variables & reading.bends.keys()
+    if len(names) != 1:
+        raise NotUnderstood("a histogram that is not made of one unit for each hat")
+    (name,) = names
+    table, rest = reading.bends[name].table, affine([(held, fmpq(1)), (reading.variables[name].content(name), fmpq(-1))])
+    if rest.main.terms or len(table.knots) != 1 or not table.slopes[0] > 0 or held.rest or not all(map(is_rounding, held.noise)):
+        raise NotUnderstood("a histogram of something else than units that are added")
+    return name, Fraction(rest.sharp_spread())
 
 
 def _top(line: Broken) -> Fraction:

@@ -6,20 +6,19 @@ made of it. Any factors may be compared with; these make the comparison a close 
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from proofs_check.structure.curve_gaps import Ends, Pieces
+from proofs_check.structure.curve_gaps import Ends
 from proofs_check.structure.differences import Chain, Difference, Differences
-from proofs_check.structure.exponents import Exponent
 from proofs_check.structure.log_sums import beside
+from proofs_check.structure.of_form import Lines
 from proofs_check.structure.reading import NotUnderstood
+from proofs_check.structure.shifts import start_of
 from proofs_check.structure.tables_of_means import Logarithm
 
-LOG_2, SMALLEST = math.log(2), 1e-12
 NO_FACTORS: Mapping[int, tuple[Fraction, Ends]] = defaultdict(lambda: (Fraction(0), (Fraction(0), Fraction(0))))
 
 
@@ -28,7 +27,7 @@ class HeldFactors:
     """Follows chains of tables down to leaves."""
 
     differences: Differences
-    exponent: Exponent
+    lines: Lines
     leaves: Mapping[str, int]
     tables: Mapping[str, Logarithm]
 
@@ -56,15 +55,5 @@ class HeldFactors:
 
     def moved(self, read: Difference, i: int, j: int, sign: int) -> float:
         """Return about the constant that a difference is read with."""
-        low, high = beside(self.differences.form, self.exponent, read, (i, NO_FACTORS), (j, NO_FACTORS))
-        return float(low + high) / 2 - _start(read.pieces(*read.ends), sign)
-
-
-def _start(pieces: Pieces, sign: int) -> float:
-    """Return about the s for which the pieces are softplus(sign (t - s)): where that is log 2, or else from its largest value."""
-    for (s, a), (t, b) in pieces:
-        first, last = float(a) - LOG_2, float(b) - LOG_2
-        if first * last <= 0 and first != last:
-            return float(s) + float(t - s) * first / (first - last)
-    end, value = pieces[-1][1] if sign > 0 else pieces[0][0]
-    return float(end) - sign * math.log(math.expm1(min(max(float(value), SMALLEST), 700.0)))
+        low, high = beside(self.lines, read, (i, NO_FACTORS), (j, NO_FACTORS))
+        return float(low + high) / 2 - start_of(read.pieces(*read.ends), sign)

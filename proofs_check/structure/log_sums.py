@@ -24,17 +24,17 @@ from flint import arb, ctx
 
 from proofs_check.enclosures.interval import Floats
 from proofs_check.exact_values import from_end
-from proofs_check.structure.broken_lines import Broken
-from proofs_check.structure.curve_gaps import BITS, Ends, ball, gap, logistic, softplus
+from proofs_check.structure.curve_gaps import BITS, Ends, Pieces, ball, gap, logistic, softplus
 from proofs_check.structure.differences import Chain, Difference, Differences
-from proofs_check.structure.exponents import Exponent
+from proofs_check.structure.fitted_tables import Fits, Fitted
 from proofs_check.structure.hinge_sums import ULP
-from proofs_check.structure.of_form import OfForm
+from proofs_check.structure.of_form import Lines
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.shifts import beside_logistic, beside_softplus, minimised
 from proofs_check.structure.tables_of_means import Logarithm
 
 ZERO = Fraction(0)
+MOST_GAPS = 2**20  # at once
 SLACK = 2.0**-30  # above what is lost in a logarithm of a number near 1
 Factors = Mapping[int, Fraction]
 
@@ -57,15 +57,16 @@ class LogSums:
         whole: the sum of all means is at most that.
         leaves: tables of means, with the knots that these belong to.
         tables: of these, how far they are from logarithms.
+        fits: of tables of softplus, which may be shared by several trees.
     """
 
-    form: OfForm
+    lines: Lines
     differences: Differences
-    exponent: Exponent
     whole: Fraction
     leaves: Mapping[str, int]
     tables: Mapping[str, Logarithm]
     factors: Factors
+    fits: Fits = field(default_factory=Fits)
     known: dict[Chain, LogSum] = field(default_factory=dict)
 
     def chain(self, names: Chain) -> LogSum:
@@ -75,6 +76,8 @@ class LogSums:
         return self.known[names]
 
     def _leaf(self, name: str) -> LogSum:
+        if self.leaves.get(name) not in self.factors:
+            raise NotUnderstood("a logarithm of a sum that starts with no table of a mean, or with one that counts for nothing")
         j, table = self.leaves[name], self.tables[name]
         low, high = self.logarithms[j][1]
         return LogSum(frozenset({j}), j, table.low + low, table.high + high)
@@ -85,10 +88,18 @@ class LogSums:
         x, y = self.chain(read.plus), self.chain(read.minus)
         if x.knots & y.knots:
             raise NotUnderstood("a logarithm of a sum in which a knot occurs twice")
-        low, high = beside(self.form, self.exponent, read, (x.leaf, self.logarithms), (y.leaf, self.logarithms))
+        low, high = beside(self.lines, read, (x.leaf, self.logarithms), (y.leaf, self.logarithms))
         kept = y if sign > 0 else x
         off = (low + x.low, high + x.high) if sign > 0 else (y.low - high, y.high - low)  # of the other one, without the shift
-        pieces = read.pieces(*self.range(x, y, self, read, (low + x.low - y.high, high + x.high - y.low)))
+        around = low + x.low - y.high, high + x.high - y.low
+        fitted = self.fits.of(read, sign, self.widest + max(map(abs, around)))
+        if fitted is None or fitted.loses(kept, off, sign):
+            fitted = self._fitted(kept, off, read.pieces(*self.range(x, y, self, read, around)), sign)
+        least, most = fitted.hull(kept, off, sign)
+        return LogSum(x.knots | y.knots, kept.leaf, least - read.blur, most + read.blur)
+
+    def _fitted(self, kept: LogSum, off: Ends, pieces: Pieces, sign: int) -> Fitted:
+        """Look for the shift that makes errors least, and compare."""
         missed, middle = beside_softplus(pieces, sign), (kept.low + kept.high) / 2
         least, most, first, last = (float(end - middle) for end in (kept.low, kept.high, *off))
 
@@ -98,10 +109,7 @@ class LogSums:
 
         ends_of_shift = sorted(sign * (end - middle) for end in off)
         shift = minimised(width, (ends_of_shift[0], ends_of_shift[1]))
-        below, above = gap(pieces, softplus(shift, sign))
-        moved = off[0] - sign * shift, off[1] - sign * shift
-        return LogSum(x.knots | y.knots, kept.leaf, min(kept.low, moved[0]) + below - read.blur,
-                      max(kept.high, moved[1]) + above + read.blur)
+        return Fitted(shift, gap(pieces, softplus(shift, sign)))
 
     def range(self, x: LogSum, y: LogSum, of_y: LogSums, read: Difference, off: Ends) -> Ends:
         """Enclose X - Y + something between the ends of ``off``, Y of another tree maybe, both without errors.
@@ -116,15 +124,23 @@ class LogSums:
     def _most(self, x: LogSum, y: LogSum, of_y: LogSums) -> Fraction:
         """Bound X - Y: for i in X the smallest over j in Y of the largest L_i + log z_i - log z_j W_j at ends and bends of u."""
         lines, rounded = self.lines_at_bends
-        least = np.array([of_y.least[j] for j in sorted(y.knots)])
-        most = np.array([self.largest[i] for i in sorted(x.knots)])
-        above, below = lines[:, sorted(x.knots)] + most, lines[:, sorted(y.knots)] + least
-        gaps = np.full((above.shape[1], below.shape[1]), -np.inf)
-        for i in range(len(lines)):
-            np.maximum(gaps, above[i][:, None] - below[i][None, :], out=gaps)
+        of_x, of_y_knots = sorted(x.knots), sorted(y.knots)
+        least, most = np.array([of_y.least[j] for j in of_y_knots]), np.array([self.largest[i] for i in of_x])
+        gap = _largest_of_least(lines[:, of_x] + most, lines[:, of_y_knots] + least)
         total = sum((self.deltas[i] for i in x.knots), self.whole)
         rounded += 4 * ULP * (float(np.abs(least).max()) + float(np.abs(most).max()))
-        return Fraction(float(gaps.min(axis=1).max()) + 2 * rounded) + Fraction(max(0.0, math.log(float(total))) + SLACK)
+        return Fraction(gap + 2 * rounded) + Fraction(max(0.0, math.log(float(total))) + SLACK)
+
+    @functools.cached_property
+    def widest(self) -> Fraction:
+        """Bound the difference of any two sums."""
+        lines, rounded = self.lines_at_bends
+        least, most = (np.array([of[j] for j in sorted(of)]) for of in (self.least, self.largest))
+        at = lines[:, sorted(self.factors)]
+        total = sum(self.deltas.values(), self.whole)
+        rounded += 4 * ULP * (float(np.abs(least).max()) + float(np.abs(most).max()))
+        gap = float(((at + most).max(axis=1) - (at + least).min(axis=1)).max())
+        return Fraction(gap + 2 * rounded) + Fraction(max(0.0, math.log(float(total))) + SLACK)
 
     @functools.cached_property
     def logarithms(self) -> dict[int, tuple[Fraction, Ends]]:
@@ -158,18 +174,28 @@ class LogSums:
     @functools.cached_property
     def lines_at_bends(self) -> tuple[Floats, float]:
         """All L_i at the ends of u and at all bends, and a bound of their rounding and of that of a difference."""
-        lines = np.array([[float(one) for one in L] for L in self.exponent.lines.values()])
+        lines = np.array([[float(one) for one in L] for L in self.lines.at_bends()])
         return lines, 8 * ULP * float(np.abs(lines).max())
 
 
-def beside(form: OfForm, exponent: Exponent, read: Difference, x: tuple[int, Mapping[int, tuple[Fraction, Ends]]],
+def _largest_of_least(above: Floats, below: Floats) -> float:
+    """Return the largest over i of the smallest over j of the largest over rows of above_i - below_j."""
+    found, many = -math.inf, max(1, MOST_GAPS // below.shape[1])
+    for start in range(0, above.shape[1], many):
+        some = above[:, start:start + many]
+        gaps = some[0][:, None] - below[0]
+        for i in range(1, len(below)):
+            np.maximum(gaps, some[i][:, None] - below[i], out=gaps)
+        found = max(found, float(gaps.min(axis=1).max()))
+    return found
+
+
+def beside(lines: Lines, read: Difference, x: tuple[int, Mapping[int, tuple[Fraction, Ends]]],
            y: tuple[int, Mapping[int, tuple[Fraction, Ends]]]) -> Ends:
     """Enclose what a table reads beside the tables of X and Y and L + log z of their leaves; these are what numbers stand for."""
-    line, (low, high) = form.read(read.rest)
     (i, of_x), (j, of_y) = x, y
-    whole = Broken.total(of_y[j][0] - of_x[i][0], [(line, Fraction(1)), (exponent.line(i), Fraction(-1)),
-                                                   (exponent.line(j), Fraction(1))])
-    return min(value for _, value in whole.points) + low, max(value for _, value in whole.points) + high
+    (low, high), apart = lines.beside(read.rest, i, j), of_y[j][0] - of_x[i][0]
+    return low + apart, high + apart
 
 
 def beside_step(above: tuple[LogSum, LogSums], below: tuple[LogSum, LogSums], read: Difference, sign: int, height: Fraction,
@@ -178,7 +204,7 @@ def beside_step(above: tuple[LogSum, LogSums], below: tuple[LogSum, LogSums], re
     (x, first), (y, second) = (above, below) if sign > 0 else (below, above)
     if x.knots != first.factors.keys() or y.knots != second.factors.keys():
         raise NotUnderstood("a logarithm of a sum over other knots")
-    low, high = beside(first.form, first.exponent, read, (x.leaf, first.logarithms), (y.leaf, second.logarithms))
+    low, high = beside(first.lines, read, (x.leaf, first.logarithms), (y.leaf, second.logarithms))
     off, (constant, factor) = (low + x.low - y.high, high + x.high - y.low), step
     within = first.range(x, y, second, read, off)
     pieces = [((s, a + constant), (t, b + constant)) for (s, a), (t, b) in read.pieces(*within, factor)]

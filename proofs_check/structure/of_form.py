@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Protocol
 
 from flint import fmpq
 
@@ -12,7 +14,7 @@ from proofs_check.exact_values import from_rational
 from proofs_check.structure.broken_lines import Broken
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.curve_gaps import Ends
-from proofs_check.structure.exponents import interval_of
+from proofs_check.structure.exponents import Exponent, interval_of
 from proofs_check.structure.matching import Affine, compared
 from proofs_check.structure.polynomial import leading_monomial
 from proofs_check.structure.premises import enclosed, ends
@@ -20,6 +22,27 @@ from proofs_check.structure.reading import NotUnderstood, Reading
 from proofs_check.structure.squares import rational
 
 ONE = Fraction(1)
+
+
+class Argument(Protocol):
+    """What an average depends on besides tokens y, as it is held: one form or two."""
+
+    @property
+    def reading(self) -> Reading:
+        """What is known of the network."""
+
+    def other_tables(self, content: Content) -> frozenset[str]:
+        """Return the tables in a content that are neither part of it nor of it."""
+
+
+class Lines(Protocol):
+    """All L_i as functions of what is held."""
+
+    def at_bends(self) -> Sequence[Sequence[Fraction]]:
+        """Return all L_i wherever a convex function that is linear where they are may be largest."""
+
+    def beside(self, content: Content, i: int, j: int) -> Ends:
+        """Enclose a content less L_i - L_j."""
 
 
 @dataclass
@@ -73,3 +96,21 @@ class OfForm:
             raise NotUnderstood("something without bounds is read beside u")
         parts.append((Broken.line(low, high, from_rational(slope), from_rational(constant)), ONE))
         return Broken.total(Fraction(0), parts), (Fraction(below) - missed, Fraction(above) + missed)
+
+
+@dataclass(frozen=True, eq=False)
+class LinesOfForm:
+    """All L_i as functions of one form."""
+
+    form: OfForm
+    exponent: Exponent
+
+    def at_bends(self) -> Sequence[Sequence[Fraction]]:
+        """See ``Lines``."""
+        return list(self.exponent.lines.values())
+
+    def beside(self, content: Content, i: int, j: int) -> Ends:
+        """See ``Lines``."""
+        line, (low, high) = self.form.read(content)
+        whole = Broken.total(Fraction(0), [(line, ONE), (self.exponent.line(i), -ONE), (self.exponent.line(j), ONE)])
+        return min(value for _, value in whole.points) + low, max(value for _, value in whole.points) + high

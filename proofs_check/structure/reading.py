@@ -320,5 +320,10 @@ def of_mean(name: str) -> str:
     return f"rounding {name}"
 
 
+def is_rounding(eps: str) -> bool:
+    """Say whether an eps stands for a rounding, by its name."""
+    return eps.startswith("rounding ")
+
+
 def _rounded(size: float, name: str) -> Content:
     return Content.constant(fmpq(0)).with_noise(name, dyadic(size))

@@ -14,6 +14,7 @@ from proofs_check.structure.curve_gaps import Ends, Pieces
 STEPS = 40
 GOLDEN = (math.sqrt(5) - 1) / 2
 LEAST = 2.0**-40  # of the interval that is searched
+LOG_2, SMALLEST = math.log(2), 1e-12
 Deviation = Callable[[float], tuple[float, float]]
 
 
@@ -33,6 +34,16 @@ def minimised(cost: Callable[[float], float], around: Ends) -> Fraction:
             right = low + GOLDEN * (high - low)
             of_right = cost(right)
     return Fraction(min((left, right, middle), key=cost))
+
+
+def start_of(pieces: Pieces, sign: int) -> float:
+    """Return about the s for which the pieces are softplus(sign (t - s)): where that is log 2, or else from its largest value."""
+    for (s, a), (t, b) in pieces:
+        first, last = float(a) - LOG_2, float(b) - LOG_2
+        if first * last <= 0 and first != last:
+            return float(s) + float(t - s) * first / (first - last)
+    end, value = pieces[-1][1] if sign > 0 else pieces[0][0]
+    return float(end) - sign * math.log(math.expm1(min(max(float(value), SMALLEST), 700.0)))
 
 
 def beside_softplus(pieces: Pieces, sign: int) -> Deviation:

@@ -12,7 +12,7 @@ from proofs_check.exact_values import from_rational
 from proofs_check.structure.content import Content, affine
 from proofs_check.structure.differences import Chain, Differences
 from proofs_check.structure.held_factors import HeldFactors
-from proofs_check.structure.of_form import OfForm
+from proofs_check.structure.of_form import Argument
 from proofs_check.structure.premises import enclosed
 from proofs_check.structure.quantity import magnitude
 from proofs_check.structure.reading import NotUnderstood
@@ -30,7 +30,7 @@ class Step:
     sign: int
 
     @staticmethod
-    def of(form: OfForm, held: Content) -> Step:
+    def of(form: Argument, held: Content) -> Step:
         """Read what is held; raises NotUnderstood where it is anything else."""
         names = form.other_tables(held)
         if len(names) != 1:

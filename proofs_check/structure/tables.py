@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,17 +28,8 @@ class Table:
 
     @staticmethod
     def of(biases: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray) -> Table:
-        """Add the units up."""
-        jumps: dict[Fraction, Fraction] = {}
-        for bias, weight in zip(biases, weights, strict=True):
-            knot = -Fraction(float(bias))
-            jumps[knot] = jumps.get(knot, Fraction(0)) + Fraction(float(weight))
-        knots = tuple(sorted(jumps))
-        values, slopes = [Fraction(0)], [jumps[knots[0]]]
-        for before, knot in itertools.pairwise(knots):
-            values.append(values[-1] + slopes[-1] * (knot - before))
-            slopes.append(slopes[-1] + jumps[knot])
-        return Table(knots, tuple(values), tuple(slopes))
+        """Add the units up; a histogram has the same table for each of its means."""
+        return _table(*(np.asarray(numbers, dtype=np.float64).tobytes() for numbers in (biases, weights)))
 
     def __call__(self, t: Fraction) -> Fraction:
         """Return the exact value."""
@@ -67,6 +59,20 @@ class Table:
         """Return the knots inside an interval, and the values there."""
         inner = slice(bisect.bisect_right(self.knots, low), bisect.bisect_left(self.knots, high))
         return self.knots[inner], self.values[inner]
+
+
+@functools.lru_cache(maxsize=64)
+def _table(biases: bytes, weights: bytes) -> Table:
+    jumps: dict[Fraction, Fraction] = {}
+    for bias, weight in zip(*(np.frombuffer(numbers) for numbers in (biases, weights)), strict=True):
+        knot = -Fraction(float(bias))
+        jumps[knot] = jumps.get(knot, Fraction(0)) + Fraction(float(weight))
+    knots = tuple(sorted(jumps))
+    values, slopes = [Fraction(0)], [jumps[knots[0]]]
+    for before, knot in itertools.pairwise(knots):
+        values.append(values[-1] + slopes[-1] * (knot - before))
+        slopes.append(slopes[-1] + jumps[knot])
+    return Table(knots, tuple(values), tuple(slopes))
 
 
 @dataclass(frozen=True)

@@ -33,24 +33,27 @@ class UsedValues:
     @staticmethod
     def candidates(exact: Sequence[Fraction], found: HeldFactors, above: Chain, below: Chain) -> list[UsedValues]:
         """Take the values at knots, and from the network which knots are left out and, maybe, how small small factors are."""
-        low, height = min(exact), max(exact) - min(exact)
+        lowest, height = min(exact), max(exact) - min(exact)
         first, second = found.members(above), found.members(below)
         if first | second != set(range(len(exact))) or not height:
             raise NotUnderstood("an average of one value only, or not over all knots")
-        parts = [(one - low) / height for one in exact]
+        parts = [(one - lowest) / height for one in exact]
         factors = {j: Fraction(int(j in first)) if (j in first) != (j in second) else z for j, z in enumerate(parts)}
         small = [j for j in first & second if not SMALL <= factors[j] <= 1 - SMALL]
-        held = {j: _held(found, above, {i: parts[i] for i in first}, j) if factors[j] < HALF else
-                1 - _held(found, below, {i: 1 - parts[i] for i in second}, j) for j in small}
+        near_low, near_high = ([j for j in small if (factors[j] < HALF) == low] for low in (True, False))
+        held = {**_held(found, above, {i: parts[i] for i in first}, near_low),
+                **{j: 1 - z for j, z in _held(found, below, {i: 1 - parts[i] for i in second}, near_high).items()}}
         tried = [factors | held] if small else []
         tried += [factors] if all(0 < factors[j] < 1 for j in small) else []
-        return [UsedValues(low, height, {j: z for j, z in one.items() if z}, {j: 1 - z for j, z in one.items() if z < 1})
+        return [UsedValues(lowest, height, {j: z for j, z in one.items() if z}, {j: 1 - z for j, z in one.items() if z < 1})
                 for one in tried]
 
 
-def _held(found: HeldFactors, chain: Chain, parts: Mapping[int, Fraction], j: int) -> Fraction:
-    """Return about the factor that a knot has in a chain, beside the largest one."""
+def _held(found: HeldFactors, chain: Chain, parts: Mapping[int, Fraction], small: Sequence[int]) -> dict[int, Fraction]:
+    """Return about the factors that some knots have in a chain, beside the largest one."""
+    if not small:
+        return {}
     offsets, _ = found.logarithms(chain)
     largest = max(parts, key=lambda i: parts[i])
-    ratio = Fraction(math.exp(offsets[j] - offsets[largest])) * parts[largest]
-    return min(max(ratio, LEAST), SMALL)
+    ratios = {j: Fraction(math.exp(offsets[j] - offsets[largest])) * parts[largest] for j in small}
+    return {j: min(max(ratio, LEAST), SMALL) for j, ratio in ratios.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -62,6 +62,15 @@ CASES = {
                       lambda y: y[..., 0]),
     "values of their own": Case("sum(exp(3*x[0]*y[0])*y[1])/sum(exp(3*x[0]*y[0]))", lambda x, y, _: 3 * x[..., 0] * y[..., 0],
                                 lambda y: y[..., 1], d=2),
+    "the plane": Case(
+        "sum(exp(3*x[0]*y[0]-2*x[1]*y[1])*y[0])/sum(exp(3*x[0]*y[0]-2*x[1]*y[1]))",
+        lambda x, y, _: 3 * x[..., 0] * y[..., 0] - 2 * x[..., 1] * y[..., 1], lambda y: y[..., 0], eps="2e-1", d=2),
+    "a Gaussian of the plane": Case(
+        "sum(exp(-(x[0]-y[0])**2-(x[1]-y[1])**2)*(y[0]+y[1]**2))/sum(exp(-(x[0]-y[0])**2-(x[1]-y[1])**2))",
+        lambda x, y, _: -((x - y) ** 2).sum(axis=-1), lambda y: y[..., 0] + y[..., 1] ** 2, eps="9e-1", domain="-1,1", d=2),
+    "the plane, of a mean and a token": Case(
+        "sum(exp(2*mean(y[1])*y[1]-3*x[0]*y[0])*y[1])/sum(exp(2*mean(y[1])*y[1]-3*x[0]*y[0]))",
+        lambda x, y, m: 2 * m[..., 1] * y[..., 1] - 3 * x[..., 0] * y[..., 0], lambda y: y[..., 1], eps="3e-1", d=2),
 }
 
 
@@ -118,7 +127,7 @@ def test_a_run_is_certified_with_its_roundings_and_nothing_is_assumed_of_the_bui
         data.network, pipeline.plan_record(construction, request), claim.to_json()))
     verdict = certify(RunFiles(data.arrays, {}, network, plan, {"claim": {**said, "bound": str(construction.tolerance)}}))
     assert isinstance(verdict, Certificate), verdict
-    assert "exponential-average" in [step.id for step in verdict.steps]
+    assert ("planar-average" if "plane" in name else "exponential-average") in [step.id for step in verdict.steps]
     assert not any("error analysis" in assumption for assumption in verdict.assumptions)
     half = str(Fraction(bound_of(name)) / 2)
     too_small = certify(RunFiles(data.arrays, {}, network, plan, {"claim": {**said, "bound": half}}))
@@ -143,8 +152,23 @@ def test_whatever_weight_is_changed_no_sequence_has_a_larger_error(name: str) ->
     assert decided
 
 
+def test_a_part_of_a_hat_in_the_place_of_the_other_one_is_named() -> None:
+    construction, claim, _ = built("values of their own")
+    network = construction.sumformer
+    last = network.phi[-1]
+    one, other = (last.writes[k] for k in np.flatnonzero(last.W_2[0]))
+    turned = {one: other, other: one}
+    exchanged = replace(network, pooled=tuple(turned.get(channel, channel) for channel in network.pooled))
+    assert prove(exchanged, construction.compiled.derivation, construction.target, claim).bound == bound_of("values of their own")
+    writes = tuple(turned.get(channel, channel) for channel in last.writes)
+    exchanged = replace(network, phi=(*network.phi[:-1], replace(last, writes=writes)))
+    with pytest.raises(NotUnderstood, match="starts with no table of a mean"):
+        prove(exchanged, construction.compiled.derivation, construction.target, claim)
+
+
 @pytest.mark.parametrize(("name", "number_format"), [
-    ("a Gaussian", "float64"), ("a Gaussian", "float32"), ("values of their own", "float64")])
+    ("a Gaussian", "float64"), ("a Gaussian", "float32"), ("values of their own", "float64"), ("the plane", "float64"),
+    ("the plane", "float32"), ("a Gaussian of the plane", "float64"), ("a Gaussian of the plane", "float32")])
 def test_what_is_computed_stays_within_the_bound_of_computed_numbers(name: str, number_format: str) -> None:
     construction, claim, _ = built(name)
     network = construction.sumformer
@@ -158,14 +182,14 @@ def test_what_is_computed_stays_within_the_bound_of_computed_numbers(name: str, 
 
 
 @pytest.mark.parametrize("number_format", [np.float64, np.float32])
-@pytest.mark.parametrize("name", ["a Gaussian", "kinks", "values of their own"])
+@pytest.mark.parametrize("name", ["a Gaussian", "kinks", "values of their own", "a Gaussian of the plane"])
 def test_every_number_that_is_computed_is_in_its_range(name: str, number_format: type[np.floating[Any]]) -> None:
     construction, claim, _ = built(name)
     network, case, rng = construction.sumformer, CASES[name], np.random.default_rng(3)
     real = prove(network, construction.compiled.derivation, construction.target, claim)
     running = Running(real.reading, Arithmetic.of(number_format.__name__, 2 * 64 + 60, 1.0))
     running.output_error(network)
-    X = rng.uniform(0, 1, (200, 5, case.d)).astype(np.float32).astype(number_format)
+    X = rng.uniform(*map(float, case.domain.split(",")), (200, 5, case.d)).astype(np.float32).astype(number_format)
     X[::2, 1:] = np.where(rng.random(X[::2, 1:].shape) < 0.7, X[::2, :1], X[::2, 1:])
     known = {channel: X[..., c] for c, channel in enumerate(network.tokens)}
 
@@ -191,7 +215,10 @@ def test_every_number_that_is_computed_is_in_its_range(name: str, number_format:
 @pytest.mark.parametrize(("name", "field", "text"), [
     ("a product", "tree", "4*x[0]*x[1] + x[1]/50"), ("a Gaussian", "values", "x[0]"), ("kinks", "tree", "4*x[0]*x[1]"),
     ("kinks", "tree", "-4*abs(x[0] - x[1]) + x[1]/50"),
-    ("values of their own", "values", "x[0]**2"), ("of a mean", "tree", "6*x[0]**2*x[1]")])
+    ("values of their own", "values", "x[0]**2"), ("of a mean", "tree", "6*x[0]**2*x[1]"),
+    ("the plane", "tree", "2*x[0]*x[1] - 3*x[2]*x[3]"), ("the plane", "values", "x[1]"),
+    ("a Gaussian of the plane", "tree", "2*x[0]*x[1] - x[1]**2 + 2*x[2]*x[3]"),
+    ("a Gaussian of the plane", "values", "x[0] + x[1]")])
 def test_another_function_in_the_hint_is_noticed(name: str, field: str, text: str) -> None:
     hint = json.loads(json.dumps(built(name)[0].compiled.derivation))
     (average,) = (entry for entry in hint["quantities"] if entry["kind"] == "exponential-average")
