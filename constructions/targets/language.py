@@ -2,12 +2,14 @@
 
 Grammar, in words: ``x`` (own token; ``x[0]``, ``x[1]``, .. or ``x`` alone when d = 1), ``y`` inside ``mean sum max min``
 of one argument, ``order(m)``, ``n``, ``pi``, decimal numbers (read exactly: ``0.1`` is 1/10), ``+ - * / **``, the functions
-of :data:`expression.FUNCTIONS`, two-argument ``maximum`` and ``minimum``, and a top-level tuple for several outputs.
+of :data:`expression.FUNCTIONS`, two-argument ``maximum`` and ``minimum``, and a top-level tuple for several outputs. In
+``dot(a, b)`` the names ``x`` and ``y`` alone are whole tokens: it is written out as the sum of a b over their coordinates.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from fractions import Fraction
 
@@ -16,8 +18,9 @@ from constructions.targets import expression as ex
 
 MAX_TEXT = 20_000
 MAX_DEPTH = 150
+MOST_COPIES = 8  # of the longest text, for its dot(..) written out
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_CALLS = (*ex.FUNCTIONS, *ex.PAIRS, *ex.REDUCTIONS, "order")
+_CALLS = (*ex.FUNCTIONS, *ex.PAIRS, *ex.REDUCTIONS, "order", "dot")
 WORDS = ("x", "y", "n", "pi", "i", "j", *_CALLS)
 
 
@@ -42,6 +45,8 @@ def parse(text: str, d: int, positional: bool = False) -> tuple[ex.Expression, .
 
     >>> [str(e) for e in parse("x*mean(y)", 1)]
     ['(x[0] * mean(y[0]))']
+    >>> [str(e) for e in parse("sum(dot(x, y))", 2)]
+    ['sum(((x[0] * y[0]) + (x[1] * y[1])))']
     """
     text = text.replace("\r", "\n")  # ast counts lines by both
     if len(text) > MAX_TEXT:
@@ -76,6 +81,7 @@ def _syntax_column(text: str, error: Exception) -> int:
 class _Reader:
     def __init__(self, text: str, d: int, positional: bool) -> None:
         self.text, self.d, self.positional = text, d, positional
+        self.within: int | None = None  # the coordinate that x and y alone are, inside dot(..)
 
     def read(self, node: ast.expr, *, inside: bool, depth: int) -> ex.Expression:
         if depth > MAX_DEPTH:
@@ -130,9 +136,9 @@ class _Reader:
     def _name(self, node: ast.Name, name: str, inside: bool) -> ex.Expression:
         column = self._column(node)
         if name in ("x", "y"):
-            if self.d != 1:
+            if self.within is None and self.d != 1:
                 raise self._error(node, f"{name} alone needs d = 1, but d = {self.d}: write {name}[0] .. {name}[{self.d - 1}]")
-            return self._coordinate(node, name, 0, inside)
+            return self._coordinate(node, name, self.within or 0, inside)
         if name == "n":
             return ex.Length(column=column)
         if name == "pi":
@@ -181,10 +187,12 @@ class _Reader:
         name, column = node.func.id, self._column(node)
         if name not in _CALLS:
             raise self._error(node, f"unknown function {name!r}, {nearest(name, _CALLS)}")
-        expected = 2 if name in ex.PAIRS else 1
+        expected = 2 if name in (*ex.PAIRS, "dot") else 1
         if node.keywords or len(node.args) != expected or any(isinstance(a, ast.Starred) for a in node.args):
             advice = f" (of two values: {name}imum(a, b))" if name in ("max", "min") and len(node.args) == 2 else ""
             raise self._error(node, f"{name}(..) takes {expected} argument{'s' * (expected - 1)}{advice}")
+        if name == "dot":
+            return self._dot(node, inside, depth)
         arguments = [self.read(a, inside=inside or name in ex.REDUCTIONS, depth=depth + 1) for a in node.args]
         if name in ex.PAIRS:
             return ex.Binary(name, *arguments, column=column)
@@ -195,3 +203,16 @@ class _Reader:
                 raise self._error(node, f"order(m) sorts tokens, which needs d = 1, but d = {self.d}")
             return ex.OrderStatistic(arguments[0], column=column)
         return ex.Apply(name, arguments[0], column=column)
+
+    def _dot(self, node: ast.Call, inside: bool, depth: int) -> ex.Expression:
+        if self.within is not None:
+            raise self._error(node, "dot(..) inside dot(..): x and y would be tokens and coordinates at once")
+        if depth + self.d > MAX_DEPTH or self.d * len(self.text) > MAX_TEXT * MOST_COPIES:
+            raise self._error(node, f"dot(..) over {self.d} coordinates is too long a sum")
+        column, products = self._column(node), list[ex.Expression]()
+        for c in range(self.d):
+            self.within = c
+            first, second = (self.read(argument, inside=inside, depth=depth + 1) for argument in node.args)
+            products.append(ex.Binary("*", first, second, column=column))
+        self.within = None
+        return functools.reduce(lambda a, b: ex.Binary("+", a, b, column=column), products)

@@ -275,3 +275,21 @@ def test_bound_and_free_others_are_told_apart() -> None:
     assert ex.depends_on(parse("mean(y)", 1)[0].body, ex.Other)  # type: ignore[attr-defined]
     assert ex.depends_on(parse("mean(x*y)", 1)[0], ex.Own)
     assert not ex.depends_on(parse("mean(y)", 1)[0], ex.Own)
+
+
+@pytest.mark.parametrize(("text", "written", "d"), [
+    ("sum(dot(x, y))", "sum(x*y)", 1), ("sum(dot(x, y))", "sum(x[0]*y[0] + x[1]*y[1])", 2),
+    ("mean(exp(-dot(x-y, x-y)))", "mean(exp(-((x[0]-y[0])*(x[0]-y[0]) + (x[1]-y[1])*(x[1]-y[1]) + (x[2]-y[2])*(x[2]-y[2]))))", 3),
+    ("dot(x[1]*x, mean(y))", "x[1]*x[0]*mean(y[0]) + x[1]*x[1]*mean(y[1])", 2),
+    ("mean(dot(x, y) + dot(y, y))", "mean((x[0]*y[0] + x[1]*y[1]) + (y[0]*y[0] + y[1]*y[1]))", 2)])
+def test_dot_is_the_sum_over_coordinates(text: str, written: str, d: int) -> None:
+    assert parse(text, d) == parse(written, d)
+
+
+@pytest.mark.parametrize(("text", "d", "reason"), [
+    ("dot(x, dot(x, x))", 2, "inside dot"), ("dot(x)", 2, "takes 2 arguments"), ("dot(x, y)", 2, "y has a meaning only inside"),
+    ("dot(x, x)*x", 2, "x alone needs d = 1"), ("dot(x, x)", 500, "over 500 coordinates is too long"),
+    ("dot(x," + " " * 19_000 + "x)", 40, "too long"), ("dot", 2, "dot is a function")])
+def test_other_dots_are_errors(text: str, d: int, reason: str) -> None:
+    with pytest.raises(ExpressionError, match=reason):
+        parse(text, d)
