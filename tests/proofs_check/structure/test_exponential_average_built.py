@@ -64,13 +64,13 @@ CASES = {
                                 lambda y: y[..., 1], d=2),
     "the plane": Case(
         "sum(exp(3*x[0]*y[0]-2*x[1]*y[1])*y[0])/sum(exp(3*x[0]*y[0]-2*x[1]*y[1]))",
-        lambda x, y, _: 3 * x[..., 0] * y[..., 0] - 2 * x[..., 1] * y[..., 1], lambda y: y[..., 0], eps="2e-1", d=2),
+        lambda x, y, _: 3 * x[..., 0] * y[..., 0] - 2 * x[..., 1] * y[..., 1], lambda y: y[..., 0], eps="4e-1", d=2),
     "a Gaussian of the plane": Case(
         "sum(exp(-(x[0]-y[0])**2-(x[1]-y[1])**2)*(y[0]+y[1]**2))/sum(exp(-(x[0]-y[0])**2-(x[1]-y[1])**2))",
-        lambda x, y, _: -((x - y) ** 2).sum(axis=-1), lambda y: y[..., 0] + y[..., 1] ** 2, eps="9e-1", domain="-1,1", d=2),
+        lambda x, y, _: -((x - y) ** 2).sum(axis=-1), lambda y: y[..., 0] + y[..., 1] ** 2, eps="15e-1", domain="-1,1", d=2),
     "the plane, of a mean and a token": Case(
         "sum(exp(2*mean(y[1])*y[1]-3*x[0]*y[0])*y[1])/sum(exp(2*mean(y[1])*y[1]-3*x[0]*y[0]))",
-        lambda x, y, m: 2 * m[..., 1] * y[..., 1] - 3 * x[..., 0] * y[..., 0], lambda y: y[..., 1], eps="3e-1", d=2),
+        lambda x, y, m: 2 * m[..., 1] * y[..., 1] - 3 * x[..., 0] * y[..., 0], lambda y: y[..., 1], eps="5e-1", d=2),
 }
 
 
@@ -119,7 +119,7 @@ def test_the_bound_of_the_builder_is_reached_and_no_sequence_has_a_larger_error(
     assert 0.03 * bound < largest_error(name, construction.sumformer, 600) <= bound
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if "a mean and" in name else name for name in CASES])
 def test_a_run_is_certified_with_its_roundings_and_nothing_is_assumed_of_the_builder(name: str) -> None:
     construction, claim, request = built(name)
     data = store_mean(construction.sumformer, construction.architectures, construction.compiled.derivation)
