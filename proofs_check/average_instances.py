@@ -127,10 +127,15 @@ def constructed(case: Case) -> arb:
             most[i] += more / len(case.tokens)
             least[i] += less / len(case.tokens)
     P, N = (sum((ball(nu) * ball(L).exp() for nu, L in zip(row, case.L, strict=True)), arb(0)) for row in (most, least))
-    if not P > 0:  # all s_j are s_-
-        return ball(case.low)
+    return stepped(P, N, case.low, case.height)
+
+
+def stepped(P: arb, N: arb, low: Fraction, height: Fraction) -> arb:
+    """Return low + height sigma(log P - log N), or its limit where P = 0: no value is above the least one."""
+    if not P > 0:
+        return ball(low)
     A, B = P.log(), N.log()
-    return ball(case.low) + ball(case.height) / (1 + (B - A).exp())
+    return ball(low) + ball(height) / (1 + (B - A).exp())
 
 
 def gap(case: Case) -> arb:

@@ -11,7 +11,7 @@ from typing import Any
 from flint import arb, ctx
 from hypothesis import strategies as st
 
-from proofs_check.average_instances import ONE, PRECISION, SLACK, ZERO, ball
+from proofs_check.average_instances import ONE, PRECISION, SLACK, ZERO, ball, stepped
 from proofs_check.triangulation import Knot, edges, hat, neighbours, offsets, triangles
 
 Rows = tuple[tuple[Fraction, ...], ...]  # a number for each knot; or for each cell of one coordinate, and of the other
@@ -134,10 +134,7 @@ def constructed(case: Case) -> arb:
             most[knot] += more * token.times / n
             least[knot] += less * token.times / n
     P, N = (sum((ball(nu) * ball(case.L[i][j]).exp() for (i, j), nu in row.items()), arb(0)) for row in (most, least))
-    if not P > 0:  # all s_k are s_-
-        return ball(case.low)
-    A, B = P.log(), N.log()
-    return ball(case.low) + ball(case.height) / (1 + (B - A).exp())
+    return stepped(P, N, case.low, case.height)
 
 
 def gap(case: Case) -> arb:

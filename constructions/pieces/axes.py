@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class Axis:
         """The ends of v's range."""
         return ends(self.v.range)
 
-    @property
+    @functools.cached_property
     def steepness(self) -> float:
         """About the largest slope of the exponent in v, times the length of v's range."""
         L, _ = self.k.at(np.array(ends(self.u.range())), self.knots(SAMPLED - 1))

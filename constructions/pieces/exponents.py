@@ -47,7 +47,7 @@ class Exponent:
         """Read a tree in x[0] = u and x[1] = v; None where it is nothing of this form."""
         ring = fmpq_mpoly_ctx.get(("u", "v"))
         smooth, kinks = ring.constant(0), list[Kink]()
-        for factor, term in terms(tree, fmpq(1)):
+        for factor, term in _terms(tree, fmpq(1)):
             if (found := polynomial_in(term, ring)) is not None:
                 smooth += factor * found
                 continue
@@ -103,26 +103,26 @@ def values(polynomial: fmpq_poly, v: Range) -> list[arb]:
     return [arb_poly(polynomial)(between(float(a), float(b))) for a, b in itertools.pairwise(cuts)]
 
 
-def terms(node: ex.Expression, factor: fmpq) -> Iterator[tuple[fmpq, ex.Expression]]:
+def _terms(node: ex.Expression, factor: fmpq) -> Iterator[tuple[fmpq, ex.Expression]]:
     """Take a sum apart, with kinks written as absolute values: relu(z) = (z + |z|)/2, max(a, b) = (a + b + |a - b|)/2."""
     match node:
         case ex.Binary(operator="+" | "-" as operator, left=left, right=right):
-            yield from terms(left, factor)
-            yield from terms(right, factor if operator == "+" else -factor)
+            yield from _terms(left, factor)
+            yield from _terms(right, factor if operator == "+" else -factor)
         case ex.Apply(function="neg", argument=argument):
-            yield from terms(argument, -factor)
+            yield from _terms(argument, -factor)
         case ex.Binary(operator="*", left=left, right=right) if (c := ex.rational_value(left)) is not None:
-            yield from terms(right, factor * fmpq(c.numerator, c.denominator))
+            yield from _terms(right, factor * fmpq(c.numerator, c.denominator))
         case ex.Binary(operator="*", left=left, right=right) if (c := ex.rational_value(right)) is not None:
-            yield from terms(left, factor * fmpq(c.numerator, c.denominator))
+            yield from _terms(left, factor * fmpq(c.numerator, c.denominator))
         case ex.Binary(operator="/", left=left, right=right) if c := ex.rational_value(right):
-            yield from terms(left, factor / fmpq(c.numerator, c.denominator))
+            yield from _terms(left, factor / fmpq(c.numerator, c.denominator))
         case ex.Apply(function="relu", argument=argument):
-            yield from terms(argument, factor * HALF)
+            yield from _terms(argument, factor * HALF)
             yield factor * HALF, ex.Apply("abs", argument)
         case ex.Binary(operator="maximum" | "minimum" as operator, left=left, right=right):
-            yield from terms(left, factor * HALF)
-            yield from terms(right, factor * HALF)
+            yield from _terms(left, factor * HALF)
+            yield from _terms(right, factor * HALF)
             yield factor * (HALF if operator == "maximum" else -HALF), ex.Apply("abs", ex.Binary("-", left, right))
         case _:
             yield factor, node
