@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from flint import fmpq
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from constructions.adapters.fold_chains import Node
@@ -115,22 +118,24 @@ class Program:
         """Add up slopes of the units that are on, and their values at the knot where the last of them came on, piece by piece.
 
         Knots are where a unit is 0. All weights of the channel have one sign: units with positive ones are on beyond their knots,
-        with negative ones before. So no number is larger than what units add up to, as an intercept far from 0 would be.
+        with negative ones before. So no number is larger than what units add up to, as an intercept far from 0 would be. Sums are
+        exact and rounded once, as a sum of the units in floating point need not be.
         """
         written = sorted({c for node in nodes for c in node.writes}, key=lambda c: self._rows.setdefault(c, len(self._rows)))
         weight, bias = _reads(nodes)
         knots = self._knots(weight, bias)
         on = np.argsort(knots * np.sign(weight), kind="stable")  # the order in which they come on
-        weight, bias, knots = (array[on].astype(np.longdouble) for array in (weight, bias, knots))
-        W_2 = np.array([[node.writes.get(c, 0.0) for c in written] for node in nodes])[on]
-        slopes = np.cumsum(weight[:, None] * W_2, axis=0)
-        rises = np.maximum(weight * knots + bias, 0.0)[:, None] * W_2  # what a rounded knot leaves of 0
-        rises[1:] += slopes[:-1] * np.diff(knots)[:, None]
+        weight, bias, knots = weight[on], bias[on], knots[on]
+        w, b, t = map(_exact, (weight, bias, knots))
+        W_2 = _exact([[node.writes.get(c, 0.0) for c in written] for node in nodes])[on]
+        slopes = np.cumsum(w[:, None] * W_2, axis=0)
+        rises = np.maximum(w * t + b, _exact(0.0))[:, None] * W_2  # what a rounded knot leaves of 0
+        rises[1:] += slopes[:-1] * np.diff(t)[:, None]
         before = np.zeros((1, len(written)))
-        sums = (np.concatenate([before, one]).T for one in (np.cumsum(rises, axis=0), slopes))
+        sums = (np.concatenate([before, _nearest(one)]).T for one in (np.cumsum(rises, axis=0), slopes))
         arrays = knots, np.append(knots[:1], knots), *sums
         ascending = slice(None, None, 1 if weight[0] > 0 else -1)
-        at, starts, values, rates = (self._tensor(array[..., ascending].astype(np.float64)) for array in arrays)
+        at, starts, values, rates = (self._tensor(array[..., ascending]) for array in arrays)
         split = [c in self._filled for c in written]
         if any(split) and not all(split):
             for c in written:
@@ -150,6 +155,24 @@ def _reads(nodes: Sequence[Node]) -> tuple[np.ndarray, np.ndarray]:
     """Return weights and biases of units that read one channel each."""
     weight, bias = zip(*((w, node.bias) for node in nodes for w in node.reads.values()), strict=True)
     return np.array(weight), np.array(bias)
+
+
+def _exact(numbers: ArrayLike) -> np.ndarray:
+    """Return the rational numbers that floats are, as objects."""
+    exact = np.frompyfunc(lambda number: fmpq(*number.as_integer_ratio()), 1, 1)
+    return np.asarray(exact(np.asarray(numbers, dtype=np.float64)))
+
+
+def _nearest(numbers: np.ndarray) -> np.ndarray:
+    """Round rational numbers to float64, those beyond its range to infinity."""
+    return np.asarray(np.frompyfunc(_rounded, 1, 1)(numbers), dtype=np.float64)
+
+
+def _rounded(number: fmpq) -> float:
+    try:
+        return int(number.p) / int(number.q)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _dense(nodes: Sequence[Node]) -> bool:
