@@ -16,6 +16,7 @@ from proofs_check.enclosures.interval import Floats
 
 OUT = 2.0**-40  # above what a sum of a few thousand numbers loses, relative to that of their sizes
 ULP = 2.0**-52
+TINY = 2.0**-1074  # what a product that is subnormal may lose, and more
 WHOLE = (-math.inf, math.inf)
 Range = tuple[float, float]
 
@@ -45,9 +46,11 @@ class ComputedRanges:
 
 def dot(terms: Iterable[tuple[float, Range]]) -> Range:
     """Enclose a sum of multiples of numbers in ranges, as a real number."""
-    pairs = [sorted(weight * end for end in ends) for weight, ends in terms]
+    known = list(terms)
+    pairs = [sorted(weight * end for end in ends) for weight, ends in known]
+    lost = TINY * sum(weight != 0 and ends != (0.0, 0.0) for weight, ends in known)
     (low, below), (high, above) = ((sum(ends), sum(map(abs, ends))) for ends in ([p[k] for p in pairs] for k in (0, 1)))
-    return low - below * OUT, high + above * OUT
+    return low - (below * OUT + lost), high + (above * OUT + lost)
 
 
 def of_hinges(weights: Floats, biases: Floats, low: float, high: float) -> Range:
@@ -60,6 +63,6 @@ def of_hinges(weights: Floats, biases: Floats, low: float, high: float) -> Range
     at = np.concatenate([[low], -b[(-b > low) & (-b < high)], [high]])
     active = np.searchsorted(-b, at, side="right")
     values = slopes[active] * at + constants[active]
-    off = (len(w) + 8) * 2 * ULP * (mass[active] * np.abs(at) + reach[active])
+    off = (len(w) + 8) * (2 * ULP * (mass[active] * np.abs(at) + reach[active]) + TINY)
     least = 0.0 if bool((w >= 0).all()) else -math.inf
     return max(float((values - off).min()), least), float((values + off).max())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proofs_check.structure.computed_ranges import WHOLE, ComputedRanges, dot, of_hinges
@@ -14,15 +15,27 @@ UNITS = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-4, 4)), min_size=1, 
 
 
 @given(UNITS, st.floats(-5, 5), st.floats(0, 5))
+@example([(2.0**-1040 * (1 + 2.0**-20), 0.5 + 2.0**-30)], 0.75, 0.0)  # products are subnormal
+@example([(-(2.0**-1040) * (1 + 2.0**-20), 0.5 + 2.0**-30)], 0.75, 0.0)
 def test_sums_of_hinges_stay_inside(units: list[tuple[float, float]], low: float, width: float) -> None:
     weights, biases = np.array([w for w, _ in units]), np.array([b for _, b in units])
     first, last = of_hinges(weights, biases, low, low + width)
-    t = np.concatenate([np.linspace(low, low + width, 101), np.clip(-biases, low, low + width)])
-    values = np.maximum(t[:, None] + biases, 0.0) @ weights
-    slack = 1e-12 * np.abs(weights).sum()
-    assert first - slack <= values.min()
-    assert values.max() <= last + slack
+    t = np.concatenate([np.linspace(low, low + width, 21), np.clip(-biases, low, low + width)])
+    t, w, b = (np.frompyfunc(Fraction, 1, 1)(array) for array in (t, weights, biases))
+    values = np.maximum(t[:, None] + b, Fraction(0)) @ w
+    assert first <= values.min()
+    assert values.max() <= last
     assert not (weights >= 0).all() or first >= 0
+
+
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-5, 5), st.floats(-5, 5)), min_size=1, max_size=6))
+@example([(5 * 2.0**-1074, 0.0, 0.25)])
+@example([(-5 * 2.0**-1074, 0.0, 0.25), (1.0, 0.0, 0.0)])
+def test_sums_of_multiples_stay_inside(terms: list[tuple[float, float, float]]) -> None:
+    low, high = dot((w, (min(a, b), max(a, b))) for w, a, b in terms)
+    products = [(Fraction(w) * Fraction(a), Fraction(w) * Fraction(b)) for w, a, b in terms]
+    assert low <= sum(map(min, products))
+    assert sum(map(max, products)) <= high
 
 
 def test_a_steep_table_of_small_numbers_keeps_its_scale() -> None:
