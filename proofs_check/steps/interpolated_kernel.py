@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 import sympy
+from flint import fmpq
 
 from proofs_check.evidence import every, identities
 from proofs_check.inequalities import follows
@@ -90,7 +91,14 @@ def at_the_knots(given: Given) -> Evidence:
                       "a piece begins with 0 and ends with w")
 
 
-KERNELS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+ZERO, ONE = fmpq(0), fmpq(1)
+
+
+def _q(number: Fraction | int) -> fmpq:
+    return fmpq(number.numerator, number.denominator)
+
+
+KERNELS: dict[str, Callable[[fmpq, fmpq], fmpq]] = {
     "|u - y|": lambda u, y: abs(u - y), "max(u, y^2)": lambda u, y: max(u, y * y), "u y |u - y|": lambda u, y: u * y * abs(u - y),
     "1/(1 + |u - y|)": lambda u, y: 1 / (1 + abs(u - y))}
 
@@ -102,23 +110,23 @@ def networks(given: Given) -> Evidence:
 
 
 def _network_off(name: str, m: int, n: int, given: Given) -> str:
-    K, cuts, lattice = KERNELS[name], [Fraction(k, m) for k in range(m + 1)], [Fraction(k, 4 * m) for k in range(4 * m + 1)]
+    K, cuts, lattice = KERNELS[name], [fmpq(k, m) for k in range(m + 1)], [fmpq(k, 4 * m) for k in range(4 * m + 1)]
     beta = [{y: K(c, y) for y in lattice} for c in cuts]
     e = max(abs(_between([row[y] for row in beta], cuts, u) - K(u, y)) for u in lattice for y in lattice)
     found = _exceeded(cuts, beta, _sequences(lattice, n), lattice, K, e, given)
     return f"{name}, cuts {', '.join(map(str, cuts))}, {found}" if found else ""
 
 
-def _exceeded(cuts: Sequence[Fraction], beta: Sequence[Mapping[T, Fraction]], sequences: Iterable[tuple[T, ...]],
-              points: Sequence[Fraction], wanted: Callable[[Fraction, T], Fraction], e: Fraction, given: Given) -> str:
+def _exceeded(cuts: Sequence[fmpq], beta: Sequence[Mapping[T, fmpq]], sequences: Iterable[tuple[T, ...]],
+              points: Sequence[fmpq], wanted: Callable[[fmpq, T], fmpq], e: fmpq, given: Given) -> str:
     """Hold the formula against the mean of ``wanted`` over each sequence: beta_k by token, lines between them off by e."""
     rises = [[after[token] - before[token] for token in before] for before, after in itertools.pairwise(beta)]
-    low, width = [min(rise) for rise in rises], [(max(rise) - min(rise)) * given["width"] for rise in rises]
-    bound = e + max(width) * Fraction(given["share"]) / 2
+    low, width = [min(rise) for rise in rises], [(max(rise) - min(rise)) * _q(given["width"]) for rise in rises]
+    bound = e + max(width) * _q(given["share"]) / 2
     for tokens in sequences:
-        mu = [sum(row[token] for token in tokens) / Fraction(len(tokens)) for row in beta]
+        mu = [sum((row[token] for token in tokens), ZERO) / len(tokens) for row in beta]
         for u in points:
-            gap = abs(_formula(u, mu, cuts, low, width) - sum(wanted(u, token) for token in tokens) / len(tokens))
+            gap = abs(_formula(u, mu, cuts, low, width) - sum((wanted(u, token) for token in tokens), ZERO) / len(tokens))
             if gap > bound:
                 return f"u = {u}, tokens {', '.join(map(str, tokens))}: {gap} > {bound}"
     return ""
@@ -130,46 +138,46 @@ def weighted_networks(given: Given) -> Evidence:
     return every(cases, lambda case: _weighted_off(*case, given), "{} kernels, cuts and lengths: within the bound everywhere")
 
 
-WEIGHTS = (Fraction(-1, 2), Fraction(1, 4), Fraction(1))
+WEIGHTS = (fmpq(-1, 2), fmpq(1, 4), ONE)
 
 
 def _weighted_off(name: str, m: int, n: int, given: Given) -> str:
-    K, cuts, knots = KERNELS[name], [Fraction(k, m) for k in range(m + 1)], [Fraction(j, 2 * m) for j in range(2 * m + 1)]
-    lattice, wide = [Fraction(k, 8 * m) for k in range(8 * m + 1)], max(WEIGHTS) - min(WEIGHTS)
+    K, cuts, knots = KERNELS[name], [fmpq(k, m) for k in range(m + 1)], [fmpq(j, 2 * m) for j in range(2 * m + 1)]
+    lattice, wide = [fmpq(k, 8 * m) for k in range(8 * m + 1)], max(WEIGHTS) - min(WEIGHTS)
     values = [[K(c, t) for t in knots] for c in cuts]
     tokens = list(itertools.product(lattice, WEIGHTS))
     stands = [{token: _stands(row, knots, *token, given) for token in tokens} for row in values]
     lines = {y: [_between(row, knots, y) for row in values] for y in lattice}
     e = max(abs(_between(lines[y], cuts, u) - K(u, y)) for u in lattice for y in lattice)
     steps = max(abs(b - a) for row in values for a, b in itertools.pairwise(row))
-    off = max(map(abs, WEIGHTS)) * e + wide * steps * Fraction(given["share"]) / 2
+    off = max(map(abs, WEIGHTS)) * e + wide * steps * _q(given["share"]) / 2
     chosen = itertools.combinations_with_replacement(tokens[::n], n)
     found = _exceeded(cuts, stands, chosen, lattice[::n], lambda u, token: token[1] * K(u, token[0]), off, given)
     return f"{name}, {m} cells, {found}" if found else ""
 
 
-def _stands(row: Sequence[Fraction], knots: Sequence[Fraction], y: Fraction, w: Fraction, given: Given) -> Fraction:
+def _stands(row: Sequence[fmpq], knots: Sequence[fmpq], y: fmpq, w: fmpq, given: Given) -> fmpq:
     """Return beta(t_0) w and, for each piece, the rise of beta times what stands for r w."""
     low, wide = min(WEIGHTS), max(WEIGHTS) - min(WEIGHTS)
     s, total = (w - low) / wide, row[0] * w
     for (a, b), (start, end) in zip(itertools.pairwise(knots), itertools.pairwise(row), strict=True):
-        r = min(max((y - a) / (b - a), Fraction(0)), Fraction(1))
-        hinges = max(r + s - 1, Fraction(0)) + given["rest"] * s - max(s - r, Fraction(0))
+        r = min(max((y - a) / (b - a), ZERO), ONE)
+        hinges = max(r + s - 1, ZERO) + _q(given["rest"]) * s - max(s - r, ZERO)
         total += (end - start) * (low * r + wide / 2 * hinges)
     return total
 
 
-def _between(row: Sequence[Fraction], knots: Sequence[Fraction], y: Fraction) -> Fraction:
+def _between(row: Sequence[fmpq], knots: Sequence[fmpq], y: fmpq) -> fmpq:
     k, q = _cell(knots, y)
     return (1 - q) * row[k] + q * row[k + 1]
 
 
-def _cell(cuts: Sequence[Fraction], u: Fraction) -> tuple[int, Fraction]:
+def _cell(cuts: Sequence[fmpq], u: fmpq) -> tuple[int, fmpq]:
     k = min(int(u * (len(cuts) - 1)), len(cuts) - 2)
     return k, (u - cuts[k]) / (cuts[k + 1] - cuts[k])
 
 
-def _sequences(lattice: Sequence[Fraction], n: int) -> Iterator[tuple[Fraction, ...]]:
+def _sequences(lattice: Sequence[fmpq], n: int) -> Iterator[tuple[fmpq, ...]]:
     if n <= 2:
         yield from itertools.product(lattice, repeat=n)
         return
@@ -178,13 +186,13 @@ def _sequences(lattice: Sequence[Fraction], n: int) -> Iterator[tuple[Fraction, 
             yield (one,) * k + (other,) * (n - k)
 
 
-def _formula(u: Fraction, mu: Sequence[Fraction], cuts: Sequence[Fraction], low: Sequence[Fraction], width: Sequence[Fraction]
-             ) -> Fraction:
+def _formula(u: fmpq, mu: Sequence[fmpq], cuts: Sequence[fmpq], low: Sequence[fmpq], width: Sequence[fmpq]
+             ) -> fmpq:
     total = mu[0]
     for k, (L, W) in enumerate(zip(low, width, strict=True)):
-        q = min(max((u - cuts[k]) / (cuts[k + 1] - cuts[k]), Fraction(0)), Fraction(1))
+        q = min(max((u - cuts[k]) / (cuts[k + 1] - cuts[k]), ZERO), ONE)
         p = mu[k + 1] - mu[k] - L
-        total += L * q + (max(p + W * q - W, Fraction(0)) + p - max(p - W * q, Fraction(0))) / 2
+        total += L * q + (max(p + W * q - W, ZERO) + p - max(p - W * q, ZERO)) / 2
     return total
 
 
