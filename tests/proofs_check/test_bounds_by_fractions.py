@@ -143,7 +143,7 @@ def dot(step: list[Fraction], slopes: np.ndarray) -> Fraction:
     return sum((way * Fraction(float(slope)) for way, slope in zip(step, slopes, strict=True)), Fraction(0))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(SHAPES), st.booleans())
 def test_slopes_and_lines_of_odd_networks_hold_exactly(seed: int, shape: tuple[int, int], extreme: bool) -> None:
     network, own = odd_network(seed, shape[0], 1, extreme=extreme), seed % shape[1]

@@ -48,7 +48,7 @@ def combined(row: Row, known: Mapping[Quantity | None, np.ndarray]) -> np.ndarra
     return sum((float(c) * known[q] for q, c in row.items()), np.zeros_like(known[None]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(KERNELS), st.sampled_from(WEIGHTS), st.sampled_from([0.3, 0.1, 0.05]), st.integers(0, 2**32))
 def test_the_lines_stand_for_the_weighted_kernel(text: str, sides: tuple[float, float], tolerance: float, seed: int) -> None:
     cells, hinges, weights = of(text, sides, tolerance)

