@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from constructions.architectures import Architecture, FeedForward
+from constructions.errors import Refused
 from constructions.network import Network, Node, Staircase
 from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.number_formats import exact_number
@@ -62,7 +63,12 @@ def store_mean(sumformer: MeanSumformer, architectures: Sequence[Architecture], 
     """Describe a continuous Sumformer and the architectures around it; their FC layers are phi's and psi's, stored once.
 
     ``derivation`` says which quantity of the target is held where (constructions.sumformers.derivation).
+
+    Raises:
+        Refused: there are monomials, for which the format has no place.
     """
+    if sumformer.monomials:
+        raise Refused("a run directory holds ReLU layers alone: it has no place for monomials of the token")
     stored = Stored({}, {}, {
         "format": MEAN_FORMAT, "tokens": list(sumformer.tokens), "pooled": list(sumformer.pooled),
         "readout": list(sumformer.readout), "derivation": dict(derivation),

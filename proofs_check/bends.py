@@ -17,12 +17,12 @@ _KNEE = 1e-9  # a change of slope, relative to the largest, below which nothing 
 
 @quiet
 def token_bends(network: MeanSumformer, low: float, high: float) -> Floats:
-    """Return the places in ascending order, none if the tokens have several coordinates or there are more than ``MOST``.
+    """Return the places in ascending order, none if there are more than ``MOST``, several coordinates, or monomials.
 
     Layer by layer: between neighbouring places all units of the layer are affine, so each has at most one zero there.
     """
     places = np.array([low, high])
-    if len(network.tokens) != 1:
+    if len(network.given) != 1:
         return places[:0]
     for depth, layer in enumerate(network.phi):
         known = run(network.phi[:depth], {network.tokens[0]: places})

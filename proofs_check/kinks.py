@@ -28,10 +28,10 @@ def bends(network: MeanSumformer, box: Box) -> list[np.ndarray]:
 
 def _nodes(network: MeanSumformer) -> list[Node]:
     means = {mean_of(channel) for channel in network.pooled}
-    known = {*network.tokens, *(channel for layer in network.phi for channel in layer.writes)}
+    known = {*network.given, *(channel for layer in network.phi for channel in layer.writes)}
     later = {*network.pooled, *network.readout, *(channel for layer in network.psi for channel in layer.reads)}
     precision = float(np.finfo(np.float64).eps)
-    return [*nodes(network.phi, network.tokens, later, precision), *nodes(network.psi, known | means, network.readout, precision)]
+    return [*nodes(network.phi, network.given, later, precision), *nodes(network.psi, known | means, network.readout, precision)]
 
 
 def _of_node(node: Node, channel: str) -> np.ndarray:

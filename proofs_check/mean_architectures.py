@@ -65,6 +65,8 @@ def _checked(name: str, mine: Mapping[str, np.ndarray], channels: list[str], poo
     """Return how far the head's factor is from that of a mean; raises Rejected where something is wrong."""
     if channels != ["1", *network.channels] or len(set(channels)) < len(channels):
         raise Rejected(f"{name}: the stream is not [1 | x | phi | means | psi]")
+    if network.monomials:
+        raise Rejected(f"{name}: no block makes the monomials that are there before phi")
     if pooling_block != len(network.phi):
         raise Rejected(f"{name}: block {pooling_block} pools, phi has {len(network.phi)} layers")
     place = {channel: k for k, channel in enumerate(channels)}

@@ -25,7 +25,13 @@ def lipschitz_of_psi(network: MeanSumformer) -> Fraction:
 
 
 def lipschitz_of_phi(network: MeanSumformer) -> Fraction:
-    """Bound the Lipschitz constant of phi from max norm to max norm, its outputs being the pooled channels."""
+    """Bound the Lipschitz constant of phi from max norm to max norm, its outputs being the pooled channels.
+
+    Raises:
+        ValueError: there are monomials, whose slopes depend on the domain.
+    """
+    if network.monomials:
+        raise ValueError("monomials of the token have no Lipschitz constant on the whole line")
     moved = _moved(Parts.of(network).phi, {channel: arb(1) for channel in network.tokens})
     return _largest([moved[channel] for channel in network.pooled if channel in moved])
 

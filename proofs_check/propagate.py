@@ -1,9 +1,10 @@
 """A stored ReLU Sumformer on boxes of sequences: its value at the centre, and its slopes over the whole box.
 
 The network is piecewise linear, so T(X) - T(m) = sum_v s_v (X - m)_v for some slopes s between the smallest and the largest that
-its units can take on the box. Both are carried through the layers as midpoints and radii; a matrix product is bounded by
-|fl(x W) - x W| <= gamma_k |x| |W| for k terms in any order (Higham 2002, section 3.5). Nothing of the builder is used but the
-meaning of a layer, stream <- stream + relu(stream W_1 + b) W_2, and of pooling, the mean over tokens.
+its units can take on the box; monomials of the token before them have such slopes too (``monomials.py``). Both are carried
+through the layers as midpoints and radii; a matrix product is bounded by |fl(x W) - x W| <= gamma_k |x| |W| for k terms in any
+order (Higham 2002, section 3.5). Nothing of the builder is used but the meaning of a layer, stream <- stream +
+relu(stream W_1 + b) W_2, and of pooling, the mean over tokens.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from proofs_check.enclosures.arrays import beside, zeros
-from proofs_check.enclosures.interval import Floats, quiet
+from proofs_check.enclosures.interval import Floats, Interval, quiet, up
 from proofs_check.enclosures.sums import ABOVE, MOST_TERMS
 from proofs_check.folds import Chains, Layer, analysed, unit_by_unit
+from proofs_check.monomials import monomials_on
 
 _UNIT = 2.0**-53
 _TINY = 2.0**-1000
@@ -37,6 +39,12 @@ class Balls:
     def exact(values: Floats) -> Balls:
         """Wrap numbers that are known exactly."""
         return Balls(values, np.zeros_like(values))
+
+    @staticmethod
+    def around(values: Interval) -> Balls:
+        """Enclose intervals; NaN or inf where an end is infinite."""
+        mid = (values.lower + values.upper) / 2
+        return Balls(mid, up(np.maximum(values.upper - mid, mid - values.lower)) + _TINY)
 
     @staticmethod
     def joined(parts: Sequence[Balls]) -> Balls:
@@ -93,10 +101,10 @@ class Parts:
     @functools.lru_cache(maxsize=4)
     def of(network: MeanSumformer) -> Parts:
         """Analyse a network once."""
-        known = _index(network.tokens, network.phi)
+        known = _index(network.given, network.phi)
         means = [mean_of(channel) for channel in network.pooled]
         in_psi = [channel for layer in network.psi for channel in layer.reads]
-        return Parts(analysed(network.phi, network.tokens, [*network.pooled, *in_psi, *network.readout]),
+        return Parts(analysed(network.phi, network.given, [*network.pooled, *in_psi, *network.readout]),
                      analysed(network.psi, [*known, *means], network.readout))
 
     @staticmethod
@@ -142,9 +150,9 @@ def linearise_parts(network: MeanSumformer, parts: Parts, own: int, centres: Flo
     """Do the same with a given description of the network, and return the arguments of its units as well."""
     boxes, n, d = centres.shape
     seen = Arguments()
-    index = _index(network.tokens, network.phi)
-    phi = _through(parts.phi, _token_stream(centres.reshape(boxes * n, d), len(index)), radii.reshape(boxes * n, d), index,
-                   seen.phi)
+    index = _index(network.given, network.phi)
+    tokens, around = centres.reshape(boxes * n, d), radii.reshape(boxes * n, d)
+    phi = _through(parts.phi, _token_stream(network, tokens, around, len(index)), around, index, seen.phi)
     pooled = [index[channel] for channel in network.pooled]
     centre, slopes = _split(phi, boxes, n)
     means = averaged(Balls(centre.mid[..., pooled], centre.rad[..., pooled]))
@@ -274,13 +282,21 @@ def _index(names: Sequence[str], layers: Sequence[ReluLayer]) -> dict[str, int]:
     return {name: k for k, name in enumerate(dict.fromkeys([*names, *written]))}
 
 
-def _token_stream(tokens: Floats, channels: int) -> Stream:
+def _token_stream(network: MeanSumformer, tokens: Floats, radii: Floats, channels: int) -> Stream:
+    """Return what is there before phi; the channels that it will write are 0 so far."""
     count, d = tokens.shape
     centre = zeros((count, channels), tokens)
     centre[:, :d] = tokens
     slopes = zeros((count, d, channels), tokens)
     slopes[:, range(d), range(d)] = 1.0
-    return Stream(Balls.exact(centre), Balls.exact(slopes))
+    stream = Stream(Balls.exact(centre), Balls.exact(slopes))
+    if network.monomials:
+        values, moved = monomials_on(list(network.monomials.values()), tokens, radii)
+        own = slice(d, d + len(network.monomials))
+        stream.centre.mid[:, own], stream.centre.rad[:, own] = _pair(Balls.around(values))
+        for c, one in enumerate(moved):
+            stream.slopes.mid[:, c, own], stream.slopes.rad[:, c, own] = _pair(Balls.around(one))
+    return stream
 
 
 def _split(stream: Stream, boxes: int, n: int) -> tuple[Balls, Balls]:

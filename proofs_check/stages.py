@@ -73,7 +73,9 @@ class Stages:
     @staticmethod
     @functools.lru_cache(maxsize=4)
     def of(network: MeanSumformer) -> Stages | None:
-        """Describe a network once; None where a channel is listed twice or a sum has too many terms."""
+        """Describe a network once; None where there are monomials, a channel is listed twice or a sum has too many terms."""
+        if network.monomials:
+            return None  # not affine between bends, which is what lines and vertices rest on
         layers = (*network.phi, *network.psi)
         lists = [network.tokens, network.pooled, network.readout, *(part for one in layers for part in (one.reads, one.writes))]
         if any(len(set(names)) < len(names) for names in lists):

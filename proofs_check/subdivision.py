@@ -6,7 +6,7 @@ The route (b) of mathematics section 6: neither the decomposition nor the error 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -71,15 +71,15 @@ def problem_of(run: RunFiles, n: int | None, bound: Fraction) -> tuple[Claim, Pr
     return claim, problem
 
 
-def problem_of_trained(target: AnyTarget, path: Path, pooling: str, bound: Fraction) -> tuple[Claim, Problem]:
-    """Read a trained Sumformer from a state dict, to be compared with a target at the target's length.
+def problem_of_trained(target: AnyTarget, path: Path, pooling: str, bound: Fraction, phi: str = "file") -> tuple[Claim, Problem]:
+    """Read a trained Sumformer as :func:`read_trained` does, to be compared with a target at the target's length.
 
     Raises:
         BadInput: the file cannot be read or holds another network.
         Refused: too many dimensions.
     """
     target = _coverable(target)
-    network = read_trained(path, d=target.d, d_out=target.d_out, n=target.n, pooling=pooling)
+    network = read_trained(path, d=target.d, d_out=target.d_out, n=target.n, pooling=pooling, phi=phi)
     claim = Claim(target.name, target.text, target.n, target.d, target.d_out, target.box.sides, ("sumformer",), bound)
     return claim, Problem.of(target.outputs, network, target.n, target.box.sides)
 
@@ -95,7 +95,7 @@ def _coverable(target: AnyTarget) -> Target:
 
 def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = math.inf, boxes: float = math.inf,
                            checkpoint: Path | None = None, executor: Executor | None = None, device: torch.device | None = None,
-                           assumption: str = "",
+                           assumptions: Sequence[str] = (),
                            after_round: Callable[[Search], None] = lambda _: None) -> tuple[Verdict, Search]:
     """Return a certificate of ``||f - S|| <= bound`` at one length, or the best bound so far, or a witness against it.
 
@@ -106,7 +106,7 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
             ends, and ``unkept`` of it says why.
         executor: where boxes are judged.
         device: where they are judged if that is no processor; what is assumed of it is assumed by the certificate.
-        assumption: what reading the network rests on, for the certificate.
+        assumptions: what reading the network rests on, for the certificate.
         after_round: called after every round of boxes.
 
     Raises:
@@ -130,7 +130,7 @@ def certify_by_subdivision(claim: Claim, problem: Problem, *, seconds: float = m
             search.run(seconds, keep, executor, boxes)
     except NotKept as error:  # and so it is where the disk is full: going on would lose more
         search.unkept = str(error)
-    trust = (assumption, *TRUST) if assumption else TRUST
+    trust = (*assumptions, *TRUST)
     return conclude(claim, _steps(search, claim, "; ".join(trusted)), trust, floating_point=False), search
 
 

@@ -6,9 +6,10 @@ a box with centre m and radii r, with e = f - T, g and H the gradient and Hessia
     e(X) - e(m) = sum_v (g_v(m) - s_v) (X - m)_v + 1/2 sum_vw H_vw (X - m)_v (X - m)_w,
 
 bounded by sizes and the signs of H_vv (``second_order.py``); where f has a kink in the box its slopes over the box take the place
-of g(m) and H. In deep networks T is also held between two linear functions (``relaxation.py``), which take the place of T(m) and
-s, and the smaller bound counts. For tokens with two coordinates T(X) - g(m) . (X - m) is bounded at the vertices of the cells on
-which phi is affine (``exact_phi.py``), unless there are too many of them in a token's box; then nothing is lost to kinks of phi.
+of g(m) and H. Monomials before phi have such slopes too (``monomials.py``). In deep networks T is also held between two
+linear functions (``relaxation.py``), which take the place of T(m) and s, and the smaller bound counts. For tokens with two
+coordinates T(X) - g(m) . (X - m) is bounded at the vertices of the cells on which phi is affine (``exact_phi.py``), unless there
+are too many of them in a token's box; then nothing is lost to kinks of phi. Neither is done where there are monomials.
 Boxes whose bound is above the limit are bisected where it helps most, for d = 1 at the bends of phi (``bends.py``). At any time
 max(settled, waiting) is a bound: the search may stop, be stored, go on.
 """
@@ -105,7 +106,8 @@ class Problem(Comparison):
         """Identify the problem: SHA-256 of expressions, lengths, domain and weights."""
         layers = (*self.network.phi, *self.network.psi)
         arrays = [array for layer in layers for array in (layer.W_1, layer.bias, layer.W_2)]
-        names = [self.network.tokens, self.network.pooled, self.network.readout, [(la.reads, la.writes) for la in layers]]
+        names = [self.network.tokens, self.network.pooled, self.network.readout, [(la.reads, la.writes) for la in layers],
+                 *([tuple(self.network.monomials.items())] if self.network.monomials else [])]
         state = hashlib.sha256(repr((self.outputs, self.n, self.sides, len(self.network.phi), names)).encode())
         for array in (*arrays, self.network.W_out, self.network.b_out):
             state.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())

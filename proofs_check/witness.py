@@ -76,7 +76,7 @@ def in_balls(sumformer: MeanSumformer, tokens: np.ndarray, counts: Counts | None
     from flint import arb
 
     zero = arb(0)
-    rows = [dict(zip(sumformer.tokens, token, strict=True)) for token in tokens]
+    rows = [sumformer.start(token) for token in tokens]
 
     def through(layers: Sequence[ReluLayer], known: dict[str, Any]) -> None:
         for layer in layers:

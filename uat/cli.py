@@ -7,6 +7,7 @@ Exit codes: 0 certified and not contradicted; 1 refused, undecided or refuted by
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -91,7 +92,17 @@ Approximated = Annotated[str | None, typer.Option(
 Network = Annotated[str | None, typer.Option(
     help="A trained Sumformer instead of a run: safetensors with phi.K.weight, phi.K.bias, psi.K.weight, psi.K.bias, linear maps "
          "with ReLU between them; or two ONNX files, phi.onnx,psi.onnx.", show_default=False)]
-Pooling = Annotated[str, typer.Option(help="With --network: what psi reads of phi beside the own token, mean or sum.")]
+PhiOfTrained = Annotated[str | None, typer.Option(
+    "--phi", help="With --network: file, or monomials where phi is the first ones of the token in graded order: FILE has psi "
+                  "alone, whose inputs say how many. (default: file)", show_default=False)]
+Pooling = Annotated[str | None, typer.Option(
+    help="With --network: what psi reads of phi beside the own token, mean or sum. (default: mean)", show_default=False)]
+DOfTrained = Annotated[int | None, typer.Option(
+    "--d", parser=_whole_number, metavar="INTEGER",
+    help="With --network: coordinates a token. (default: the target's own, else those it names)", show_default=False)]
+DomainOfTrained = Annotated[str | None, typer.Option(
+    "--domain", help="With --network: LO,HI for every coordinate, or LO,HI;LO,HI;.. one pair a coordinate. (default: 0,1)",
+    show_default=False)]
 CertifyMethod = Annotated[str, typer.Option(
     "--method", help="auto: the proof that belongs to the construction; subdivision: ||f - T|| over boxes of sequences, from "
                      "nothing but the weights and the expression, for one length of few tokens.")]
@@ -221,8 +232,9 @@ def construct(target: Target, eps: Eps, n: N = None, d: D = None, domain: Domain
 @app.command()
 def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyLength = None, bound: Bound = None,
             seconds: Seconds = None, checkpoint: Checkpoint = None, executor: ExecutorName = None, device: JudgedOn = "cpu",
-            network: Network = None, target: Approximated = None, d: D = None, domain: Domain = "0,1", pooling: Pooling = "mean",
-            import_callable: ImportCallable = False, json_: Json = False) -> None:
+            network: Network = None, target: Approximated = None, d: DOfTrained = None, domain: DomainOfTrained = None,
+            pooling: Pooling = None, phi: PhiOfTrained = None, import_callable: ImportCallable = False, json_: Json = False
+            ) -> None:
     """Re-prove the bound of a run directory, or prove one of a trained network, from weights and target text alone."""
     from uat import commands
     from uat.request import Subdivision, Trained
@@ -231,17 +243,25 @@ def certify(run: OptionalRun = None, method: CertifyMethod = "auto", n: CertifyL
         raise BadInput(f"--method {method!r}: expected auto or subdivision")
     asked = Subdivision(n, bound, seconds, checkpoint, executor, device)
     if run is None and network is not None and target is not None:
-        raise typer.Exit(commands.subdivide(Trained(network, target, d, domain, pooling), asked, as_json=json_))
+        domain, pooling, phi = (default if given is None else given
+                                for given, default in ((domain, "0,1"), (pooling, "mean"), (phi, "file")))
+        trained = Trained(network, target, d, domain, pooling, phi)
+        raise typer.Exit(commands.subdivide(trained, asked, as_json=json_))
     if run is None or network is not None or target is not None:
         raise BadInput("missing argument: expected a run directory, or --network FILE with --target T and --bound B")
+    _given_in_vain({"--d": d, "--domain": domain, "--pooling": pooling, "--phi": phi}, "--network, a run has its own")
     if method == "subdivision":
         raise typer.Exit(commands.subdivide(run, asked, as_json=json_))
-    given = {"--n": n, "--bound": bound, "--seconds": seconds, "--checkpoint": checkpoint,
-             "--executor": executor, "--device": None if device == "cpu" else device}
-    for option, value in given.items():
-        if value is not None:
-            raise BadInput(f"{option} {value}: is about --method subdivision")
+    _given_in_vain({"--n": n, "--bound": bound, "--seconds": seconds, "--checkpoint": checkpoint, "--executor": executor,
+                    "--device": None if device == "cpu" else device}, "--method subdivision")
     raise typer.Exit(commands.certify(run, import_callable=import_callable, as_json=json_))
+
+
+def _given_in_vain(options: Mapping[str, object], about: str) -> None:
+    """Refuse an option that would change nothing, for what it asks for would be taken as done."""
+    for option, value in options.items():
+        if value is not None:
+            raise BadInput(f"{option} {value}: is about {about}")
 
 
 @app.command()

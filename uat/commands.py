@@ -135,13 +135,14 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
     """Certify a run directory or a trained network by subdivision; return the exit code."""
     from proofs_check.executors import executor as workers
     from proofs_check.subdivision import certify_by_subdivision, problem_of, problem_of_trained
-    from proofs_check.trained import READING, is_onnx
+    from proofs_check.trained import assumed
 
     start, device = time.perf_counter(), devices.accelerator(asked.device)
-    seconds, checkpoint = asked.time(), asked.file()
+    seconds, checkpoint, assumptions = asked.time(), asked.file(), tuple[str, ...]()
     if isinstance(subject, Trained):
         target, bound = subject.resolved(asked.n), asked.tolerance({})
-        claim, problem = problem_of_trained(target, Path(subject.network), subject.pooling, bound)
+        claim, problem = problem_of_trained(target, Path(subject.network), subject.pooling, bound, subject.phi)
+        assumptions = assumed(Path(subject.network), subject.phi, problem.network)
     else:
         files = read_run(Path(subject))
         with understanding(subject):
@@ -152,7 +153,7 @@ def subdivide(subject: str | Trained, asked: Subdivision, *, as_json: bool) -> i
         with progress() as report, workers(worked_on(asked.executor, judged_on)) as pool:
             verdict, search = certify_by_subdivision(
                 claim, problem, seconds=seconds, checkpoint=checkpoint, executor=pool, device=device,
-                assumption=READING if isinstance(subject, Trained) and not is_onnx(Path(subject.network)) else "",
+                assumptions=assumptions,
                 after_round=lambda state: report("boxes settled", state.judged - state.waiting.bound.size, state.judged))
     except KeyboardInterrupt:  # a second one: the first ends the search alone
         if checkpoint is None or not checkpoint.exists():

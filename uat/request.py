@@ -123,6 +123,7 @@ class Trained:
     d: int | None = None
     domain: str = "0,1"
     pooling: str = "mean"
+    phi: str = "file"
 
     def resolved(self, n: int | None) -> AnyTarget:
         """Return the target at one length, its own if none is named; raises BadInput for an unknown or malformed one."""

@@ -1,9 +1,9 @@
 """A continuous Sumformer in torch, token by token: time linear in n, working memory a chunk of tokens.
 
 Channels are rows and tokens columns, so a level of units is two matrix products on the rows it touches, entry by entry where
-most entries are zero (``matrix.py``). A chain of folds is evaluated at once (``fold_chains.py``), what depends on means alone
-once a sequence (``constant_part.py``), the rest level by level. Long sequences take two passes: phi for the means, then phi and
-psi for the outputs.
+most entries are zero (``matrix.py``). Monomials come first (``products.py``). A chain of folds is evaluated at once
+(``fold_chains.py``), what depends on means alone once a sequence (``constant_part.py``), the rest level by level. Long sequences
+take two passes: phi for the means, then phi and psi for the outputs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from constructions.adapters.constant_part import split
 from constructions.adapters.fold_chains import nodes
+from constructions.adapters.products import Products
 from constructions.adapters.program import Program
 from constructions.adapters.stream_operations import Scratch
 from constructions.adapters.workspace import LINE, Memory, Workspace, run
@@ -39,12 +40,13 @@ class CompiledMeanSumformer:
         self.d, self.d_out = len(sumformer.tokens), sumformer.d_out
         precision = torch.finfo(dtype).eps / 2
         means = [mean_of(channel) for channel in sumformer.pooled]
-        known = {*sumformer.tokens, *(channel for layer in sumformer.phi for channel in layer.writes)}
+        known = {*sumformer.given, *(channel for layer in sumformer.phi for channel in layer.writes)}
         later = {*sumformer.pooled, *sumformer.readout, *(channel for layer in sumformer.psi for channel in layer.reads)}
         constant, own, shared = split(nodes(sumformer.psi, known | set(means), sumformer.readout, precision), means, known)
 
-        rows = {channel: row for row, channel in enumerate(sumformer.tokens)}
-        self._phi = Program(nodes(sumformer.phi, sumformer.tokens, later, precision), rows, {}, self._tensor)
+        rows = {channel: row for row, channel in enumerate(sumformer.given)}
+        self._products = Products.of(list(sumformer.monomials.values()), self.d)
+        self._phi = Program(nodes(sumformer.phi, sumformer.given, later, precision), rows, {}, self._tensor)
         self._pooled = self._phi.rows_of(sumformer.pooled)
         columns = {channel: row for row, channel in enumerate(means)}
         self._constant = Program(constant, columns, {}, self._tensor)
@@ -145,7 +147,7 @@ class CompiledMeanSumformer:
         of_tokens, of_sequences = memory[:rows * columns].view(rows, columns), memory[rows * columns:].view(shared, sequences)
         stream, scratch = of_tokens[:self._height], Scratch(of_tokens[self._height:])
         constant = of_sequences[:self._constant_height]
-        phi = self._phi.bound(stream, constant, scratch)
+        phi = [*self._products.bound(stream), *self._phi.bound(stream, constant, scratch)]
         scratch.clear()
         gathered, pooled = self._pooled.bound(stream, scratch)
         constant_part = self._constant.bound(constant, constant, Scratch(of_sequences[self._constant_height:]))

@@ -6,6 +6,7 @@ import numpy as np
 
 from constructions.architectures.blocks import Architecture, Block, FeedForward, ReluFeedForward
 from constructions.architectures.layout import Layout
+from constructions.errors import Refused
 from constructions.network.relu import MeanSumformer, ReluLayer, mean_of
 from constructions.number_formats import FLOAT64, NumberFormat
 from constructions.pooling import Arrays, PoolingHead
@@ -31,7 +32,12 @@ def assemble_mean(sumformer: MeanSumformer, head: PoolingHead, n: int, number_fo
     Attention writes the means into channels that are still 0; the pooling block's FC carries them over by
     t = relu(t) - relu(-t), since the skip connection carries X and not X + Att(X) (mathematics: identity-channel). n enters
     through the head's weights alone, which are rounded to the format.
+
+    Raises:
+        Refused: there are monomials, which no block of ReLU units makes.
     """
+    if sumformer.monomials:
+        raise Refused("monomials of the token are made by no block of ReLU units: this Sumformer is no Transformer")
     layout = Layout(("1", *sumformer.channels))
     means = tuple(mean_of(channel) for channel in sumformer.pooled)
     routes = [(layout[channel], layout[mean_of(channel)]) for channel in sumformer.pooled]

@@ -5,8 +5,10 @@ What is not written stays in the stream, so carrying a channel past a layer cost
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -73,7 +75,9 @@ def run(layers: Iterable[ReluLayer], known: Channels) -> dict[str, Any]:
 class MeanSumformer:
     """S(X)_i = psi(x_i, mean_k phi(x_k)): the paper's Sumformer in the mean convention, for every n at once.
 
-    psi reads the own token, every channel phi's layers left in the stream, and the means; n does not occur.
+    psi reads the own token, every channel phi's layers left in the stream, and the means; n does not occur. Products of the
+    token's coordinates may be there before phi, as in the paper's continuous proof. No ReLU layer makes these exactly: such a
+    network is evaluated and certified by subdivision, and neither stored nor made a Transformer.
 
     Attributes:
         tokens: input channels x.0, .., x.{d-1} (and ``position`` where the token carries its index).
@@ -82,6 +86,7 @@ class MeanSumformer:
         psi: layers after pooling.
         readout: channels the output reads, the rows of ``W_out``.
         W_out, b_out: (len(readout), d_out) and (d_out,) float64.
+        monomials: channels that are products before phi, each of the coordinates whose numbers it has.
     """
 
     tokens: tuple[str, ...]
@@ -91,9 +96,13 @@ class MeanSumformer:
     readout: tuple[str, ...]
     W_out: np.ndarray
     b_out: np.ndarray
+    monomials: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = set(self.tokens)
+        for channel, own in self.monomials.items():
+            if channel in self.tokens or not own or not set(own) <= set(range(len(self.tokens))):
+                raise ValueError(f"the monomial {channel} of the coordinates {own} does not fit {len(self.tokens)} of a token")
+        known = set(self.given)
         for layer in self.phi:
             known |= _checked(layer, known)
         missing = set(self.pooled) - known
@@ -115,11 +124,16 @@ class MeanSumformer:
         return len(self.b_out)
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """The channels that are there before phi: coordinates of the token, and monomials."""
+        return (*self.tokens, *self.monomials)
+
+    @property
     def channels(self) -> tuple[str, ...]:
-        """All channels of the stream in the order of their first appearance: tokens, phi's, means, psi's."""
+        """All channels of the stream in the order of their first appearance: tokens, monomials, phi's, means, psi's."""
         written = [channel for layer in self.phi for channel in layer.writes]
         after = [channel for layer in self.psi for channel in layer.writes]
-        return tuple(dict.fromkeys([*self.tokens, *written, *map(mean_of, self.pooled), *after]))
+        return tuple(dict.fromkeys([*self.given, *written, *map(mean_of, self.pooled), *after]))
 
     @property
     def depth(self) -> int:
@@ -153,9 +167,14 @@ class MeanSumformer:
 
         return replace(self, phi=layers(self.phi), psi=layers(self.psi), W_out=to(self.W_out), b_out=to(self.b_out))
 
+    def start(self, token: Sequence[Any]) -> dict[str, Any]:
+        """Return the channels before phi from the coordinates of a token, numbers or arrays of any kind."""
+        products = {channel: functools.reduce(operator.mul, [token[c] for c in own]) for channel, own in self.monomials.items()}
+        return dict(zip(self.tokens, token, strict=True)) | products
+
     def __call__(self, tokens: np.ndarray) -> np.ndarray:
         """Evaluate on a (*batch, n, d) array, float64 or exact objects; returns (*batch, n, d_out)."""
-        known = run(self.phi, {channel: tokens[..., c] for c, channel in enumerate(self.tokens)})
+        known = run(self.phi, self.start([tokens[..., c] for c in range(len(self.tokens))]))
         n = tokens.shape[-2]
         means = {mean_of(channel): np.broadcast_to(np.add.reduce(known[channel], axis=-1, keepdims=True) / n, tokens.shape[:-1])
                  for channel in self.pooled}

@@ -237,6 +237,8 @@ def _check_names(network: MeanSumformer) -> None:
     """
     layers = (*network.phi, *network.psi)
     arrays = [array for layer in layers for array in (layer.W_1, layer.bias, layer.W_2)]
+    if network.monomials:
+        raise NotUnderstood("there are monomials of the token before phi")
     if not all(np.isfinite(array).all() for array in (*arrays, network.W_out, network.b_out)):
         raise NotUnderstood("a weight is no number")
     if problem := ambiguity(network):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -82,22 +83,24 @@ class Maker:
                          (f"hat{self.number}",), np.array([[1.0], [-2.0], [1.0]]) * self.rng.choice([0.1, 1.0]) / width)
 
 
-def odd_network(seed: int, d: int, d_out: int, *, extreme: bool) -> MeanSumformer:
-    """Draw one; phi, the pooled channels, psi and the readout may each be empty."""
+def odd_network(seed: int, d: int, d_out: int, *, extreme: bool, monomials: int = 0) -> MeanSumformer:
+    """Draw one; phi, the pooled channels, psi and the readout may each be empty; monomials have up to six factors."""
     rng, tokens = np.random.default_rng(seed), tuple(f"x.{c}" for c in range(d))
-    maker = Maker(rng, tokens, extreme, list(tokens))
+    products = {f"m{k}": tuple(map(int, rng.integers(0, d, rng.integers(1, 7)))) for k in range(monomials)}
+    maker = Maker(rng, tokens, extreme, [*tokens, *products])
     phi = maker.layers(int(rng.integers(0, 4)))
     pooled = tuple(name for name in maker.known if maker.chance(0.6))
     maker.known += map(mean_of, pooled)
     psi = maker.layers(int(rng.integers(0, 5)))
     readout = maker.some(maker.known, 3)
-    return MeanSumformer(tokens, phi, pooled, psi, readout, maker.weights(len(readout), d_out), maker.weights(d_out))
+    return MeanSumformer(tokens, phi, pooled, psi, readout, maker.weights(len(readout), d_out), maker.weights(d_out), products)
 
 
 def exact_output(network: MeanSumformer, tokens: Sequence[Sequence[Fraction]], own: int) -> list[Fraction]:
-    """Evaluate at one own token, by the definition of a layer and of pooling alone."""
+    """Evaluate at one own token, by the definition of a monomial, a layer and of pooling alone."""
     rows = [dict(zip(network.tokens, token, strict=True)) for token in tokens]
-    for row in rows:
+    for row, token in zip(rows, tokens, strict=True):
+        row |= {name: math.prod((token[c] for c in own), start=Fraction(1)) for name, own in network.monomials.items()}
         _through(network.phi, row)
     known = dict(rows[own])
     for name in network.pooled:

@@ -73,6 +73,16 @@ def test_two_files_are_a_sumformer_that_is_certified_or_refuted(tmp_path: Path) 
     assert isinstance(below, Refuted)
 
 
+def test_one_file_is_psi_of_monomials(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    psi, tokens = stack(4, 5, 1), torch.rand(2000, 2, 1, dtype=torch.float64)
+    path = exported(psi, 4, tmp_path / "psi.onnx")
+    found = read_trained(path, d=1, d_out=1, n=2, pooling="mean", phi="monomials")
+    means = torch.cat([tokens, tokens**2, tokens**3], dim=-1).mean(1, keepdim=True).expand(-1, 2, -1)
+    wanted = psi(torch.cat([tokens, means], dim=-1)).detach().numpy()
+    np.testing.assert_allclose(found(tokens.numpy()), wanted, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(("modules", "words"), [
     ([torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)], "Tanh is not understood"),
     ([torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)], "two linear maps without Relu"),

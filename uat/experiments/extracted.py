@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from uat.experiments.monomials import factors, monomials
+from constructions.network.monomials import factors
+from uat.experiments.monomials import monomials
 from uat.experiments.sumformers import StackedSumformer
 
 Layers = tuple[tuple[Tensor, Tensor], ...]  # (in, out) weights and biases, ReLU between them

@@ -1,13 +1,13 @@
-"""The monomials x^a, |a| >= 1, in graded order: phi of the paper's continuous proof."""
+"""The first monomials of tokens in graded order, as a tensor; how many the paper's proof takes."""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from itertools import combinations_with_replacement, islice
 
 import torch
 from torch import Tensor
+
+from constructions.network.monomials import factors
 
 
 def printed_latent_dimension(n: int, d: int) -> int:
@@ -17,20 +17,6 @@ def printed_latent_dimension(n: int, d: int) -> int:
     (125, 3)
     """
     return math.comb(n + d, d) - 1
-
-
-@lru_cache(maxsize=64)
-def factors(d: int, count: int) -> tuple[tuple[int, ...], ...]:
-    """Return the first ``count`` monomials in graded order, each as the coordinates whose product it is.
-
-    >>> factors(2, 5)
-    ((0,), (1,), (0, 0), (0, 1), (1, 1))
-    """
-    degree, found = 1, list[tuple[int, ...]]()
-    while len(found) < count:
-        found.extend(islice(combinations_with_replacement(range(d), degree), count - len(found)))
-        degree += 1
-    return tuple(found)
 
 
 def monomials(tokens: Tensor, count: int) -> Tensor:

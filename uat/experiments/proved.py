@@ -20,7 +20,7 @@ def proved_bound(target: Target, network: Extracted, found: float, *, boxes: int
     """Return a bound on ||f - T|| at the target's length.
 
     Args:
-        target, network: f and T, whose phi is an MLP.
+        target, network: f and T.
         found: an error that occurs.
         boxes: number to judge, about; then the best bound so far is returned.
         file: where the network is to be stored, for ``uat certify --network``; None for nowhere.
@@ -34,7 +34,8 @@ def proved_bound(target: Target, network: Extracted, found: float, *, boxes: int
     with tempfile.TemporaryDirectory() as elsewhere:
         path = Path(elsewhere) / "network.safetensors" if file is None else file
         save_file(network.arrays(), path)
-        claim, problem = problem_of_trained(target, path, "mean", SHARPNESS * Fraction(found))
+        phi = "file" if network.phi else "monomials"
+        claim, problem = problem_of_trained(target, path, "mean", SHARPNESS * Fraction(found), phi)
     verdict, _ = certify_by_subdivision(claim, problem, boxes=boxes, after_round=lambda search: report(
         f"bounding the error of the network trained on {target.name}", min(search.judged, boxes), boxes))
     if isinstance(verdict, Certificate):

@@ -2,8 +2,8 @@
 
 Construction is charged with planning, building and certifying. Each trained network gets that wall time, or a longer budget, on
 the same machine with the same threads; validation is not charged to it. Worst errors come from the same search with as many
-samples and the same seed; that of the constructed network also knows where it bends. Where a trained phi is an MLP, the network
-is certified too, by subdivision; phi of monomials is no ReLU network, and what is certified is one.
+samples and the same seed; that of the constructed network also knows where it bends. Trained networks of both kinds are certified
+too, by subdivision.
 """
 
 from __future__ import annotations
@@ -127,8 +127,7 @@ def _trained(target: Target, kind: str, against: str | None, seconds: float, set
     worst = worst_error(target, network, samples=settings.samples, seed=context.seed, device=context.device,
                         report=context.report)
     file = None if state is None else state.with_stem(f"{state.stem}-network")
-    bound = None if not network.phi else proved_bound(target, network, worst.error, boxes=settings.boxes, file=file,
-                                                      report=context.report)
+    bound = proved_bound(target, network, worst.error, boxes=settings.boxes, file=file, report=context.report)
     return [{"model": kind, "target": target.name, "eps": None, "against_eps": against, "n": target.n, "d": target.d,
             "d_latent": d_latent, "n_parameters": stack.parameters_of(0), "seconds": done.seconds, "steps": done.steps,
             "sup_error": worst.error, "certified": None if bound is None else float(show.bound_text(bound)),

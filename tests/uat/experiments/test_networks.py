@@ -11,6 +11,7 @@ import pytest
 import torch
 from flint import arb
 
+from constructions.network.monomials import factors
 from constructions.progress import silent
 from constructions.targets.library import resolve
 from constructions.targets.target import Target
@@ -20,7 +21,7 @@ from proofs_check.trained import read_trained
 from uat.experiments.data import examples
 from uat.experiments.extracted import Extracted
 from uat.experiments.mixers import Head, Linformer, Performer, Softmax
-from uat.experiments.monomials import factors, monomials, printed_latent_dimension
+from uat.experiments.monomials import monomials, printed_latent_dimension
 from uat.experiments.proved import SHARPNESS, proved_bound
 from uat.experiments.sequence_models import ARCHITECTURES, sequence_model
 from uat.experiments.stacked import generators
@@ -105,13 +106,14 @@ def test_a_trained_network_is_stored_as_certify_reads_it(tmp_path: Path) -> None
     np.testing.assert_allclose(read(tokens), network(torch.from_numpy(tokens)).numpy(), rtol=1e-12, atol=1e-13)
 
 
-def test_what_is_proved_of_a_trained_network_holds_and_is_proved_again_from_its_file(tmp_path: Path) -> None:
-    target, network, file = own_times_mean(), Extracted.of(trained("mlp"), 0), tmp_path / "network.safetensors"
+@pytest.mark.parametrize(("kind", "phi"), [("mlp", "file"), ("polynomial", "monomials")])
+def test_what_is_proved_of_a_trained_network_holds_and_is_proved_again_from_its_file(kind: str, phi: str, tmp_path: Path) -> None:
+    target, network, file = own_times_mean(), Extracted.of(trained(kind), 0), tmp_path / "network.safetensors"
     found = worst_error(target, network, samples=4000, seed=0, device=CPU).error
     bound = proved_bound(target, network, found, boxes=2**14, file=file, report=silent)
     assert bound is not None
     assert Fraction(found) <= bound <= SHARPNESS * Fraction(found)
-    assert isinstance(certify_by_subdivision(*problem_of_trained(target, file, "mean", bound))[0], Certificate)
+    assert isinstance(certify_by_subdivision(*problem_of_trained(target, file, "mean", bound, phi))[0], Certificate)
     assert proved_bound(target, network, found / 2, boxes=2**14, file=None, report=silent) is None  # more than that occurs
 
 
