@@ -14,6 +14,7 @@ from constructions.adapters.fold_chains import Node
 from constructions.adapters.levels import levels
 from constructions.adapters.matrix import Call, Matrix, ToTensor
 from constructions.adapters.stream_operations import Affine, Operation, Pieces, Rows, Scratch, Table, Units, Write
+from constructions.pieces.polynomials import from_float
 
 TABLE = 40  # hidden units of one channel from which a look-up is faster (measured),
 EACH = 8  # if as many of them write to each channel
@@ -159,8 +160,7 @@ def _reads(nodes: Sequence[Node]) -> tuple[np.ndarray, np.ndarray]:
 
 def _exact(numbers: ArrayLike) -> np.ndarray:
     """Return the rational numbers that floats are, as objects."""
-    exact = np.frompyfunc(lambda number: fmpq(*number.as_integer_ratio()), 1, 1)
-    return np.asarray(exact(np.asarray(numbers, dtype=np.float64)))
+    return np.asarray(np.frompyfunc(from_float, 1, 1)(np.asarray(numbers, dtype=np.float64)))
 
 
 def _nearest(numbers: np.ndarray) -> np.ndarray:

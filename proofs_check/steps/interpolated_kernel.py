@@ -16,6 +16,7 @@ from flint import fmpq
 from proofs_check.evidence import every, identities
 from proofs_check.inequalities import follows
 from proofs_check.proof import Check, Evidence, Given, Method, Mutation, ProofStep
+from proofs_check.structure.squares import rational
 
 T = TypeVar("T")
 
@@ -92,12 +93,6 @@ def at_the_knots(given: Given) -> Evidence:
 
 
 ZERO, ONE = fmpq(0), fmpq(1)
-
-
-def _q(number: Fraction | int) -> fmpq:
-    return fmpq(number.numerator, number.denominator)
-
-
 KERNELS: dict[str, Callable[[fmpq, fmpq], fmpq]] = {
     "|u - y|": lambda u, y: abs(u - y), "max(u, y^2)": lambda u, y: max(u, y * y), "u y |u - y|": lambda u, y: u * y * abs(u - y),
     "1/(1 + |u - y|)": lambda u, y: 1 / (1 + abs(u - y))}
@@ -121,8 +116,8 @@ def _exceeded(cuts: Sequence[fmpq], beta: Sequence[Mapping[T, fmpq]], sequences:
               points: Sequence[fmpq], wanted: Callable[[fmpq, T], fmpq], e: fmpq, given: Given) -> str:
     """Hold the formula against the mean of ``wanted`` over each sequence: beta_k by token, lines between them off by e."""
     rises = [[after[token] - before[token] for token in before] for before, after in itertools.pairwise(beta)]
-    low, width = [min(rise) for rise in rises], [(max(rise) - min(rise)) * _q(given["width"]) for rise in rises]
-    bound = e + max(width) * _q(given["share"]) / 2
+    low, width = [min(rise) for rise in rises], [(max(rise) - min(rise)) * rational(Fraction(given["width"])) for rise in rises]
+    bound = e + max(width) * rational(Fraction(given["share"])) / 2
     for tokens in sequences:
         mu = [sum((row[token] for token in tokens), ZERO) / len(tokens) for row in beta]
         for u in points:
@@ -150,7 +145,7 @@ def _weighted_off(name: str, m: int, n: int, given: Given) -> str:
     lines = {y: [_between(row, knots, y) for row in values] for y in lattice}
     e = max(abs(_between(lines[y], cuts, u) - K(u, y)) for u in lattice for y in lattice)
     steps = max(abs(b - a) for row in values for a, b in itertools.pairwise(row))
-    off = max(map(abs, WEIGHTS)) * e + wide * steps * _q(given["share"]) / 2
+    off = max(map(abs, WEIGHTS)) * e + wide * steps * rational(Fraction(given["share"])) / 2
     chosen = itertools.combinations_with_replacement(tokens[::n], n)
     found = _exceeded(cuts, stands, chosen, lattice[::n], lambda u, token: token[1] * K(u, token[0]), off, given)
     return f"{name}, {m} cells, {found}" if found else ""
@@ -162,7 +157,7 @@ def _stands(row: Sequence[fmpq], knots: Sequence[fmpq], y: fmpq, w: fmpq, given:
     s, total = (w - low) / wide, row[0] * w
     for (a, b), (start, end) in zip(itertools.pairwise(knots), itertools.pairwise(row), strict=True):
         r = min(max((y - a) / (b - a), ZERO), ONE)
-        hinges = max(r + s - 1, ZERO) + _q(given["rest"]) * s - max(s - r, ZERO)
+        hinges = max(r + s - 1, ZERO) + rational(Fraction(given["rest"])) * s - max(s - r, ZERO)
         total += (end - start) * (low * r + wide / 2 * hinges)
     return total
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -14,6 +15,7 @@ from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.targets.target import Target
 from proofs_check.kernel import Claim
 from proofs_check.structure.proof import Proved, prove
+from proofs_check.structure.reading import NotUnderstood
 
 Number = int | float | Fraction
 Unit = tuple[Mapping[str, float], float, Mapping[str, float]]  # what it reads, its bias, what it adds to
@@ -89,6 +91,15 @@ def bounded(network: MeanSumformer, text: str, quantities: Sequence[Mapping[str,
     target = Target.from_text(text, n=n, box=Box.parse(domain, d), name="made by hand")
     claim = Claim("made by hand", text, n, d, 1, target.box.sides, ("sumformer",), eps, every_n=every_n)
     return prove(network, {"quantities": list(quantities), "outputs": [output]}, target, claim)
+
+
+def bound_or_infinity(prove: Callable[..., Proved], *given: Any) -> float:
+    """Return the bound that is proved, inf where nothing is."""
+    try:
+        found = prove(*given)
+    except NotUnderstood:
+        return math.inf
+    return found.bound if found.identities else math.inf
 
 
 def worst(network: MeanSumformer, f: Callable[[Fraction, Sequence[Fraction]], Fraction], n: int = 2, steps: int = 16) -> Fraction:

@@ -17,10 +17,9 @@ from constructions.network.relu import MeanSumformer, ReluLayer
 from constructions.targets.target import Target
 from proofs_check.kernel import Claim
 from proofs_check.structure.proof import Proved, prove
-from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Arithmetic, Running
 from tests.proofs_check.structure.averaging import Recipe, Writer, built
-from tests.proofs_check.structure.handmade import bounded
+from tests.proofs_check.structure.handmade import bound_or_infinity, bounded
 from tests.proofs_check.structure.test_proof import arrays_of
 from tests.proofs_check.structure.test_proof import changed as with_change
 
@@ -57,11 +56,7 @@ def proved(name: str, changed: MeanSumformer | None = None, hint: dict[str, obje
 
 def bound_of(name: str, changed: MeanSumformer | None = None, hint: dict[str, object] | None = None) -> float:
     """Return the proved bound, inf where nothing is proved."""
-    try:
-        found = proved(name, changed, hint)
-    except NotUnderstood:
-        return math.inf
-    return found.bound if found.identities else math.inf
+    return bound_or_infinity(proved, name, changed, hint)
 
 
 def largest_error(name: str, network: MeanSumformer, count: int = 60) -> float:

@@ -26,6 +26,7 @@ from proofs_check.run_files import RunFiles
 from proofs_check.structure.proof import prove
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Arithmetic, Running
+from tests.proofs_check.structure.handmade import bound_or_infinity
 from tests.proofs_check.structure.test_proof import arrays_of, changed
 from uat import pipeline
 from uat.request import Request
@@ -90,11 +91,8 @@ def built(name: str) -> tuple[ContinuousConstruction, Claim, Request]:
 def bound_of(name: str, network: MeanSumformer | None = None, hint: dict[str, object] | None = None) -> float:
     """Return the proved bound, inf where nothing is proved."""
     construction, claim, _ = built(name)
-    try:
-        found = prove(network or construction.sumformer, hint or construction.compiled.derivation, construction.target, claim)
-    except NotUnderstood:
-        return math.inf
-    return found.bound if found.identities else math.inf
+    return bound_or_infinity(prove, network or construction.sumformer, hint or construction.compiled.derivation,
+                             construction.target, claim)
 
 
 def largest_error(name: str, network: MeanSumformer, count: int = 60) -> float:

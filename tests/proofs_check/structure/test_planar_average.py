@@ -22,7 +22,7 @@ from proofs_check.kernel import Claim
 from proofs_check.structure.proof import Proved, prove
 from proofs_check.structure.reading import NotUnderstood
 from proofs_check.structure.rounding import Arithmetic, Running
-from tests.proofs_check.structure.handmade import bounded
+from tests.proofs_check.structure.handmade import bound_or_infinity, bounded
 from tests.proofs_check.structure.plane_averaging import PlaneRecipe, PlaneWriter, built, nothing
 from tests.proofs_check.structure.test_exponential_average import steeper, turned, with_unit
 from tests.proofs_check.structure.test_proof import arrays_of
@@ -70,11 +70,7 @@ def proved(name: str, changed: MeanSumformer | None = None, hint: dict[str, Any]
 
 def bound_of(name: str, changed: MeanSumformer | None = None, hint: dict[str, Any] | None = None) -> float:
     """Return the proved bound, inf where nothing is proved."""
-    try:
-        found = proved(name, changed, hint)
-    except NotUnderstood:
-        return math.inf
-    return found.bound if found.identities else math.inf
+    return bound_or_infinity(proved, name, changed, hint)
 
 
 def largest_error(name: str, network: MeanSumformer, count: int = 60) -> float:
